@@ -1,1 +1,55 @@
-//! Placeholder.
+//! JWTs that can be taken back.
+//!
+//! A token's signature and claims are verified, and then a compact, signed list of revocations is asked whether it still
+//! stands: by token, user, app, session, key or issuer, without a database call.
+//!
+//! ```text
+//! &str
+//!  └ parse          -> Unverified      size caps, three parts, canonical base64url, strict JSON
+//!     └ select      -> Selected        the key fixes the algorithm; the header only confirms it
+//!        └ verify   -> Authentic       the signature
+//!           └ check_claims     -> Claims     iss, aud, exp, nbf, iat; `now` is a parameter
+//!              └ check_revocation -> Checked    one question for all rules
+//!                 └ apply      -> Decision   Allow, Deny or Unavailable
+//! ```
+//!
+//! Each stage consumes the one before, so that none can be skipped. [`Verifier`] takes a token the whole way; [`Gate`]
+//! adds what a request filter needs. The library calls no clock, makes no I/O, draws no randomness and does not panic on
+//! any input.
+//!
+//! The [`manual`] explains the data, the promises and the reasons.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod base64url;
+pub mod config;
+pub mod engine;
+mod error;
+mod flow;
+mod freshness;
+pub mod gate;
+mod json;
+mod key;
+pub mod limits;
+pub mod manual;
+#[cfg(feature = "publish")]
+pub mod publish;
+mod revocation;
+mod time;
+mod verifier;
+
+pub use error::{ClaimFault, Code, Error};
+pub use flow::{
+    Action, Allowed, Authentic, Checked, Claims, Decision, Expectations, Header, Policy, Refused, Selected,
+    Unverified,
+};
+pub use freshness::Urgency;
+pub use gate::Gate;
+pub use json::Object;
+pub use key::{Algorithm, Jwks, Key, KeyCache, Material, Secrets};
+pub use revocation::{
+    Entry, Id, Incoming, Kind, List, Manifest, Member, Offer, Revocations, Rule, Salt, Segment, SegmentName,
+    SegmentRef, Snapshot, SnapshotInfo, SortedIds, Status, Unknown, Value,
+};
+pub use time::{Cutoff, UnixTime};
+pub use verifier::{Issuer, Remedy, Verifier};

@@ -1,0 +1,88 @@
+//! What a gate needs beside its verifier: where the token is, what it says to whom.
+
+use serde::Deserialize;
+
+use crate::error::Error;
+use crate::gate::{Cors, Gate, Readers, TokenSource};
+
+use super::verifier::{IssuerConfig, ListConfig, VerifierConfig};
+use super::wrong;
+
+/// The gate's configuration document, `REVOCABLE_CONFIG`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct GateConfig {
+    /// See [`VerifierConfig::issuers`].
+    pub issuers: Vec<IssuerConfig>,
+    /// See [`VerifierConfig::lists`].
+    pub lists: Vec<ListConfig>,
+    /// Where the token may be, in order of preference: `header` (`Authorization: Bearer`), `header:NAME` (the bare
+    /// token), `cookie:NAME`. The first that is present wins. By default, `header`.
+    #[serde(default = "default_token_from")]
+    pub token_from: Vec<String>,
+    /// Whether anybody may read the manifest and the segments. They hold ids only, never values. By default, no.
+    #[serde(default)]
+    pub public_snapshot: bool,
+    /// The secret that readers of the manifest and the segments present as a bearer token.
+    pub read_key: Option<SecretRef>,
+    /// Which pages of other origins may read our own answers. By default, none.
+    pub cors: Option<CorsConfig>,
+    /// Whether error answers hold our precise code. By default, no: the precise reason goes to the log.
+    #[serde(default)]
+    pub expose_reason: bool,
+}
+
+/// A secret, by the name under which the platform keeps it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretRef {
+    /// The name.
+    pub secret: String,
+}
+
+/// Which pages of other origins may read our own answers.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CorsConfig {
+    /// Their origins, such as `https://app.example`; `*` for any.
+    pub allow_origins: Vec<String>,
+}
+
+impl GateConfig {
+    /// Reads a JSON document.
+    ///
+    /// # Errors
+    /// [`Error::ConfigInvalid`] with the field that is unknown, missing or wrong.
+    pub fn parse(document: &str) -> Result<Self, Error> {
+        super::read(document)
+    }
+
+    /// Makes the gate.
+    ///
+    /// # Errors
+    /// [`Error::ConfigInvalid`] with the field whose value does not make sense.
+    pub fn build(self) -> Result<Gate, Error> {
+        if self.token_from.is_empty() {
+            return Err(wrong("tokenFrom", "there must be at least one"));
+        }
+        let sources = self.token_from.iter().enumerate().map(|(index, source)| {
+            TokenSource::parse(source).ok_or_else(|| {
+                wrong(format!("tokenFrom[{index}]"), "expected `header`, `header:NAME` or `cookie:NAME`")
+            })
+        });
+        let sources: Vec<TokenSource> = sources.collect::<Result<_, _>>()?;
+        let readers = match (self.public_snapshot, self.read_key) {
+            (true, Some(_)) => return Err(wrong("readKey", "the snapshot is public, so no key is asked for")),
+            (true, None) => Readers::Anybody,
+            (false, Some(key)) => Readers::KeyHolders { secret: key.secret },
+            (false, None) => Readers::Nobody,
+        };
+        let cors = Cors::new(self.cors.map(|cors| cors.allow_origins).unwrap_or_default());
+        let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists }.build()?;
+        Ok(Gate::new(verifier, sources, readers, cors, self.expose_reason))
+    }
+}
+
+fn default_token_from() -> Vec<String> {
+    vec!["header".to_owned()]
+}

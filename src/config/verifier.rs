@@ -1,0 +1,193 @@
+//! The part of a configuration that a verifier needs: whose tokens, whose lists.
+
+use serde::Deserialize;
+
+use crate::engine;
+use crate::error::Error;
+use crate::flow::Expectations;
+use crate::json::Object;
+use crate::key::{Algorithm, Jwks, KeyCache, Secrets};
+use crate::limits::MAX_CLOCK_TOLERANCE_SECONDS;
+use crate::revocation::{List, Revocations};
+use crate::verifier::{Issuer, Verifier};
+
+use super::wrong;
+
+/// What a verifier is made of.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct VerifierConfig {
+    /// The trusted issuers; at least one.
+    pub issuers: Vec<IssuerConfig>,
+    /// Whose revocation lists are believed, and for which issuers. Empty: no list is asked, and a revoked token passes
+    /// until it expires. Otherwise every issuer must be spoken for.
+    pub lists: Vec<ListConfig>,
+}
+
+/// A trusted issuer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct IssuerConfig {
+    /// Its name: `iss`, byte for byte.
+    pub issuer: String,
+    /// Its keys, inline.
+    pub jwks: Option<Object>,
+    /// Where its keys are to be read: `https`, or `http` on a loopback host.
+    pub jwks_uri: Option<String>,
+    /// The allowed algorithms; by default, each key's own.
+    #[serde(default)]
+    pub algorithms: Vec<String>,
+    /// What `aud` must be or hold, one of these; by default it is not looked at.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub audience: Vec<String>,
+    /// How far clocks may differ, in seconds, at most 60.
+    #[serde(default = "default_tolerance")]
+    pub clock_tolerance: u64,
+    /// Whether a token without `exp` is refused.
+    #[serde(default = "default_true")]
+    pub require_exp: bool,
+    /// Claims whose absence refuses a token; by default `jti`, as soon as a rule names it.
+    pub require_claims: Option<Vec<String>>,
+}
+
+/// An authority whose lists are believed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ListConfig {
+    /// The authority's name: `iss` of its manifests.
+    pub issuer: String,
+    /// The authority's public keys, as JWKS or a single JWK.
+    pub keys: Object,
+    /// The token issuers it may speak for.
+    #[serde(rename = "for")]
+    pub speaks_for: Vec<String>,
+}
+
+impl VerifierConfig {
+    /// Reads a JSON document.
+    ///
+    /// # Errors
+    /// [`Error::ConfigInvalid`] with the field that is unknown, missing or wrong.
+    pub fn parse(document: &str) -> Result<Self, Error> {
+        super::read(document)
+    }
+
+    /// Makes the verifier.
+    ///
+    /// # Errors
+    /// [`Error::ConfigInvalid`] with the field whose value does not make sense.
+    pub fn build(&self) -> Result<Verifier, Error> {
+        if self.issuers.is_empty() {
+            return Err(wrong("issuers", "there must be at least one"));
+        }
+        let mut issuers = Vec::with_capacity(self.issuers.len());
+        for (index, issuer) in self.issuers.iter().enumerate() {
+            let path = format!("issuers[{index}]");
+            if self.issuers.iter().take(index).any(|earlier| earlier.issuer == issuer.issuer) {
+                return Err(wrong(format!("{path}.issuer"), "the issuer is configured twice"));
+            }
+            let spoken_for = self.lists.iter().any(|list| list.speaks_for.contains(&issuer.issuer));
+            if !self.lists.is_empty() && !spoken_for {
+                return Err(wrong(path, "no list speaks for this issuer: name it in the `for` of one"));
+            }
+            issuers.push(issuer.build(&path)?);
+        }
+        if self.lists.is_empty() {
+            return Ok(Verifier::without_revocation(issuers));
+        }
+        let mut lists = Vec::with_capacity(self.lists.len());
+        for (index, list) in self.lists.iter().enumerate() {
+            let path = format!("lists[{index}]");
+            if self.lists.iter().take(index).any(|earlier| earlier.issuer == list.issuer) {
+                return Err(wrong(format!("{path}.issuer"), "the authority is configured twice"));
+            }
+            let unknown = |name: &String| !self.issuers.iter().any(|issuer| issuer.issuer == *name);
+            if list.speaks_for.iter().any(unknown) {
+                return Err(wrong(format!("{path}.for"), "it names an issuer that is not configured"));
+            }
+            lists.push(list.build(&path)?);
+        }
+        Ok(Verifier::new(issuers, Revocations::new(lists)))
+    }
+}
+
+impl IssuerConfig {
+    fn build(&self, path: &str) -> Result<Issuer, Error> {
+        let keys = match (&self.jwks, &self.jwks_uri) {
+            (Some(jwks), None) => {
+                KeyCache::fixed(keys(jwks, Secrets::Allow).map_err(|error| error_at(path, "jwks", &error))?)
+            }
+            (None, Some(uri)) if may_be_fetched(uri) => KeyCache::remote(uri.clone()),
+            (None, Some(_)) => {
+                return Err(wrong(format!("{path}.jwksUri"), "expected an https URL, or http on a loopback host"));
+            }
+            _ => return Err(wrong(path, "expected exactly one of `jwks` and `jwksUri`")),
+        };
+        if self.clock_tolerance > MAX_CLOCK_TOLERANCE_SECONDS {
+            return Err(wrong(format!("{path}.clockTolerance"), "expected at most 60 seconds"));
+        }
+        let algorithms: Option<Vec<Algorithm>> =
+            self.algorithms.iter().map(|name| Algorithm::from_name(name)).collect();
+        let algorithms = algorithms
+            .ok_or_else(|| wrong(format!("{path}.algorithms"), "expected HS256, ES256, EdDSA or Ed25519"))?;
+        let expectations = Expectations::new(&self.issuer)
+            .audience(self.audience.iter().cloned())
+            .clock_tolerance(self.clock_tolerance)
+            .require_exp(self.require_exp);
+        let issuer = Issuer::new(expectations, keys).algorithms(algorithms);
+        Ok(match &self.require_claims {
+            None => issuer,
+            Some(claims) => issuer.require_claims(claims.iter().cloned()),
+        })
+    }
+}
+
+impl ListConfig {
+    fn build(&self, path: &str) -> Result<List, Error> {
+        // A shared secret cannot vouch for a list: every reader could sign one.
+        let keys = keys(&self.keys, Secrets::Ignore).map_err(|error| error_at(path, "keys", &error))?;
+        Ok(List::new(&self.issuer, keys, self.speaks_for.iter().cloned()))
+    }
+}
+
+fn keys(jwks: &Object, secrets: Secrets) -> Result<Jwks, Error> {
+    Jwks::from_object(jwks, secrets, engine::DEFAULT)
+}
+
+fn error_at(path: &str, field: &str, error: &Error) -> Error {
+    wrong(format!("{path}.{field}"), &error.to_string())
+}
+
+/// Keys that travel in the clear can be replaced on the way, so only a loopback host may be asked without TLS.
+fn may_be_fetched(uri: &str) -> bool {
+    let loopback = |rest: &str| {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| {
+            host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':'))
+        })
+    };
+    let clean = !uri.contains(|c: char| c.is_ascii_control() || c == ' ' || c == '@' || c == '\\');
+    let https = uri.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    clean && (https || uri.strip_prefix("http://").is_some_and(loopback))
+}
+
+const fn default_tolerance() -> u64 {
+    5
+}
+
+const fn default_true() -> bool {
+    true
+}
+
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a string or a list of strings")]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
+}

@@ -1,0 +1,156 @@
+//! Fifth and sixth stage: what the lists say of checked claims, and what to do about it.
+
+use crate::error::Error;
+use crate::revocation::{Revocations, SnapshotInfo, Status, Unknown};
+use crate::time::UnixTime;
+
+use super::Claims;
+
+/// Claims together with what the lists say of them.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    claims: Claims,
+    status: Status,
+    snapshot: Option<SnapshotInfo>,
+}
+
+/// What to do with a token of which the lists cannot tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Refuse it as revoked.
+    Deny,
+    /// Let it pass.
+    Allow,
+    /// Say that the answer is not to be had now.
+    Unavailable,
+}
+
+/// What to do when the lists cannot tell. By default, [`Action::Unavailable`]: nothing passes unchecked, and no user is
+/// told that his token is bad when our own data is.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    unknown: Action,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { unknown: Action::Unavailable }
+    }
+}
+
+impl Policy {
+    /// What to do with a token whose status is unknown.
+    #[must_use]
+    pub const fn on_unknown(mut self, action: Action) -> Self {
+        self.unknown = action;
+        self
+    }
+}
+
+/// What the gate does.
+#[derive(Clone, Debug)]
+#[must_use]
+pub enum Decision {
+    /// The token stands.
+    Allow(Box<Allowed>),
+    /// The token is at fault: 401.
+    Deny(Refused),
+    /// Our own data is at fault: 503.
+    Unavailable(Refused),
+}
+
+/// A token that stands.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Allowed {
+    /// Its claims.
+    pub claims: Claims,
+    /// What the lists said of it; `None` where none was asked.
+    pub status: Option<Status>,
+    /// How current the lists were.
+    pub snapshot: Option<SnapshotInfo>,
+}
+
+/// Why a token was not let through.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The reason.
+    pub error: Error,
+    /// How current the lists were.
+    pub snapshot: Option<SnapshotInfo>,
+}
+
+impl Claims {
+    /// Fifth stage: asks the lists. `required` are members whose absence refuses the token; `None` stands for `jti` as
+    /// soon as a rule names it.
+    ///
+    /// # Errors
+    /// [`Error::ClaimInvalid`] when a required member is missing, or has too many values to look up.
+    pub fn check_revocation(
+        self,
+        lists: &Revocations,
+        required: Option<&[String]>,
+        now: UnixTime,
+    ) -> Result<Checked, Error> {
+        let status = lists.status(&self, required, now)?;
+        Ok(Checked { claims: self, status, snapshot: lists.info(now) })
+    }
+}
+
+impl Checked {
+    /// What the lists say.
+    pub const fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Sixth stage: what to do.
+    pub fn apply(self, policy: &Policy) -> Decision {
+        let Self { claims, status, snapshot } = self;
+        match status {
+            Status::Revoked { rule, kind } => {
+                Decision::Deny(Refused { error: Error::Revoked { rule, kind }, snapshot })
+            }
+            Status::Unknown(why) => match policy.unknown {
+                Action::Allow => Decision::allow(claims, Some(status), snapshot),
+                Action::Deny => Decision::deny_unknown(why, snapshot),
+                Action::Unavailable => Decision::refuse(Error::RevocationUnavailable(why), snapshot),
+            },
+            Status::NotRevoked => Decision::allow(claims, Some(status), snapshot),
+        }
+    }
+}
+
+impl Decision {
+    pub(crate) fn allow(claims: Claims, status: Option<Status>, snapshot: Option<SnapshotInfo>) -> Self {
+        Self::Allow(Box::new(Allowed { claims, status, snapshot }))
+    }
+
+    /// Whose fault an error is decides between denying and being unavailable.
+    pub(crate) fn refuse(error: Error, snapshot: Option<SnapshotInfo>) -> Self {
+        let refused = Refused { error, snapshot };
+        if refused.error.is_ours() { Self::Unavailable(refused) } else { Self::Deny(refused) }
+    }
+
+    fn deny_unknown(why: Unknown, snapshot: Option<SnapshotInfo>) -> Self {
+        Self::Deny(Refused { error: Error::RevocationUnavailable(why), snapshot })
+    }
+
+    /// The reason it was not let through.
+    #[must_use]
+    pub const fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Allow(_) => None,
+            Self::Deny(refused) | Self::Unavailable(refused) => Some(&refused.error),
+        }
+    }
+
+    /// How current the lists were; `None` where none was asked, or there is no snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&SnapshotInfo> {
+        match self {
+            Self::Allow(allowed) => allowed.snapshot.as_ref(),
+            Self::Deny(refused) | Self::Unavailable(refused) => refused.snapshot.as_ref(),
+        }
+    }
+}

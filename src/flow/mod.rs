@@ -1,0 +1,17 @@
+//! One way through: each stage consumes the one before, so none can be skipped.
+//!
+//! ```text
+//! &str ─ parse ─▶ Unverified ─ select ─▶ Selected ─ verify ─▶ Authentic ─ check_claims ─▶ Claims
+//!                                                                ─ check_revocation ─▶ Checked ─ apply ─▶ Decision
+//! ```
+
+mod claims;
+mod decide;
+mod parse;
+mod verify;
+
+pub use claims::{Claims, Expectations};
+pub use decide::{Action, Allowed, Checked, Decision, Policy, Refused};
+pub(crate) use parse::{MANIFEST_TYP, media_type};
+pub use parse::{Header, Unverified};
+pub use verify::{Authentic, Selected};

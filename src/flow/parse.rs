@@ -1,0 +1,211 @@
+//! First stage: a compact JWS (RFC 7515 §7.1) whose payload is a JSON object, strictly read. Nothing is verified yet.
+
+use serde_json::Value;
+
+use crate::base64url;
+use crate::error::Error;
+use crate::json::{self, Object};
+use crate::key::{Algorithm, Jwks};
+use crate::limits::MAX_TOKEN_BYTES;
+
+use super::Selected;
+
+/// The `typ` of a revocation manifest, which is never a bearer token.
+pub(crate) const MANIFEST_TYP: &str = "revocations+jwt";
+
+/// A token that has been read but whose signature nobody has checked: nothing in it may be believed.
+#[derive(Debug)]
+pub struct Unverified<'t> {
+    pub(super) header: Header,
+    pub(super) payload: Object,
+    pub(super) signing_input: &'t [u8],
+    pub(super) signature: Vec<u8>,
+}
+
+/// A JOSE header (RFC 7515 §4).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+    members: Object,
+}
+
+impl<'t> Unverified<'t> {
+    /// Reads a bearer token: at most [`MAX_TOKEN_BYTES`], exactly three parts, each in canonical base64url, header and
+    /// payload each one JSON object without a member named twice, no critical extension.
+    ///
+    /// # Errors
+    /// [`Error::JwsInvalid`], [`Error::JwtInvalid`] or [`Error::NotSupported`]; nothing has been verified.
+    pub fn parse(token: &'t str) -> Result<Self, Error> {
+        Self::parse_within(token, MAX_TOKEN_BYTES)
+    }
+
+    pub(crate) fn parse_within(token: &'t str, limit: usize) -> Result<Self, Error> {
+        if token.len() > limit {
+            return Err(Error::JwsInvalid("it is too long"));
+        }
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(THREE_PARTS)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(THREE_PARTS)?;
+        if payload.contains('.') {
+            return Err(THREE_PARTS);
+        }
+        if header.is_empty() || payload.is_empty() {
+            return Err(Error::JwsInvalid("a part is empty"));
+        }
+        let header = Header::parse(header)?;
+        let signature = base64url::decode(signature).ok_or(BASE64URL)?;
+        if signature.is_empty() && header.alg != "none" {
+            return Err(Error::JwsInvalid("a part is empty"));
+        }
+        let payload = base64url::decode(payload).ok_or(BASE64URL)?;
+        let payload = json::object(&payload).ok_or(Error::JwtInvalid("the payload is not a strict JSON object"))?;
+        Ok(Self { header, payload, signing_input: signing_input.as_bytes(), signature })
+    }
+
+    /// The header, unverified.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Who the token says it is from, unverified: good for choosing which issuer's keys to try, and for nothing else.
+    #[must_use]
+    pub fn claimed_issuer(&self) -> Option<&str> {
+        self.payload.get("iss").and_then(Value::as_str)
+    }
+
+    /// Second stage: chooses the keys of an issuer that may have signed this token. `allowed` narrows the algorithms;
+    /// empty leaves them to the keys.
+    ///
+    /// # Errors
+    /// [`Error::AlgNotAllowed`] or [`Error::NoMatchingKey`]; nothing has been verified.
+    pub fn select<'k>(self, keys: &'k Jwks, allowed: &[Algorithm]) -> Result<Selected<'t, 'k>, Error> {
+        let keys = keys.select(&self.header.alg, self.header.kid.as_deref(), allowed)?;
+        Ok(Selected::new(self, keys))
+    }
+}
+
+const THREE_PARTS: Error = Error::JwsInvalid("it does not have three parts");
+const BASE64URL: Error = Error::JwsInvalid("a part is not canonical base64url");
+
+impl Header {
+    fn parse(part: &str) -> Result<Self, Error> {
+        let bytes = base64url::decode(part).ok_or(BASE64URL)?;
+        let members = json::object(&bytes).ok_or(Error::JwsInvalid("the header is not a strict JSON object"))?;
+        // RFC 7515 §4.1.11: whoever does not understand what `crit` lists must refuse the token. `b64` (RFC 7797) is
+        // refused with or without `crit`: §7 forbids it in a JWT.
+        if members.contains_key("crit") || members.contains_key("b64") {
+            return Err(Error::NotSupported("the header has a critical extension"));
+        }
+        let alg = text(&members, "alg")?.ok_or(Error::JwsInvalid("the header has no `alg`"))?;
+        let kid = text(&members, "kid")?;
+        let typ = text(&members, "typ")?;
+        Ok(Self { alg, kid, typ, members })
+    }
+
+    /// `alg`, as the token spells it.
+    #[must_use]
+    pub fn alg(&self) -> &str {
+        &self.alg
+    }
+
+    /// `kid`.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// `typ`, as the token spells it.
+    #[must_use]
+    pub fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
+    }
+
+    /// Every member.
+    #[must_use]
+    pub const fn members(&self) -> &Object {
+        &self.members
+    }
+}
+
+fn text(members: &Object, name: &str) -> Result<Option<String>, Error> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(Error::JwsInvalid("`alg`, `kid` or `typ` is not a string")),
+    }
+}
+
+/// `typ` in its short, lower-case form (RFC 7515 §4.1.9: `application/` may be left out when nothing else has a `/`).
+pub(crate) fn media_type(typ: &str) -> String {
+    let lower = typ.to_ascii_lowercase();
+    match lower.strip_prefix("application/") {
+        Some(short) if !short.contains('/') => short.to_owned(),
+        _ => lower,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(header: &str, payload: &str) -> String {
+        format!("{}.{}.c2ln", base64url::encode(header), base64url::encode(payload))
+    }
+
+    fn refusal(token: &str) -> Error {
+        Unverified::parse(token).unwrap_err()
+    }
+
+    #[test]
+    fn anything_but_three_parts_is_refused() {
+        for wrong in ["", "a", "a.b", "a.b.c.d", "a.b.c.", ".", "..", "...", "\u{0}", "é.é.é"] {
+            assert!(matches!(refusal(wrong), Error::JwsInvalid(_)), "{wrong:?}");
+        }
+        let good = token(r#"{"alg":"ES256"}"#, "{}");
+        assert!(Unverified::parse(&good).is_ok());
+        assert_eq!(refusal(&format!("{good}.")), THREE_PARTS);
+        assert!(matches!(refusal(&good.replace(".c2ln", ".")), Error::JwsInvalid(_)));
+    }
+
+    #[test]
+    fn a_part_in_another_spelling_of_base64url_is_refused() {
+        let good = token(r#"{"alg":"ES256"}"#, "{}");
+        for other in [".c2ln=", ".c2l", ".c2lo\n", ".c2 n", ".c2+n"] {
+            assert_eq!(refusal(&good.replace(".c2ln", other)), BASE64URL, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_or_payload_that_is_not_a_strict_object_is_refused() {
+        assert!(matches!(refusal(&token("null", "{}")), Error::JwsInvalid(_)));
+        assert!(matches!(refusal(&token(r#"{"alg":"ES256","alg":"none"}"#, "{}")), Error::JwsInvalid(_)));
+        assert!(matches!(refusal(&token("{}", "{}")), Error::JwsInvalid(_)));
+        assert!(matches!(refusal(&token(r#"{"alg":1}"#, "{}")), Error::JwsInvalid(_)));
+        let header = r#"{"alg":"ES256"}"#;
+        assert!(matches!(refusal(&token(header, "[]")), Error::JwtInvalid(_)));
+        assert!(matches!(refusal(&token(header, r#"{"sub":"a","sub":"b"}"#)), Error::JwtInvalid(_)));
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(5_000), "]".repeat(5_000));
+        assert!(matches!(refusal(&token(header, &deep)), Error::JwtInvalid(_)));
+    }
+
+    #[test]
+    fn a_token_over_the_limit_is_refused_before_it_is_read() {
+        assert_eq!(refusal(&"a".repeat(1_000_000)), Error::JwsInvalid("it is too long"));
+    }
+
+    #[test]
+    fn a_critical_extension_is_refused() {
+        for header in [r#"{"alg":"ES256","crit":["exp"],"exp":1}"#, r#"{"alg":"ES256","crit":[]}"#, r#"{"alg":"ES256","b64":false}"#] {
+            assert!(matches!(refusal(&token(header, "{}")), Error::NotSupported(_)), "{header}");
+        }
+    }
+
+    #[test]
+    fn typ_is_compared_without_its_prefix_and_case() {
+        assert_eq!(media_type("application/Revocations+JWT"), MANIFEST_TYP);
+        assert_eq!(media_type("JWT"), "jwt");
+        assert_eq!(media_type("application/a/b"), "application/a/b");
+    }
+}

@@ -1,0 +1,111 @@
+//! What the gate answers itself (RFC 6750 §3).
+
+use serde_json::json;
+
+use crate::error::{Code, Error};
+
+/// How soon a client may try again when our own data is at fault, in seconds.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+/// An answer of the gate's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, JSON.
+    pub body: String,
+}
+
+impl Answer {
+    /// The answer to a request that is not forwarded. Unless `expose_reason` is set it says no more than RFC 6750 asks
+    /// for: the precise reason is the log's.
+    pub(super) fn refusal(error: &Error, expose_reason: bool) -> Self {
+        let code = error.code();
+        // A code without a status never reaches a request; should one, it is our fault.
+        let status = if code.http_status() == 0 { 503 } else { code.http_status() };
+        let summary = summary(code, status);
+        let mut headers =
+            vec![("content-type", "application/json; charset=utf-8".to_owned()), ("cache-control", "no-store".to_owned())];
+        match (status, code.oauth_error()) {
+            (503, _) => headers.push(("retry-after", RETRY_AFTER_SECONDS.to_owned())),
+            // RFC 6750 §3.1: a request without any token is told how to authenticate, and nothing else.
+            (_, None) => headers.push(("www-authenticate", "Bearer".to_owned())),
+            (_, Some(oauth)) => headers.push((
+                "www-authenticate",
+                format!(r#"Bearer error="{oauth}", error_description="{summary}""#),
+            )),
+        }
+        let mut body = json!({ "error": code.oauth_error().unwrap_or("invalid_request"), "error_description": summary });
+        if expose_reason && let Some(body) = body.as_object_mut() {
+            body.insert("code".to_owned(), code.as_str().into());
+            body.insert("reason".to_owned(), error.to_string().into());
+        }
+        Self { status, headers, body: body.to_string() }
+    }
+
+    pub(super) fn with(mut self, headers: Vec<(&'static str, String)>) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+}
+
+fn summary(code: Code, status: u16) -> &'static str {
+    match (status, code) {
+        (503, _) => "whether the request may pass cannot be told now",
+        (400, _) => "the request carries its token in a malformed way",
+        (_, Code::TokenMissing) => "the request carries no token",
+        _ => "the token is malformed, expired, revoked or otherwise invalid",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(answer: &Answer, name: &str) -> Option<String> {
+        answer.headers.iter().find(|(header, _)| *header == name).map(|(_, value)| value.clone())
+    }
+
+    #[test]
+    fn a_request_without_a_token_gets_a_bare_challenge() {
+        let answer = Answer::refusal(&Error::TokenMissing, false);
+        assert_eq!((answer.status, header(&answer, "www-authenticate").as_deref()), (401, Some("Bearer")));
+    }
+
+    #[test]
+    fn a_bad_token_gets_invalid_token_and_the_reason_stays_inside() {
+        let answer = Answer::refusal(&Error::SignatureInvalid, false);
+        assert_eq!(answer.status, 401);
+        assert!(header(&answer, "www-authenticate").unwrap().starts_with("Bearer error=\"invalid_token\""));
+        assert!(!answer.body.contains("ERR_"));
+        assert!(Answer::refusal(&Error::SignatureInvalid, true).body.contains("ERR_JWS_SIGNATURE_VERIFICATION_FAILED"));
+    }
+
+    #[test]
+    fn a_malformed_request_gets_invalid_request() {
+        let answer = Answer::refusal(&Error::TokenAmbiguous("it is given twice"), false);
+        assert_eq!(answer.status, 400);
+        assert!(header(&answer, "www-authenticate").unwrap().contains("invalid_request"));
+    }
+
+    #[test]
+    fn our_own_fault_is_503_with_retry_after_and_without_a_challenge() {
+        for code in Code::ALL.iter().filter(|code| code.http_status() == 503) {
+            assert_eq!(code.oauth_error(), Some("temporarily_unavailable"));
+        }
+        let answer = Answer::refusal(&Error::JwksUnavailable, false);
+        assert_eq!(answer.status, 503);
+        assert_eq!(header(&answer, "retry-after").as_deref(), Some(RETRY_AFTER_SECONDS));
+        assert_eq!(header(&answer, "www-authenticate"), None);
+    }
+
+    #[test]
+    fn no_answer_may_be_cached() {
+        for error in [Error::TokenMissing, Error::SignatureInvalid, Error::JwksUnavailable] {
+            assert_eq!(header(&Answer::refusal(&error, false), "cache-control").as_deref(), Some("no-store"));
+        }
+    }
+}

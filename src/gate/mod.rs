@@ -1,0 +1,129 @@
+//! The gate, as far as it is the same on every platform: which token a request carries, what is answered, what the
+//! origin is told. Whoever moves the bytes decides nothing.
+
+mod answer;
+mod cors;
+mod identity;
+mod token_source;
+
+use crate::error::Error;
+use crate::flow::Allowed;
+use crate::verifier::Verifier;
+
+pub use answer::Answer;
+pub use cors::Cors;
+pub use identity::{IDENTITY_PREFIX, is_identity_header};
+pub use token_source::{RequestHeaders, TokenSource};
+
+/// A verifier, and how requests are read and answered.
+#[derive(Debug)]
+pub struct Gate {
+    verifier: Verifier,
+    sources: Vec<TokenSource>,
+    readers: Readers,
+    cors: Cors,
+    expose_reason: bool,
+}
+
+/// Who may read the manifest and the segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Nobody.
+    Nobody,
+    /// Whoever presents a secret as a bearer token.
+    KeyHolders {
+        /// The name under which the platform keeps the secret.
+        secret: String,
+    },
+    /// Anybody.
+    Anybody,
+}
+
+impl Gate {
+    pub(crate) const fn new(
+        verifier: Verifier,
+        sources: Vec<TokenSource>,
+        readers: Readers,
+        cors: Cors,
+        expose_reason: bool,
+    ) -> Self {
+        Self { verifier, sources, readers, cors, expose_reason }
+    }
+
+    /// The verifier.
+    #[must_use]
+    pub const fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// The verifier, to be refreshed.
+    pub const fn verifier_mut(&mut self) -> &mut Verifier {
+        &mut self.verifier
+    }
+
+    /// The token of a request: of the first configured source that is present.
+    ///
+    /// # Errors
+    /// [`Error::TokenMissing`], or [`Error::TokenAmbiguous`] when the source is given twice or malformed.
+    pub fn token(&self, request: &impl RequestHeaders) -> Result<String, Error> {
+        for source in &self.sources {
+            if let Some(token) = source.token(request)? {
+                return Ok(token);
+            }
+        }
+        Err(Error::TokenMissing)
+    }
+
+    /// What to answer instead of forwarding a request.
+    #[must_use]
+    pub fn refusal(&self, error: &Error, origin: Option<&str>) -> Answer {
+        Answer::refusal(error, self.expose_reason).with(self.cors.headers(origin))
+    }
+
+    /// The headers that tell the origin whose request it is.
+    #[must_use]
+    pub fn identity(&self, allowed: &Allowed) -> Vec<(&'static str, String)> {
+        identity::headers(allowed)
+    }
+
+    /// Who may read the manifest and the segments.
+    #[must_use]
+    pub const fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
+    /// The headers by which pages of other origins may read our own answers.
+    #[must_use]
+    pub const fn cors(&self) -> &Cors {
+        &self.cors
+    }
+}
+
+impl Readers {
+    /// Whether a request may read the snapshot. `secret` fetches a secret by its name.
+    ///
+    /// # Errors
+    /// [`Error::TokenMissing`] or [`Error::SignatureInvalid`], both of which answer 401;
+    /// [`Error::ConfigInvalid`] when the platform does not have the secret.
+    pub fn admit(
+        &self,
+        request: &impl RequestHeaders,
+        secret: impl FnOnce(&str) -> Option<String>,
+    ) -> Result<(), Error> {
+        let Self::KeyHolders { secret: name } = self else {
+            return if *self == Self::Anybody { Ok(()) } else { Err(Error::TokenMissing) };
+        };
+        let expected = secret(name).filter(|secret| !secret.is_empty()).ok_or_else(|| Error::ConfigInvalid {
+            path: "readKey.secret".to_owned(),
+            reason: "the platform has no secret of that name".to_owned(),
+        })?;
+        let presented = TokenSource::Bearer.token(request)?.ok_or(Error::TokenMissing)?;
+        // Compared as hashes, so that neither the time nor the length says how much was right.
+        let hash = crate::revocation::SegmentName::of;
+        if ct_codecs::verify(hash(expected.as_bytes()).as_bytes(), hash(presented.as_bytes()).as_bytes()) {
+            Ok(())
+        } else {
+            Err(Error::SignatureInvalid)
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! An issuer's keys over time: fixed, or read from a URL and trusted for a bounded time.
+
+use crate::error::Error;
+use crate::freshness::Urgency;
+use crate::time::UnixTime;
+
+use super::{Jwks, Secrets};
+
+/// A key set read less than so many seconds ago is not read again: 10 minutes.
+const FRESH_SECONDS: u64 = 600;
+/// A key set that cannot be read again is relied on for so many seconds after it was last read: 1 hour. So a key that
+/// the issuer removes stops working within that time, whatever happens to the network.
+const STALE_SECONDS: u64 = 3600;
+/// Between two attempts at a refresh that keeps failing there are at least so many seconds.
+const RETRY_SECONDS: u64 = 5;
+/// Tokens that name an unknown `kid` make the set be read again at most once in so many seconds, so that strangers
+/// cannot turn a gate against its issuer.
+const UNKNOWN_KID_COOLDOWN_SECONDS: u64 = 30;
+
+/// The keys of one issuer.
+#[derive(Debug)]
+pub struct KeyCache(Source);
+
+#[derive(Debug)]
+enum Source {
+    Fixed(Jwks),
+    Remote { uri: String, read: Option<Read>, attempted_at: Option<UnixTime> },
+}
+
+#[derive(Debug)]
+struct Read {
+    jwks: Jwks,
+    at: UnixTime,
+}
+
+impl KeyCache {
+    /// Keys that do not change.
+    #[must_use]
+    pub const fn fixed(jwks: Jwks) -> Self {
+        Self(Source::Fixed(jwks))
+    }
+
+    /// Keys to be read from `uri`.
+    #[must_use]
+    pub const fn remote(uri: String) -> Self {
+        Self(Source::Remote { uri, read: None, attempted_at: None })
+    }
+
+    /// Where they are read from; `None` for fixed ones.
+    #[must_use]
+    pub fn uri(&self) -> Option<&str> {
+        match &self.0 {
+            Source::Fixed(_) => None,
+            Source::Remote { uri, .. } => Some(uri),
+        }
+    }
+
+    /// The keys, while they may be relied on.
+    ///
+    /// # Errors
+    /// [`Error::JwksUnavailable`].
+    pub fn current(&self, now: UnixTime) -> Result<&Jwks, Error> {
+        match &self.0 {
+            Source::Fixed(jwks) => Ok(jwks),
+            Source::Remote { read: Some(read), .. } if now < read.at.plus_seconds(STALE_SECONDS) => Ok(&read.jwks),
+            Source::Remote { .. } => Err(Error::JwksUnavailable),
+        }
+    }
+
+    /// Whether to read them again.
+    #[must_use]
+    pub fn wanted(&self, now: UnixTime) -> Urgency {
+        match &self.0 {
+            Source::Remote { read: Some(read), attempted_at, .. } => {
+                let tried = attempted_at.is_some_and(|at| at > read.at && now < at.plus_seconds(RETRY_SECONDS));
+                if now >= read.at.plus_seconds(STALE_SECONDS) {
+                    Urgency::Now
+                } else if now < read.at.plus_seconds(FRESH_SECONDS) || tried {
+                    Urgency::No
+                } else {
+                    Urgency::Background
+                }
+            }
+            Source::Remote { read: None, .. } => Urgency::Now,
+            Source::Fixed(_) => Urgency::No,
+        }
+    }
+
+    /// Whether to read them again because a token names a key that is not among them.
+    #[must_use]
+    pub fn wanted_for_unknown_key(&self, now: UnixTime) -> bool {
+        match &self.0 {
+            Source::Remote { attempted_at: Some(at), .. } => now >= at.plus_seconds(UNKNOWN_KID_COOLDOWN_SECONDS),
+            Source::Remote { attempted_at: None, .. } => true,
+            Source::Fixed(_) => false,
+        }
+    }
+
+    /// Says that reading has begun, so that others do not begin too.
+    pub fn begin(&mut self, now: UnixTime) {
+        if let Source::Remote { attempted_at, .. } = &mut self.0 {
+            *attempted_at = Some(now);
+        }
+    }
+
+    /// Takes the document that was read. Secrets in it are ignored: what is published is none.
+    ///
+    /// # Errors
+    /// [`Error::JwksInvalid`] or [`Error::JwkInvalid`]; the keys before stay.
+    pub fn install(&mut self, document: &[u8], now: UnixTime) -> Result<(), Error> {
+        if let Source::Remote { read, .. } = &mut self.0 {
+            *read = Some(Read { jwks: Jwks::parse(document, Secrets::Ignore)?, at: now });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JWKS: &[u8] =
+        br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    const START: UnixTime = UnixTime::from_seconds(1_790_000_000);
+
+    fn read_at_start() -> KeyCache {
+        let mut cache = KeyCache::remote("https://issuer.example/jwks.json".into());
+        assert_eq!(cache.wanted(START), Urgency::Now);
+        assert_eq!(cache.current(START).unwrap_err(), Error::JwksUnavailable);
+        cache.begin(START);
+        cache.install(JWKS, START).unwrap();
+        cache
+    }
+
+    #[test]
+    fn keys_are_fresh_for_ten_minutes_then_read_again_in_the_background() {
+        let mut cache = read_at_start();
+        assert_eq!(cache.wanted(START.plus_seconds(599)), Urgency::No);
+        assert_eq!(cache.wanted(START.plus_seconds(600)), Urgency::Background);
+        cache.begin(START.plus_seconds(600));
+        assert_eq!(cache.wanted(START.plus_seconds(604)), Urgency::No);
+        assert_eq!(cache.wanted(START.plus_seconds(605)), Urgency::Background);
+    }
+
+    #[test]
+    fn keys_that_cannot_be_read_again_are_relied_on_for_an_hour_and_no_longer() {
+        let mut cache = read_at_start();
+        assert!(cache.install(b"<html>", START.plus_seconds(1000)).is_err());
+        assert!(cache.current(START.plus_seconds(3599)).is_ok());
+        assert_eq!(cache.current(START.plus_seconds(3600)).unwrap_err(), Error::JwksUnavailable);
+        assert_eq!(cache.wanted(START.plus_seconds(3600)), Urgency::Now);
+    }
+
+    #[test]
+    fn unknown_keys_make_the_set_be_read_again_once_in_thirty_seconds() {
+        let mut cache = read_at_start();
+        assert!(!cache.wanted_for_unknown_key(START.plus_seconds(29)));
+        assert!(cache.wanted_for_unknown_key(START.plus_seconds(30)));
+        cache.begin(START.plus_seconds(30));
+        assert!(!cache.wanted_for_unknown_key(START.plus_seconds(31)));
+    }
+}

@@ -1,0 +1,67 @@
+//! Every limit of the library, named, with the reason for its value.
+//!
+//! Nothing a stranger sends is read past these; a value over its limit is a coded refusal before any memory is
+//! spent on it.
+
+/// The longest token, in bytes. HTTP servers commonly cap all headers together at 16 KiB, and the largest signatures
+/// in JOSE (ML-DSA-87, 4,627 bytes) fit four times over.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// The longest manifest, in bytes: 2,048 packed operations and 4,096 segments fit.
+pub const MAX_MANIFEST_BYTES: usize = 1024 * 1024;
+
+/// The largest JWKS document, in bytes. Large identity providers publish under 20 KiB.
+pub const MAX_JWKS_BYTES: usize = 256 * 1024;
+
+/// The most keys in one JWKS.
+pub const MAX_JWKS_KEYS: usize = 256;
+
+/// The most keys tried for one token that names no `kid`: each costs a signature verification.
+pub const MAX_KEY_CANDIDATES: usize = 16;
+
+/// The deepest nesting of JSON, counting the outermost object as one.
+pub const MAX_JSON_DEPTH: usize = 32;
+
+/// The most members and elements of one JSON document, all levels together.
+pub const MAX_JSON_MEMBERS: usize = 20_000;
+
+/// The largest clock tolerance, in seconds. Tolerance widens `exp` and `nbf`; it never applies to a cutoff.
+pub const MAX_CLOCK_TOLERANCE_SECONDS: u64 = 60;
+
+/// The latest instant a NumericDate may name: the last second of the year 9999, where RFC 3339 dates end.
+pub const MAX_UNIX_SECONDS: u64 = 253_402_300_799;
+
+/// The largest integer that every JSON implementation reads alike (RFC 8259 §6).
+pub const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
+
+/// The longest single value (or claim name) of a revocation target, in bytes.
+pub const MAX_TARGET_VALUE_BYTES: usize = 1024;
+
+/// The most members of one rule.
+pub const MAX_RULE_MEMBERS: usize = 8;
+
+/// The most rules of one manifest: every rule may cost a look-up on every request.
+pub const MAX_RULES: usize = 32;
+
+/// The most values a list-valued member (such as `aud`) may have where a rule names it.
+pub const MAX_LIST_VALUES: usize = 16;
+
+/// The most token issuers one manifest may cover.
+pub const MAX_COVERED_ISSUERS: usize = 1024;
+
+/// The most segments of one manifest.
+pub const MAX_SEGMENTS: usize = 4096;
+
+/// The largest segment: a value in Cloudflare KV may have 25 MiB.
+pub const MAX_SEGMENT_BYTES: u64 = 25 * 1024 * 1024;
+
+/// The largest snapshot, all segments together: an isolate has 128 MiB, and a new snapshot is opened while the one
+/// before still answers.
+pub const MAX_SNAPSHOT_BYTES: u64 = 48 * 1024 * 1024;
+
+/// How long an entry outlives the last moment its token could pass, in seconds: the largest clock tolerance, and room
+/// for verifiers whose clock is behind.
+pub const EXPIRED_ENTRY_GRACE_SECONDS: u64 = 300;
+
+/// A hit in a segment whose error is coarser than 2^-40 is not believed without confirmation.
+pub const COARSEST_SURE_EPSILON_BITS: u8 = 40;

@@ -1,0 +1,302 @@
+//! The manifest: the small signed JWT that says which segments are in force.
+//!
+//! It is read by the same strict verifier as every token. Its header has `typ: revocations+jwt` and the authority's
+//! `kid`; its claims are:
+//!
+//! | claim | type | what |
+//! |---|---|---|
+//! | `iss` | string | the authority who vouches |
+//! | `iat` | seconds | made when |
+//! | `exp` | seconds | not to be relied on after |
+//! | `ttl` | seconds | look again after |
+//! | `seq` | integer | grows with every manifest of this authority |
+//! | `prev` | 64 hex digits, optional | SHA-256 of the manifest before, as text |
+//! | `hash` | `sha-256-128` | how ids are made |
+//! | `salt` | base64url, 16 bytes | as it says |
+//! | `epsilon` | `2^-n` | how seldom a decision about a valid token is wrong |
+//! | `covers` | list of strings | the token issuers this list speaks for |
+//! | `rules` | list of lists of strings | which targets exist, so that nothing else is looked up |
+//! | `segments` | list of objects | `hash` (64 hex digits), `rule` (index), `kind`, `from`, `to` (32 hex digits, both inclusive), `expires` (seconds; none: never), `entries`, `bytes` |
+//! | `crit` | list of strings, optional | what a reader must understand or refuse; this one understands nothing by that way |
+
+use std::fmt;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::base64url;
+use crate::error::Error;
+use crate::flow::{Authentic, MANIFEST_TYP, Unverified, media_type};
+use crate::limits::{
+    MAX_CLOCK_TOLERANCE_SECONDS, MAX_COVERED_ISSUERS, MAX_MANIFEST_BYTES, MAX_RULES, MAX_SEGMENT_BYTES,
+    MAX_SEGMENTS, MAX_SNAPSHOT_BYTES,
+};
+use crate::time::UnixTime;
+
+use super::id::hex;
+use super::{Id, Kind, List, Rule, Salt};
+
+/// How ids are made, the only way there is.
+pub(crate) const ID_HASH: &str = "sha-256-128";
+
+/// An authentic manifest that is understood and has not expired.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    authority: String,
+    seq: u64,
+    hash: [u8; 32],
+    issued_at: UnixTime,
+    expires_at: UnixTime,
+    ttl: u64,
+    salt: Salt,
+    covers: Vec<String>,
+    rules: Vec<Rule>,
+    segments: Vec<SegmentRef>,
+}
+
+/// A segment's name: the SHA-256 of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SegmentName([u8; 32]);
+
+/// What a manifest says of one segment.
+#[derive(Clone, Copy, Debug)]
+pub struct SegmentRef {
+    /// Its name.
+    pub name: SegmentName,
+    /// Which of the manifest's rules its ids are of, as an index.
+    pub rule: usize,
+    /// What its entries say.
+    pub kind: Kind,
+    /// The least id in it.
+    pub from: Id,
+    /// The greatest id in it.
+    pub to: Id,
+    /// How many entries it has.
+    pub entries: u64,
+    /// How long it is.
+    pub bytes: u64,
+}
+
+impl Manifest {
+    /// Reads a manifest that one of `lists` signed. Who may speak for whom is `lists`' to say: the issuers that the
+    /// manifest covers count only as far as its authority's list names them.
+    pub(super) fn read(bytes: &[u8], lists: &[List], now: UnixTime) -> Result<(Self, usize), Error> {
+        let text = std::str::from_utf8(bytes).map_err(|_| Error::ManifestInvalid("not a compact JWS"))?;
+        let unverified = Unverified::parse_within(text, MAX_MANIFEST_BYTES)
+            .map_err(|_| Error::ManifestInvalid("not a compact JWS"))?;
+        if unverified.header().typ().map(media_type).as_deref() != Some(MANIFEST_TYP) {
+            return Err(Error::ManifestInvalid("its `typ` is not `revocations+jwt`"));
+        }
+        let authority = unverified.claimed_issuer();
+        let list = lists.iter().position(|list| Some(list.issuer()) == authority);
+        let list = list.and_then(|index| Some((index, lists.get(index)?)));
+        let (index, list) = list.ok_or(Error::ManifestUntrusted("its authority is not configured"))?;
+        let authentic = unverified
+            .select(list.keys(), &[])
+            .map_err(|_| Error::ManifestUntrusted("no key of its authority fits"))?
+            .verify()
+            .map_err(|_| Error::ManifestUntrusted("its signature does not fit"))?;
+        let mut manifest = Self::understand(authentic, Sha256::digest(bytes).into())?;
+        if now >= manifest.expires_at {
+            return Err(Error::ManifestInvalid("it has expired"));
+        }
+        if manifest.issued_at > now.plus_seconds(MAX_CLOCK_TOLERANCE_SECONDS) {
+            return Err(Error::ManifestInvalid("its `iat` lies in the future"));
+        }
+        manifest.covers.retain(|issuer| list.speaks_for(issuer));
+        if manifest.covers.is_empty() {
+            return Err(Error::ManifestUntrusted("its authority may not speak for any issuer it covers"));
+        }
+        Ok((manifest, index))
+    }
+
+    fn understand(authentic: Authentic, hash: [u8; 32]) -> Result<Self, Error> {
+        let invalid = Error::ManifestInvalid;
+        let claims: WireManifest = serde_json::from_value(authentic.payload().clone().into())
+            .map_err(|_| invalid("a claim is missing or of the wrong type"))?;
+        if !claims.crit.is_empty() {
+            return Err(invalid("it has a critical member that is not understood"));
+        }
+        if claims.hash != ID_HASH {
+            return Err(invalid("its ids are made in a way that is not understood"));
+        }
+        let salt = base64url::decode_array(&claims.salt).ok_or(invalid("its salt is not 16 bytes"))?;
+        if claims.rules.len() > MAX_RULES
+            || claims.covers.len() > MAX_COVERED_ISSUERS
+            || claims.segments.len() > MAX_SEGMENTS
+        {
+            return Err(invalid("it has too many rules, issuers or segments"));
+        }
+        if claims.prev.is_some_and(|prev| hex::<32>(&prev).is_none_or(|prev| prev == hash)) {
+            return Err(invalid("its `prev` is not the hash of another manifest"));
+        }
+        let rules: Result<Vec<Rule>, Error> = claims.rules.into_iter().map(Rule::new).collect();
+        let rules = rules.map_err(|_| invalid("a rule is malformed"))?;
+        if rules.iter().enumerate().any(|(index, rule)| rules.iter().skip(index).skip(1).any(|r| r == rule)) {
+            return Err(invalid("a rule is named twice"));
+        }
+        let segments: Result<Vec<SegmentRef>, Error> =
+            claims.segments.iter().map(|segment| segment.understand(&rules)).collect();
+        let segments = segments?;
+        let bytes = segments.iter().fold(0_u64, |sum, segment| sum.saturating_add(segment.bytes));
+        if bytes > MAX_SNAPSHOT_BYTES {
+            return Err(invalid("its segments are too large together"));
+        }
+        Ok(Self {
+            authority: claims.iss,
+            seq: claims.seq,
+            hash,
+            issued_at: UnixTime::from_seconds(claims.iat),
+            expires_at: UnixTime::from_seconds(claims.exp),
+            ttl: claims.ttl,
+            salt: Salt::from_bytes(salt),
+            covers: claims.covers,
+            rules,
+            segments,
+        })
+    }
+
+    /// The authority who vouches for it.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Its number; a later manifest of the same authority has a greater one.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// SHA-256 of its text.
+    #[must_use]
+    pub const fn hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
+
+    /// When it was made.
+    #[must_use]
+    pub const fn issued_at(&self) -> UnixTime {
+        self.issued_at
+    }
+
+    /// After this it is not to be relied on.
+    #[must_use]
+    pub const fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+
+    /// After how many seconds to look for a newer one.
+    #[must_use]
+    pub const fn ttl(&self) -> u64 {
+        self.ttl
+    }
+
+    /// The salt its ids are made with.
+    #[must_use]
+    pub const fn salt(&self) -> Salt {
+        self.salt
+    }
+
+    /// Whether it speaks for tokens of this issuer, and may.
+    #[must_use]
+    pub fn covers(&self, issuer: &str) -> bool {
+        self.covers.iter().any(|covered| covered == issuer)
+    }
+
+    /// The rules, in the order that [`SegmentRef::rule`] counts them.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The segments in force.
+    #[must_use]
+    pub fn segments(&self) -> &[SegmentRef] {
+        &self.segments
+    }
+}
+
+impl SegmentName {
+    /// The name of a segment with these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The name that a SHA-256 digest, such as one from `crypto.subtle`, makes.
+    #[must_use]
+    pub const fn from_digest(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
+    /// The name that 64 hexadecimal digits spell.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        hex(text).map(Self)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// What an object store calls it: `segments/` and 64 hexadecimal digits.
+    #[must_use]
+    pub fn object_name(&self) -> String {
+        format!("segments/{self}")
+    }
+}
+
+impl fmt::Display for SegmentName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+#[derive(Deserialize)]
+struct WireManifest {
+    iss: String,
+    iat: u64,
+    exp: u64,
+    ttl: u64,
+    seq: u64,
+    prev: Option<String>,
+    hash: String,
+    salt: String,
+    covers: Vec<String>,
+    rules: Vec<Vec<String>>,
+    segments: Vec<WireSegment>,
+    #[serde(default)]
+    crit: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct WireSegment {
+    hash: String,
+    rule: usize,
+    kind: String,
+    from: String,
+    to: String,
+    entries: u64,
+    bytes: u64,
+}
+
+impl WireSegment {
+    fn understand(&self, rules: &[Rule]) -> Result<SegmentRef, Error> {
+        let invalid = Error::ManifestInvalid;
+        let name = SegmentName::from_hex(&self.hash).ok_or(invalid("a segment's hash is malformed"))?;
+        let rule = rules.get(self.rule).ok_or(invalid("a segment is of a rule that is not listed"))?;
+        let kind = Kind::from_name(&self.kind).ok_or(invalid("a segment's kind is not understood"))?;
+        if rule.names_key() && kind != Kind::Outright {
+            return Err(invalid("a rule over `@key` has a segment that is not outright"));
+        }
+        let range = Id::from_hex(&self.from).zip(Id::from_hex(&self.to)).filter(|(from, to)| from <= to);
+        let (from, to) = range.ok_or(invalid("a segment's range is malformed"))?;
+        if self.entries == 0 || self.bytes > MAX_SEGMENT_BYTES {
+            return Err(invalid("a segment is empty or too large"));
+        }
+        Ok(SegmentRef { name, rule: self.rule, kind, from, to, entries: self.entries, bytes: self.bytes })
+    }
+}

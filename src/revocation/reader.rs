@@ -1,0 +1,272 @@
+//! A reader's state: whose lists it believes, the snapshot it has, and how it comes to a newer one.
+//!
+//! There is no I/O here. Whoever does the reading asks [`Revocations::wanted`] whether to look, hands the manifest's
+//! bytes to [`Revocations::offer`], fetches what [`Incoming::missing`] names, and gives it to
+//! [`Revocations::accept`]. Until that succeeds the snapshot before goes on answering.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::flow::Claims;
+use crate::freshness::Urgency;
+use crate::key::Jwks;
+use crate::time::UnixTime;
+
+use super::manifest::{Manifest, SegmentName};
+use super::snapshot::{Held, Snapshot, SnapshotInfo};
+use super::{Segment as _, Status, Unknown};
+
+/// Between two attempts at a refresh that keeps failing there are at least so many seconds.
+const RETRY_SECONDS: u64 = 5;
+
+/// An authority whose lists are believed, and for which token issuers. This is the reader's own configuration: no list
+/// can widen it, and no token issuer's key set adds to it.
+#[derive(Debug)]
+pub struct List {
+    issuer: String,
+    keys: Jwks,
+    speaks_for: Vec<String>,
+}
+
+impl List {
+    /// Believes the lists that `authority` signs with one of `keys`, for tokens of the issuers `speaks_for`.
+    #[must_use]
+    pub fn new<S: Into<String>>(
+        authority: impl Into<String>,
+        keys: Jwks,
+        speaks_for: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let speaks_for = speaks_for.into_iter().map(Into::into).collect();
+        Self { issuer: authority.into(), keys, speaks_for }
+    }
+
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    pub(super) const fn keys(&self) -> &Jwks {
+        &self.keys
+    }
+
+    pub(super) fn speaks_for(&self, token_issuer: &str) -> bool {
+        self.speaks_for.iter().any(|issuer| issuer == token_issuer)
+    }
+}
+
+/// The revocations that a reader knows of.
+#[derive(Debug)]
+pub struct Revocations {
+    lists: Vec<List>,
+    current: Option<Current>,
+    /// The newest manifest accepted from each list: nothing older is, as long as the process lives.
+    newest: HashMap<usize, Seen>,
+    attempted_at: Option<UnixTime>,
+}
+
+#[derive(Debug)]
+struct Current {
+    snapshot: Snapshot,
+    checked_at: UnixTime,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    seq: u64,
+    hash: [u8; 32],
+}
+
+/// What an offered manifest turned out to be.
+#[derive(Debug)]
+pub enum Offer {
+    /// The one that is already in force: there is nothing newer.
+    Unchanged,
+    /// A newer one.
+    Newer(Box<Incoming>),
+}
+
+/// A newer manifest whose segments are being gathered.
+#[derive(Debug)]
+pub struct Incoming {
+    manifest: Manifest,
+    list: usize,
+    segments: HashMap<SegmentName, Arc<Held>>,
+}
+
+impl Revocations {
+    /// Believes these lists and knows of nothing yet.
+    #[must_use]
+    pub fn new(lists: Vec<List>) -> Self {
+        Self { lists, current: None, newest: HashMap::new(), attempted_at: None }
+    }
+
+    /// Whether to look for a newer manifest: at once when there is none that may be relied on; in the background when
+    /// the last look is longer ago than the manifest's `ttl`, and no look has begun within the last seconds.
+    #[must_use]
+    pub fn wanted(&self, now: UnixTime) -> Urgency {
+        let Some(Current { snapshot, checked_at }) = &self.current else { return Urgency::Now };
+        let ttl = snapshot.manifest().ttl();
+        if now >= snapshot.manifest().expires_at() {
+            Urgency::Now
+        } else if now < checked_at.plus_seconds(ttl)
+            || self.attempted_at.is_some_and(|at| at > *checked_at && now < at.plus_seconds(ttl.min(RETRY_SECONDS)))
+        {
+            Urgency::No
+        } else {
+            Urgency::Background
+        }
+    }
+
+    /// Says that a look has begun, so that others do not begin one too. Nothing is held: when it comes to nothing, the
+    /// next is due a few seconds later.
+    pub fn begin(&mut self, now: UnixTime) {
+        self.attempted_at = Some(now);
+    }
+
+    /// Takes a manifest's bytes: authentic, understood, unexpired and not older than any seen, or refused.
+    ///
+    /// # Errors
+    /// [`Error::ManifestInvalid`], [`Error::ManifestUntrusted`], [`Error::ManifestRollback`] or
+    /// [`Error::ManifestConflict`]. What is in force stays in force.
+    pub fn offer(&mut self, manifest: &[u8], now: UnixTime) -> Result<Offer, Error> {
+        let (manifest, list) = Manifest::read(manifest, &self.lists, now)?;
+        self.not_older(&manifest, list)?;
+        if let Some(current) = &mut self.current
+            && current.snapshot.manifest().hash() == manifest.hash()
+        {
+            current.checked_at = now;
+            return Ok(Offer::Unchanged);
+        }
+        let held: HashMap<SegmentName, &Arc<Held>> = self
+            .current
+            .iter()
+            .flat_map(|current| current.snapshot.held())
+            .map(|(reference, segment)| (reference.name, segment))
+            .collect();
+        let mut segments = HashMap::new();
+        for reference in manifest.segments() {
+            if let Some(segment) = held.get(&reference.name) {
+                // The bytes are the same, but this manifest may say something else of them.
+                Snapshot::agree(reference, segment)?;
+                segments.insert(reference.name, Arc::clone(segment));
+            }
+        }
+        Ok(Offer::Newer(Box::new(Incoming { manifest, list, segments })))
+    }
+
+    /// Puts a gathered snapshot in force.
+    ///
+    /// # Errors
+    /// [`Error::SegmentMissing`] while one is missing; [`Error::ManifestRollback`] or [`Error::ManifestConflict`] when
+    /// another came into force meanwhile. What is in force stays in force.
+    pub fn accept(&mut self, incoming: Incoming, now: UnixTime) -> Result<(), Error> {
+        let Incoming { manifest, list, segments } = incoming;
+        self.not_older(&manifest, list)?;
+        let complete: Option<Vec<_>> = manifest
+            .segments()
+            .iter()
+            .map(|reference| Some((*reference, Arc::clone(segments.get(&reference.name)?))))
+            .collect();
+        let complete = complete.ok_or(Error::SegmentMissing)?;
+        self.newest.insert(list, Seen { seq: manifest.seq(), hash: *manifest.hash() });
+        self.current = Some(Current { snapshot: Snapshot::new(manifest, complete), checked_at: now });
+        Ok(())
+    }
+
+    /// Whether a token stands, as far as is known. See [`Snapshot`] for `required`.
+    ///
+    /// # Errors
+    /// [`Error::ClaimInvalid`] when the token lacks a member that the rules require.
+    pub fn status(
+        &self,
+        claims: &Claims,
+        required: Option<&[String]>,
+        now: UnixTime,
+    ) -> Result<Status, Error> {
+        match &self.current {
+            None => Ok(Status::Unknown(Unknown::NoSnapshot)),
+            Some(current) => current.snapshot.check(claims, required, now),
+        }
+    }
+
+    /// The snapshot in force.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&Snapshot> {
+        self.current.as_ref().map(|current| &current.snapshot)
+    }
+
+    /// How current the snapshot in force is.
+    #[must_use]
+    pub fn info(&self, now: UnixTime) -> Option<SnapshotInfo> {
+        self.current.as_ref().map(|Current { snapshot, checked_at }| SnapshotInfo {
+            seq: snapshot.manifest().seq(),
+            age_millis: now.millis_since(snapshot.manifest().issued_at()),
+            checked_millis_ago: now.millis_since(*checked_at),
+        })
+    }
+
+    fn not_older(&self, manifest: &Manifest, list: usize) -> Result<(), Error> {
+        match self.newest.get(&list) {
+            Some(seen) if manifest.seq() < seen.seq => {
+                Err(Error::ManifestRollback { seen: seen.seq, offered: manifest.seq() })
+            }
+            Some(seen) if manifest.seq() == seen.seq && *manifest.hash() != seen.hash => {
+                Err(Error::ManifestConflict { seq: seen.seq })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Incoming {
+    /// The manifest.
+    #[must_use]
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The segments that are not at hand yet, each once.
+    #[must_use]
+    pub fn missing(&self) -> Vec<SegmentName> {
+        let mut missing: Vec<SegmentName> = Vec::new();
+        for reference in self.manifest.segments() {
+            if !self.segments.contains_key(&reference.name) && !missing.contains(&reference.name) {
+                missing.push(reference.name);
+            }
+        }
+        missing
+    }
+
+    /// Gives a segment's bytes, whose hash is computed here.
+    ///
+    /// # Errors
+    /// [`Error::SegmentHashMismatch`] when they are not the bytes of any segment wanted; [`Error::SegmentInvalid`] when
+    /// they are, but are malformed.
+    pub fn supply(&mut self, bytes: Arc<[u8]>) -> Result<(), Error> {
+        let name = SegmentName::of(&bytes);
+        self.supply_hashed(name, bytes)
+    }
+
+    /// Gives a segment's bytes together with the name made from a digest the host computed *over these very bytes*;
+    /// `crypto.subtle` hashes many times faster than Wasm that has just started.
+    ///
+    /// # Errors
+    /// As [`Incoming::supply`].
+    pub fn supply_hashed(&mut self, name: SegmentName, bytes: Arc<[u8]>) -> Result<(), Error> {
+        let references: Vec<_> =
+            self.manifest.segments().iter().filter(|reference| reference.name == name).collect();
+        if references.is_empty() {
+            return Err(Error::SegmentHashMismatch);
+        }
+        // Before anything is read: no segment is longer than its manifest said.
+        if references.iter().any(|reference| u64::try_from(bytes.len()) != Ok(reference.bytes)) {
+            return Err(Error::SegmentInvalid("its length is not the manifest's"));
+        }
+        let segment = Held::open(bytes)?;
+        for reference in references {
+            Snapshot::agree(reference, &segment)?;
+        }
+        self.segments.insert(name, Arc::new(segment));
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! The verifier: every stage of the flow in order, for many issuers, over keys and lists that change.
+
+use crate::error::Error;
+use crate::flow::{Decision, Expectations, Policy, Unverified};
+use crate::freshness::Urgency;
+use crate::key::{Algorithm, KeyCache};
+use crate::revocation::{Revocations, Unknown};
+use crate::time::UnixTime;
+
+/// A trusted issuer of tokens.
+#[derive(Debug)]
+pub struct Issuer {
+    expectations: Expectations,
+    algorithms: Vec<Algorithm>,
+    required: Option<Vec<String>>,
+    keys: KeyCache,
+}
+
+impl Issuer {
+    /// Trusts tokens that meet `expectations` and are signed with one of `keys`.
+    #[must_use]
+    pub const fn new(expectations: Expectations, keys: KeyCache) -> Self {
+        Self { expectations, algorithms: Vec::new(), required: None, keys }
+    }
+
+    /// Narrows the algorithms; by default each key stands for its own.
+    #[must_use]
+    pub fn algorithms(mut self, allowed: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = allowed.into_iter().collect();
+        self
+    }
+
+    /// Refuses tokens without these claims, each of them with a value that can name a target. By default, `jti` is
+    /// required as soon as the lists have a rule that names it.
+    #[must_use]
+    pub fn require_claims<S: Into<String>>(mut self, claims: impl IntoIterator<Item = S>) -> Self {
+        self.required = Some(claims.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.expectations.issuer()
+    }
+
+    /// Its keys.
+    #[must_use]
+    pub const fn keys(&self) -> &KeyCache {
+        &self.keys
+    }
+
+    /// Its keys, to be refreshed.
+    pub const fn keys_mut(&mut self) -> &mut KeyCache {
+        &mut self.keys
+    }
+}
+
+/// Something that must be read before a decision can be another one. See [`Verifier::remedy`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// The keys of the issuer with this index.
+    Keys(usize),
+    /// The manifest, and the segments it names.
+    Snapshot,
+}
+
+/// Verifies tokens. It makes no I/O and calls no clock: [`Verifier::due`] and [`Verifier::remedy`] say what is to be
+/// read, and whoever reads it hands it in.
+#[derive(Debug)]
+pub struct Verifier {
+    issuers: Vec<Issuer>,
+    revocations: Option<Revocations>,
+    policy: Policy,
+}
+
+impl Verifier {
+    /// Trusts these issuers and asks these lists. Until a snapshot is in force, nothing passes.
+    #[must_use]
+    pub fn new(issuers: Vec<Issuer>, revocations: Revocations) -> Self {
+        Self { issuers, revocations: Some(revocations), policy: Policy::default() }
+    }
+
+    /// Trusts these issuers and asks no list: a revoked token passes until it expires.
+    #[must_use]
+    pub fn without_revocation(issuers: Vec<Issuer>) -> Self {
+        Self { issuers, revocations: None, policy: Policy::default() }
+    }
+
+    /// What to do with a token of which the lists cannot tell; by default, [`crate::Action::Unavailable`].
+    #[must_use]
+    pub const fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Takes a token the whole way.
+    pub fn verify(&self, token: &str, now: UnixTime) -> Decision {
+        let snapshot = self.revocations.as_ref().and_then(|lists| lists.info(now));
+        self.try_verify(token, now).unwrap_or_else(|error| Decision::refuse(error, snapshot))
+    }
+
+    fn try_verify(&self, token: &str, now: UnixTime) -> Result<Decision, Error> {
+        let unverified = Unverified::parse(token)?;
+        let issuer = self.issuer_of(&unverified).and_then(|index| self.issuers.get(index));
+        let issuer = issuer.ok_or(Error::IssuerUnknown)?;
+        let claims = unverified
+            .select(issuer.keys.current(now)?, &issuer.algorithms)?
+            .verify()?
+            .check_claims(&issuer.expectations, now)?;
+        match &self.revocations {
+            None => Ok(Decision::allow(claims, None, None)),
+            Some(lists) => {
+                Ok(claims.check_revocation(lists, issuer.required.as_deref(), now)?.apply(&self.policy))
+            }
+        }
+    }
+
+    fn issuer_of(&self, token: &Unverified<'_>) -> Option<usize> {
+        let claimed = token.claimed_issuer()?;
+        self.issuers.iter().position(|issuer| issuer.name() == claimed)
+    }
+
+    /// What should be read while answers go on: whatever has passed its soft limit.
+    #[must_use]
+    pub fn due(&self, now: UnixTime) -> Vec<Remedy> {
+        let keys = self.issuers.iter().enumerate().filter(|(_, issuer)| issuer.keys.wanted(now) == Urgency::Background);
+        let snapshot = self.revocations.iter().filter(|lists| lists.wanted(now) == Urgency::Background);
+        keys.map(|(index, _)| Remedy::Keys(index)).chain(snapshot.map(|_| Remedy::Snapshot)).collect()
+    }
+
+    /// What could be read now so that this token, decided again, might fare otherwise.
+    #[must_use]
+    pub fn remedy(&self, token: &str, decision: &Decision, now: UnixTime) -> Option<Remedy> {
+        let issuer = || self.issuer_of(&Unverified::parse(token).ok()?);
+        match decision.error()? {
+            Error::JwksUnavailable => issuer().map(Remedy::Keys),
+            Error::NoMatchingKey => issuer()
+                .filter(|index| {
+                    self.issuers.get(*index).is_some_and(|issuer| issuer.keys.wanted_for_unknown_key(now))
+                })
+                .map(Remedy::Keys),
+            Error::RevocationUnavailable(Unknown::NoSnapshot | Unknown::TooOld) => Some(Remedy::Snapshot),
+            _ => None,
+        }
+    }
+
+    /// The issuers, in the order that [`Remedy::Keys`] counts them.
+    #[must_use]
+    pub fn issuers(&self) -> &[Issuer] {
+        &self.issuers
+    }
+
+    /// An issuer, so that its keys can be refreshed.
+    pub fn issuer_mut(&mut self, index: usize) -> Option<&mut Issuer> {
+        self.issuers.get_mut(index)
+    }
+
+    /// The lists.
+    #[must_use]
+    pub const fn revocations(&self) -> Option<&Revocations> {
+        self.revocations.as_ref()
+    }
+
+    /// The lists, to be refreshed.
+    pub const fn revocations_mut(&mut self) -> Option<&mut Revocations> {
+        self.revocations.as_mut()
+    }
+}
