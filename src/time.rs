@@ -54,6 +54,12 @@ impl UnixTime {
         Self::from_millis(self.0.saturating_add(seconds.saturating_mul(1000)))
     }
 
+    /// This instant moved later.
+    #[must_use]
+    pub const fn plus_millis(self, millis: u64) -> Self {
+        Self::from_millis(self.0.saturating_add(millis))
+    }
+
     /// How long after `earlier` this is, in milliseconds; zero when it is not after it.
     #[must_use]
     pub const fn millis_since(self, earlier: Self) -> u64 {

@@ -27,6 +27,7 @@ use sha2::{Digest, Sha256};
 use crate::base64url;
 use crate::error::Error;
 use crate::flow::{Authentic, MANIFEST_TYP, Unverified, media_type};
+use crate::key::Jwks;
 use crate::limits::{
     MAX_CLOCK_TOLERANCE_SECONDS, MAX_COVERED_ISSUERS, MAX_MANIFEST_BYTES, MAX_RULES, MAX_SEGMENT_BYTES,
     MAX_SEGMENTS, MAX_SNAPSHOT_BYTES,
@@ -81,22 +82,12 @@ impl Manifest {
     /// Reads a manifest that one of `lists` signed. Who may speak for whom is `lists`' to say: the issuers that the
     /// manifest covers count only as far as its authority's list names them.
     pub(super) fn read(bytes: &[u8], lists: &[List], now: UnixTime) -> Result<(Self, usize), Error> {
-        let text = std::str::from_utf8(bytes).map_err(|_| Error::ManifestInvalid("not a compact JWS"))?;
-        let unverified = Unverified::parse_within(text, MAX_MANIFEST_BYTES)
-            .map_err(|_| Error::ManifestInvalid("not a compact JWS"))?;
-        if unverified.header().typ().map(media_type).as_deref() != Some(MANIFEST_TYP) {
-            return Err(Error::ManifestInvalid("its `typ` is not `revocations+jwt`"));
-        }
+        let unverified = parse(bytes)?;
         let authority = unverified.claimed_issuer();
         let list = lists.iter().position(|list| Some(list.issuer()) == authority);
         let list = list.and_then(|index| Some((index, lists.get(index)?)));
         let (index, list) = list.ok_or(Error::ManifestUntrusted("its authority is not configured"))?;
-        let authentic = unverified
-            .select(list.keys(), &[])
-            .map_err(|_| Error::ManifestUntrusted("no key of its authority fits"))?
-            .verify()
-            .map_err(|_| Error::ManifestUntrusted("its signature does not fit"))?;
-        let mut manifest = Self::understand(authentic, Sha256::digest(bytes).into())?;
+        let mut manifest = Self::understand(authenticate(unverified, list.keys())?, Sha256::digest(bytes).into())?;
         if now >= manifest.expires_at {
             return Err(Error::ManifestInvalid("it has expired"));
         }
@@ -108,6 +99,16 @@ impl Manifest {
             return Err(Error::ManifestUntrusted("its authority may not speak for any issuer it covers"));
         }
         Ok((manifest, index))
+    }
+
+    /// Reads a manifest that one of `keys` signed, as its authority does to follow it: whatever it covers, and also
+    /// when it has expired. Not to be relied on for decisions.
+    ///
+    /// # Errors
+    /// [`Error::ManifestInvalid`] or [`Error::ManifestUntrusted`].
+    #[cfg(feature = "publish")]
+    pub(crate) fn read_own(bytes: &[u8], keys: &Jwks) -> Result<Self, Error> {
+        Self::understand(authenticate(parse(bytes)?, keys)?, Sha256::digest(bytes).into())
     }
 
     fn understand(authentic: Authentic, hash: [u8; 32]) -> Result<Self, Error> {
@@ -204,6 +205,11 @@ impl Manifest {
         self.covers.iter().any(|covered| covered == issuer)
     }
 
+    /// The token issuers it speaks for, and may.
+    pub fn covered(&self) -> impl Iterator<Item = &str> {
+        self.covers.iter().map(String::as_str)
+    }
+
     /// The rules, in the order that [`SegmentRef::rule`] counts them.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
@@ -253,6 +259,24 @@ impl fmt::Display for SegmentName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
+}
+
+fn parse(bytes: &[u8]) -> Result<Unverified<'_>, Error> {
+    const NOT_JWS: Error = Error::ManifestInvalid("not a compact JWS");
+    let text = std::str::from_utf8(bytes).map_err(|_| NOT_JWS)?;
+    let unverified = Unverified::parse_within(text, MAX_MANIFEST_BYTES).map_err(|_| NOT_JWS)?;
+    if unverified.header().typ().map(media_type).as_deref() != Some(MANIFEST_TYP) {
+        return Err(Error::ManifestInvalid("its `typ` is not `revocations+jwt`"));
+    }
+    Ok(unverified)
+}
+
+fn authenticate(manifest: Unverified<'_>, keys: &Jwks) -> Result<Authentic, Error> {
+    manifest
+        .select(keys, &[])
+        .map_err(|_| Error::ManifestUntrusted("no key of its authority fits"))?
+        .verify()
+        .map_err(|_| Error::ManifestUntrusted("its signature does not fit"))
 }
 
 #[derive(Deserialize)]

@@ -23,4 +23,7 @@ pub use snapshot::{Snapshot, SnapshotInfo};
 pub use status::{Status, Unknown};
 
 #[cfg(feature = "publish")]
-pub(crate) use segment::{encode, error_bits};
+pub(crate) use {
+    manifest::ID_HASH,
+    segment::{encode, error_bits},
+};

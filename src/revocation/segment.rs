@@ -234,10 +234,10 @@ pub(crate) fn error_bits(width: usize, entries: u64) -> u8 {
     u8::try_from(bits).unwrap_or(u8::MAX)
 }
 
-/// Writes a segment of entries in ascending order of id, keeping `width` bytes of each. Of two entries that are the
+/// Writes a segment of entries in ascending order of id, keeping `width` bytes of each, and says how many it has. Of two entries that are the
 /// same in those bytes the later cutoff is kept: the error may refuse a token, never let one pass.
 #[cfg(feature = "publish")]
-pub(crate) fn encode(kind: Kind, width: usize, entries: &[(Id, Entry)]) -> Vec<u8> {
+pub(crate) fn encode(kind: Kind, width: usize, entries: &[(Id, Entry)]) -> (Vec<u8>, u64) {
     let mut kept: Vec<(&[u8], u64)> = Vec::with_capacity(entries.len());
     for (id, entry) in entries {
         let prefix = id.as_bytes().get(..width).unwrap_or(id.as_bytes());
@@ -262,5 +262,5 @@ pub(crate) fn encode(kind: Kind, width: usize, entries: &[(Id, Entry)]) -> Vec<u
             bytes.extend(millis.to_le_bytes().into_iter().take(CUTOFF_BYTES));
         }
     }
-    bytes
+    (bytes, count)
 }

@@ -1,0 +1,24 @@
+//! The write side: revocations into a snapshot. Deterministic: the same revocations and parameters make the same bytes.
+//!
+//! ```
+//! use revocable::publish::{Publisher, Revocation, SigningKey};
+//! use revocable::{Salt, UnixTime};
+//!
+//! let key = SigningKey::from_seed([7; 32]);
+//! let now = UnixTime::from_seconds(1_790_000_000);
+//! let mut publisher = Publisher::new("https://authority.example", Salt::from_bytes([1; 16]), now);
+//! publisher.add(Revocation::from_json(
+//!     r#"{"rule":["jti"],"issuer":"https://issuer.example","values":["t-1"],"expires":1790003600}"#,
+//! )?);
+//! let snapshot = publisher.finish(&key)?;
+//! assert_eq!(snapshot.segments.len(), 1);
+//! # Ok::<(), revocable::Error>(())
+//! ```
+
+mod revocation;
+mod signing_key;
+mod snapshot;
+
+pub use revocation::Revocation;
+pub use signing_key::SigningKey;
+pub use snapshot::{Built, Epsilon, Publisher};
