@@ -145,6 +145,22 @@ impl Verifier {
         }
     }
 
+    /// Says that something is being read, so that nobody else begins to read it too.
+    pub fn begin(&mut self, remedy: Remedy, now: UnixTime) {
+        match remedy {
+            Remedy::Keys(index) => {
+                if let Some(issuer) = self.issuers.get_mut(index) {
+                    issuer.keys.begin(now);
+                }
+            }
+            Remedy::Snapshot => {
+                if let Some(lists) = &mut self.revocations {
+                    lists.begin(now);
+                }
+            }
+        }
+    }
+
     /// The issuers, in the order that [`Remedy::Keys`] counts them.
     #[must_use]
     pub fn issuers(&self) -> &[Issuer] {

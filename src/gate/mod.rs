@@ -61,6 +61,14 @@ impl Gate {
         &mut self.verifier
     }
 
+    /// Whether a request is a CORS preflight. A browser sends it without credentials, so it goes to the origin
+    /// unchecked, and without identity headers.
+    #[must_use]
+    pub fn is_preflight(method: &str, request: &impl RequestHeaders) -> bool {
+        method == "OPTIONS"
+            && ["origin", "access-control-request-method"].iter().all(|name| request.header(name).is_some())
+    }
+
     /// The token of a request: of the first configured source that is present.
     ///
     /// # Errors

@@ -43,6 +43,7 @@ pub(crate) const ID_HASH: &str = "sha-256-128";
 /// An authentic manifest that is understood and has not expired.
 #[derive(Clone, Debug)]
 pub struct Manifest {
+    text: Box<[u8]>,
     authority: String,
     seq: u64,
     hash: [u8; 32],
@@ -87,7 +88,7 @@ impl Manifest {
         let list = lists.iter().position(|list| Some(list.issuer()) == authority);
         let list = list.and_then(|index| Some((index, lists.get(index)?)));
         let (index, list) = list.ok_or(Error::ManifestUntrusted("its authority is not configured"))?;
-        let mut manifest = Self::understand(authenticate(unverified, list.keys())?, Sha256::digest(bytes).into())?;
+        let mut manifest = Self::understand(authenticate(unverified, list.keys())?, bytes)?;
         if now >= manifest.expires_at {
             return Err(Error::ManifestInvalid("it has expired"));
         }
@@ -108,10 +109,11 @@ impl Manifest {
     /// [`Error::ManifestInvalid`] or [`Error::ManifestUntrusted`].
     #[cfg(feature = "publish")]
     pub(crate) fn read_own(bytes: &[u8], keys: &Jwks) -> Result<Self, Error> {
-        Self::understand(authenticate(parse(bytes)?, keys)?, Sha256::digest(bytes).into())
+        Self::understand(authenticate(parse(bytes)?, keys)?, bytes)
     }
 
-    fn understand(authentic: Authentic, hash: [u8; 32]) -> Result<Self, Error> {
+    fn understand(authentic: Authentic, text: &[u8]) -> Result<Self, Error> {
+        let hash = Sha256::digest(text).into();
         let invalid = Error::ManifestInvalid;
         let claims: WireManifest = serde_json::from_value(authentic.payload().clone().into())
             .map_err(|_| invalid("a claim is missing or of the wrong type"))?;
@@ -144,6 +146,7 @@ impl Manifest {
             return Err(invalid("its segments are too large together"));
         }
         Ok(Self {
+            text: text.into(),
             authority: claims.iss,
             seq: claims.seq,
             hash,
@@ -155,6 +158,12 @@ impl Manifest {
             rules,
             segments,
         })
+    }
+
+    /// Its text, a compact JWS, as it was read.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.text
     }
 
     /// The authority who vouches for it.

@@ -9,7 +9,7 @@ use crate::flow::Claims;
 use crate::limits::{COARSEST_SURE_EPSILON_BITS, MAX_LIST_VALUES};
 use crate::time::UnixTime;
 
-use super::manifest::{Manifest, SegmentRef};
+use super::manifest::{Manifest, SegmentName, SegmentRef};
 use super::rule::{Member, Place};
 use super::{Entry, Id, Kind, Segment, SortedIds, Status, Unknown, Value};
 
@@ -57,6 +57,12 @@ impl Snapshot {
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The bytes of one of its segments.
+    #[must_use]
+    pub fn segment(&self, name: &SegmentName) -> Option<&[u8]> {
+        self.held().find(|(reference, _)| reference.name == *name).map(|(_, segment)| segment.bytes())
     }
 
     pub(super) fn held(&self) -> impl Iterator<Item = (&SegmentRef, &Arc<Held>)> {

@@ -1,0 +1,21 @@
+//! The playground: static files from the `ASSETS` binding, below our own namespace.
+
+use worker::{Env, Request, Response};
+
+use crate::reply;
+
+pub(crate) async fn asset(request: &Request, env: &Env, path: &str) -> worker::Result<Response> {
+    if !matches!(request.method().as_ref(), "GET" | "HEAD") {
+        return reply::empty(405, &[("allow", "GET, HEAD".to_owned())]);
+    }
+    let Ok(assets) = env.assets("ASSETS") else { return reply::empty(404, &[]) };
+    let mut url = request.url()?;
+    url.set_path(path);
+    let file = web_sys::Request::new_with_str_and_init(url.as_str(), &{
+        let init = web_sys::RequestInit::new();
+        init.set_method(request.method().as_ref());
+        init.set_headers(&request.inner().headers());
+        init
+    })?;
+    assets.fetch_request(Request::from(file)).await
+}

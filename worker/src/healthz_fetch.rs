@@ -1,0 +1,26 @@
+//! `healthz`: that the Worker runs, whether it is configured, and how current its snapshot is.
+
+use serde_json::json;
+use worker::{Env, Request, Response};
+
+use crate::{host, reply, state};
+
+pub(crate) fn healthz(request: &Request, env: &Env) -> worker::Result<Response> {
+    let configured = state::configure(env);
+    let now = host::now();
+    let snapshot = state::with(|gate| gate.verifier().revocations()?.info(now)).flatten();
+    let body = json!({
+        "status": "ok",
+        "version": env!("CARGO_PKG_VERSION"),
+        "configured": configured.is_ok(),
+        "snapshot": snapshot.map(|info| json!({
+            "seq": info.seq,
+            "ageSeconds": info.age_millis / 1000,
+            "checkedSecondsAgo": info.checked_millis_ago / 1000,
+        })),
+    });
+    let headers = [("content-type", "application/json; charset=utf-8"), ("cache-control", "no-store")];
+    let headers = headers.map(|(name, value)| (name, value.to_owned()));
+    let body = if request.method().as_ref() == "HEAD" { String::new() } else { body.to_string() };
+    reply::bytes(200, &headers, body.into_bytes())
+}

@@ -1,0 +1,94 @@
+//! The manifest and its segments, so that browsers and servers can read the same list. What is served is what this
+//! isolate has itself verified and has in force; KV is never asked on a stranger's word.
+
+use revocable::{Error, SegmentName, Snapshot, Urgency};
+use revocable::gate::Readers;
+use worker::{Context, Env, Request, Response};
+
+use crate::gate_fetch::RequestFields;
+use crate::{host, log, refresh, reply, state};
+
+pub(crate) async fn manifest(request: &Request, env: &Env, context: &Context) -> worker::Result<Response> {
+    serve(request, env, context, "application/jwt", "no-cache", |snapshot| {
+        Some((SegmentName::from_digest(*snapshot.manifest().hash()), snapshot.manifest().text().to_vec()))
+    })
+    .await
+}
+
+pub(crate) async fn segment(
+    request: &Request,
+    env: &Env,
+    context: &Context,
+    name: &str,
+) -> worker::Result<Response> {
+    let name = SegmentName::from_hex(name);
+    serve(request, env, context, "application/octet-stream", "max-age=31536000, immutable", |snapshot| {
+        let name = name?;
+        Some((name, snapshot.segment(&name)?.to_vec()))
+    })
+    .await
+}
+
+async fn serve(
+    request: &Request,
+    env: &Env,
+    context: &Context,
+    content_type: &str,
+    caching: &str,
+    pick: impl FnOnce(&Snapshot) -> Option<(SegmentName, Vec<u8>)>,
+) -> worker::Result<Response> {
+    let origin = request.headers().get("origin")?;
+    let origin = origin.as_deref();
+    let method = request.method();
+    let cors = |preflight: bool| {
+        let headers = state::with(|gate| if preflight { gate.cors().preflight(origin) } else { gate.cors().headers(origin) });
+        headers.unwrap_or_default()
+    };
+    match method.as_ref() {
+        "OPTIONS" => return reply::empty(204, &cors(true)),
+        "GET" | "HEAD" => {}
+        _ => return reply::empty(405, &[("allow", "GET, HEAD, OPTIONS".to_owned())]),
+    }
+    let admitted = state::with(|gate| {
+        let secret = |name: &str| env.secret(name).ok().map(|secret| secret.to_string());
+        gate.readers().admit(&RequestFields(request.headers()), secret).map(|()| gate.readers() == &Readers::Anybody)
+    });
+    let public = match admitted.unwrap_or(Err(Error::TokenMissing)) {
+        Ok(public) => public,
+        Err(error) => {
+            log::refused(&error);
+            return reply::refusal(&error, origin);
+        }
+    };
+    bring_up(env, context).await;
+    let picked = state::with(|gate| gate.verifier().revocations()?.snapshot().map(pick)).flatten();
+    let (name, body) = match picked {
+        None => return reply::refusal(&Error::SourceUnavailable, origin),
+        Some(None) => return reply::empty(404, &cors(false)),
+        Some(Some(picked)) => picked,
+    };
+    let etag = format!("\"{name}\"");
+    let scope = if public { "public" } else { "private" };
+    let mut headers = vec![("etag", etag.clone()), ("cache-control", format!("{scope}, {caching}"))];
+    headers.extend(cors(false));
+    if request.headers().get("if-none-match")?.is_some_and(|known| matches_etag(&known, &etag)) {
+        return reply::empty(304, &headers);
+    }
+    headers.push(("content-type", content_type.to_owned()));
+    headers.push(("x-content-type-options", "nosniff".to_owned()));
+    reply::bytes(200, &headers, if method.as_ref() == "HEAD" { Vec::new() } else { body })
+}
+
+/// Makes sure that there is a snapshot, and that it does not stay an old one.
+async fn bring_up(env: &Env, context: &Context) {
+    let wanted = state::with(|gate| gate.verifier().revocations().map(|lists| lists.wanted(host::now())));
+    match wanted.flatten() {
+        Some(Urgency::Now) => refresh::remedy(revocable::Remedy::Snapshot, env).await,
+        _ => refresh::in_background(env, context),
+    }
+}
+
+/// RFC 9110 §13.1.2: weak comparison with any of a list.
+fn matches_etag(known: &str, etag: &str) -> bool {
+    known.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
+}
