@@ -151,8 +151,17 @@ mod tests {
 
     #[test]
     fn what_is_not_one_object_of_utf8_json_is_refused() {
-        let wrong: [&[u8]; 9] =
-            [b"", b"null", b"[]", b"\"a\"", b"{} {}", b"{}x", b"{\"a\":\"\xff\"}", b"{\"a\":1e999}", b"{\"a\":\"\\ud800\"}"];
+        let wrong: [&[u8]; 9] = [
+            b"",
+            b"null",
+            b"[]",
+            b"\"a\"",
+            b"{} {}",
+            b"{}x",
+            b"{\"a\":\"\xff\"}",
+            b"{\"a\":1e999}",
+            b"{\"a\":\"\\ud800\"}",
+        ];
         for text in wrong {
             assert_eq!(object(text), None, "{}", String::from_utf8_lossy(text));
         }

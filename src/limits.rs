@@ -22,8 +22,9 @@ pub const MAX_KEY_CANDIDATES: usize = 16;
 /// The deepest nesting of JSON, counting the outermost object as one.
 pub const MAX_JSON_DEPTH: usize = 32;
 
-/// The most members and elements of one JSON document, all levels together.
-pub const MAX_JSON_MEMBERS: usize = 20_000;
+/// The most members and elements of one JSON document, all levels together. The largest document is a manifest: eight
+/// members for each of [`MAX_SEGMENTS`].
+pub const MAX_JSON_MEMBERS: usize = 50_000;
 
 /// The largest clock tolerance, in seconds. Tolerance widens `exp` and `nbf`; it never applies to a cutoff.
 pub const MAX_CLOCK_TOLERANCE_SECONDS: u64 = 60;

@@ -124,7 +124,11 @@ impl Verifier {
     /// What should be read while answers go on: whatever has passed its soft limit.
     #[must_use]
     pub fn due(&self, now: UnixTime) -> Vec<Remedy> {
-        let keys = self.issuers.iter().enumerate().filter(|(_, issuer)| issuer.keys.wanted(now) == Urgency::Background);
+        let keys = self
+            .issuers
+            .iter()
+            .enumerate()
+            .filter(|(_, issuer)| issuer.keys.wanted(now) == Urgency::Background);
         let snapshot = self.revocations.iter().filter(|lists| lists.wanted(now) == Urgency::Background);
         keys.map(|(index, _)| Remedy::Keys(index)).chain(snapshot.map(|_| Remedy::Snapshot)).collect()
     }

@@ -72,7 +72,9 @@ impl GateConfig {
         });
         let sources: Vec<TokenSource> = sources.collect::<Result<_, _>>()?;
         let readers = match (self.public_snapshot, self.read_key) {
-            (true, Some(_)) => return Err(wrong("readKey", "the snapshot is public, so no key is asked for")),
+            (true, Some(_)) => {
+                return Err(wrong("readKey", "the snapshot is public, so no key is asked for"));
+            }
             (true, None) => Readers::Anybody,
             (false, Some(key)) => Readers::KeyHolders { secret: key.secret },
             (false, None) => Readers::Nobody,

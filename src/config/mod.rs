@@ -28,7 +28,8 @@ fn reason(error: &serde_json::Error) -> String {
     }
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
-    let names_field = ["unknown field", "missing field", "duplicate field"].iter().any(|start| text.starts_with(start));
+    let names_field =
+        ["unknown field", "missing field", "duplicate field"].iter().any(|start| text.starts_with(start));
     match text.rsplit_once("expected ") {
         _ if names_field => text.to_owned(),
         Some((_, expected)) => format!("expected {expected}"),

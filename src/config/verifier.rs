@@ -119,7 +119,10 @@ impl IssuerConfig {
             }
             (None, Some(uri)) if may_be_fetched(uri) => KeyCache::remote(uri.clone()),
             (None, Some(_)) => {
-                return Err(wrong(format!("{path}.jwksUri"), "expected an https URL, or http on a loopback host"));
+                return Err(wrong(
+                    format!("{path}.jwksUri"),
+                    "expected an https URL, or http on a loopback host",
+                ));
             }
             _ => return Err(wrong(path, "expected exactly one of `jwks` and `jwksUri`")),
         };
@@ -162,9 +165,9 @@ fn error_at(path: &str, field: &str, error: &Error) -> Error {
 fn may_be_fetched(uri: &str) -> bool {
     let loopback = |rest: &str| {
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| {
-            host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':'))
-        })
+        ["localhost", "127.0.0.1", "[::1]"]
+            .iter()
+            .any(|name| host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':')))
     };
     let clean = !uri.contains(|c: char| c.is_ascii_control() || c == ' ' || c == '@' || c == '\\');
     let https = uri.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));

@@ -12,6 +12,6 @@ mod verify;
 
 pub use claims::{Claims, Expectations};
 pub use decide::{Action, Allowed, Checked, Decision, Policy, Refused};
-pub(crate) use parse::{MANIFEST_TYP, media_type};
 pub use parse::{Header, Unverified};
+pub(crate) use parse::{MANIFEST_TYP, media_type};
 pub use verify::{Authentic, Selected};

@@ -59,7 +59,8 @@ impl<'t> Unverified<'t> {
             return Err(Error::JwsInvalid("a part is empty"));
         }
         let payload = base64url::decode(payload).ok_or(BASE64URL)?;
-        let payload = json::object(&payload).ok_or(Error::JwtInvalid("the payload is not a strict JSON object"))?;
+        let payload =
+            json::object(&payload).ok_or(Error::JwtInvalid("the payload is not a strict JSON object"))?;
         Ok(Self { header, payload, signing_input: signing_input.as_bytes(), signature })
     }
 
@@ -92,7 +93,8 @@ const BASE64URL: Error = Error::JwsInvalid("a part is not canonical base64url");
 impl Header {
     fn parse(part: &str) -> Result<Self, Error> {
         let bytes = base64url::decode(part).ok_or(BASE64URL)?;
-        let members = json::object(&bytes).ok_or(Error::JwsInvalid("the header is not a strict JSON object"))?;
+        let members =
+            json::object(&bytes).ok_or(Error::JwsInvalid("the header is not a strict JSON object"))?;
         // RFC 7515 §4.1.11: whoever does not understand what `crit` lists must refuse the token. `b64` (RFC 7797) is
         // refused with or without `crit`: §7 forbids it in a JWT.
         if members.contains_key("crit") || members.contains_key("b64") {
@@ -197,7 +199,11 @@ mod tests {
 
     #[test]
     fn a_critical_extension_is_refused() {
-        for header in [r#"{"alg":"ES256","crit":["exp"],"exp":1}"#, r#"{"alg":"ES256","crit":[]}"#, r#"{"alg":"ES256","b64":false}"#] {
+        for header in [
+            r#"{"alg":"ES256","crit":["exp"],"exp":1}"#,
+            r#"{"alg":"ES256","crit":[]}"#,
+            r#"{"alg":"ES256","b64":false}"#,
+        ] {
             assert!(matches!(refusal(&token(header, "{}")), Error::NotSupported(_)), "{header}");
         }
     }

@@ -27,8 +27,10 @@ impl Answer {
         // A code without a status never reaches a request; should one, it is our fault.
         let status = if code.http_status() == 0 { 503 } else { code.http_status() };
         let summary = summary(code, status);
-        let mut headers =
-            vec![("content-type", "application/json; charset=utf-8".to_owned()), ("cache-control", "no-store".to_owned())];
+        let mut headers = vec![
+            ("content-type", "application/json; charset=utf-8".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ];
         match (status, code.oauth_error()) {
             (503, _) => headers.push(("retry-after", RETRY_AFTER_SECONDS.to_owned())),
             // RFC 6750 §3.1: a request without any token is told how to authenticate, and nothing else.
@@ -38,7 +40,8 @@ impl Answer {
                 format!(r#"Bearer error="{oauth}", error_description="{summary}""#),
             )),
         }
-        let mut body = json!({ "error": code.oauth_error().unwrap_or("invalid_request"), "error_description": summary });
+        let mut body =
+            json!({ "error": code.oauth_error().unwrap_or("invalid_request"), "error_description": summary });
         if expose_reason && let Some(body) = body.as_object_mut() {
             body.insert("code".to_owned(), code.as_str().into());
             body.insert("reason".to_owned(), error.to_string().into());
@@ -81,7 +84,11 @@ mod tests {
         assert_eq!(answer.status, 401);
         assert!(header(&answer, "www-authenticate").unwrap().starts_with("Bearer error=\"invalid_token\""));
         assert!(!answer.body.contains("ERR_"));
-        assert!(Answer::refusal(&Error::SignatureInvalid, true).body.contains("ERR_JWS_SIGNATURE_VERIFICATION_FAILED"));
+        assert!(
+            Answer::refusal(&Error::SignatureInvalid, true)
+                .body
+                .contains("ERR_JWS_SIGNATURE_VERIFICATION_FAILED")
+        );
     }
 
     #[test]

@@ -23,7 +23,8 @@ impl Cors {
         let Some(origin) = origin else { return headers };
         let any = self.allow_origins.iter().any(|allowed| allowed == "*");
         if any || self.allow_origins.iter().any(|allowed| allowed == origin) {
-            headers.push(("access-control-allow-origin", if any { "*".to_owned() } else { origin.to_owned() }));
+            headers
+                .push(("access-control-allow-origin", if any { "*".to_owned() } else { origin.to_owned() }));
             headers.push(("access-control-expose-headers", "etag, retry-after, www-authenticate".to_owned()));
         }
         headers

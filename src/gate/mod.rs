@@ -121,10 +121,11 @@ impl Readers {
         let Self::KeyHolders { secret: name } = self else {
             return if *self == Self::Anybody { Ok(()) } else { Err(Error::TokenMissing) };
         };
-        let expected = secret(name).filter(|secret| !secret.is_empty()).ok_or_else(|| Error::ConfigInvalid {
-            path: "readKey.secret".to_owned(),
-            reason: "the platform has no secret of that name".to_owned(),
-        })?;
+        let expected =
+            secret(name).filter(|secret| !secret.is_empty()).ok_or_else(|| Error::ConfigInvalid {
+                path: "readKey.secret".to_owned(),
+                reason: "the platform has no secret of that name".to_owned(),
+            })?;
         let presented = TokenSource::Bearer.token(request)?.ok_or(Error::TokenMissing)?;
         // Compared as hashes, so that neither the time nor the length says how much was right.
         let hash = crate::revocation::SegmentName::of;

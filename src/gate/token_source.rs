@@ -57,7 +57,10 @@ fn bearer(value: &str) -> Result<Option<String>, Error> {
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
         // Two header lines arrive as one list; a bearer token in its second half is a source given twice.
-        let second = value.split(',').skip(1).any(|part| part.trim_start().to_ascii_lowercase().starts_with("bearer "));
+        let second = value
+            .split(',')
+            .skip(1)
+            .any(|part| part.trim_start().to_ascii_lowercase().starts_with("bearer "));
         return if second { Err(TWICE) } else { Ok(None) };
     }
     token68(token.trim()).map(Some)
@@ -93,7 +96,8 @@ fn token68(token: &str) -> Result<String, Error> {
 const TWICE: Error = Error::TokenAmbiguous("it is given twice");
 
 fn is_http_token(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 #[cfg(test)]
@@ -132,7 +136,13 @@ mod tests {
 
     #[test]
     fn a_source_given_twice_or_malformed_is_an_error_and_not_a_choice() {
-        for value in ["Bearer a.b.c, Bearer d.e.f", "Basic YTpi, Bearer d.e.f", "Bearer", "Bearer a b", "Bearer a\u{e9}"] {
+        for value in [
+            "Bearer a.b.c, Bearer d.e.f",
+            "Basic YTpi, Bearer d.e.f",
+            "Bearer",
+            "Bearer a b",
+            "Bearer a\u{e9}",
+        ] {
             assert!(matches!(bearer(value), Err(Error::TokenAmbiguous(_))), "{value}");
         }
         assert_eq!(cookie("session=a; session=b"), Err(TWICE));

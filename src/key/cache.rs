@@ -62,7 +62,9 @@ impl KeyCache {
     pub fn current(&self, now: UnixTime) -> Result<&Jwks, Error> {
         match &self.0 {
             Source::Fixed(jwks) => Ok(jwks),
-            Source::Remote { read: Some(read), .. } if now < read.at.plus_seconds(STALE_SECONDS) => Ok(&read.jwks),
+            Source::Remote { read: Some(read), .. } if now < read.at.plus_seconds(STALE_SECONDS) => {
+                Ok(&read.jwks)
+            }
             Source::Remote { .. } => Err(Error::JwksUnavailable),
         }
     }
@@ -72,7 +74,8 @@ impl KeyCache {
     pub fn wanted(&self, now: UnixTime) -> Urgency {
         match &self.0 {
             Source::Remote { read: Some(read), attempted_at, .. } => {
-                let tried = attempted_at.is_some_and(|at| at > read.at && now < at.plus_seconds(RETRY_SECONDS));
+                let tried =
+                    attempted_at.is_some_and(|at| at > read.at && now < at.plus_seconds(RETRY_SECONDS));
                 if now >= read.at.plus_seconds(STALE_SECONDS) {
                     Urgency::Now
                 } else if now < read.at.plus_seconds(FRESH_SECONDS) || tried {
@@ -90,7 +93,9 @@ impl KeyCache {
     #[must_use]
     pub fn wanted_for_unknown_key(&self, now: UnixTime) -> bool {
         match &self.0 {
-            Source::Remote { attempted_at: Some(at), .. } => now >= at.plus_seconds(UNKNOWN_KID_COOLDOWN_SECONDS),
+            Source::Remote { attempted_at: Some(at), .. } => {
+                now >= at.plus_seconds(UNKNOWN_KID_COOLDOWN_SECONDS)
+            }
             Source::Remote { attempted_at: None, .. } => true,
             Source::Fixed(_) => false,
         }

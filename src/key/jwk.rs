@@ -41,7 +41,9 @@ fn material(jwk: &Object) -> Result<(Material, Algorithm), Error> {
         (Some("EC"), Some("P-256")) => {
             Ok((Material::P256 { x: coordinate(jwk, "x")?, y: coordinate(jwk, "y")? }, Algorithm::ES256))
         }
-        (Some("OKP"), Some("Ed25519")) => Ok((Material::Ed25519 { x: coordinate(jwk, "x")? }, Algorithm::EdDSA)),
+        (Some("OKP"), Some("Ed25519")) => {
+            Ok((Material::Ed25519 { x: coordinate(jwk, "x")? }, Algorithm::EdDSA))
+        }
         (Some("oct"), None) => {
             let secret = text(jwk, "k")?.and_then(base64url::decode);
             Ok((Material::Secret(secret.ok_or(Error::JwkInvalid("`k` is not base64url"))?), Algorithm::HS256))

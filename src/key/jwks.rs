@@ -186,7 +186,15 @@ mod tests {
 
     #[test]
     fn what_is_no_key_set_is_refused() {
-        for wrong in ["<!doctype html><html></html>", "", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[]}"#, r#"{"keys":[1]}"#] {
+        for wrong in [
+            "<!doctype html><html></html>",
+            "",
+            "[]",
+            "{}",
+            r#"{"keys":{}}"#,
+            r#"{"keys":[]}"#,
+            r#"{"keys":[1]}"#,
+        ] {
             assert!(matches!(parse(wrong), Err(Error::JwksInvalid(_))), "{wrong}");
         }
         assert!(parse(&set(&vec![P256; MAX_JWKS_KEYS + 1])).is_err());

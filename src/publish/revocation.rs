@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::error::Error;
+use crate::limits::MAX_TARGET_VALUE_BYTES;
 use crate::revocation::{Entry, Id, Rule, Salt, Value};
 use crate::time::{Cutoff, UnixTime};
 
@@ -47,19 +48,23 @@ impl Revocation {
         if line.values.len() != line.rule.len() {
             return Err(invalid("there is not one value for each member of the rule"));
         }
-        if line.issuer.is_empty() {
-            return Err(invalid("`issuer` is empty"));
+        if line.issuer.is_empty() || line.issuer.len() > MAX_TARGET_VALUE_BYTES {
+            return Err(invalid("`issuer` is empty or too long"));
         }
         let mut named: Vec<(String, Json)> = line.rule.into_iter().zip(line.values).collect();
         named.sort_by(|(a, _), (b, _)| a.cmp(b));
         let values: Vec<Json> = named.into_iter().map(|(_, value)| value).collect();
         if values.iter().any(|value| Value::from_json(value).is_none()) {
-            return Err(invalid("a value is not a string, an integer below 2^53 or a boolean, or is too long"));
+            return Err(invalid(
+                "a value is not a string, an integer below 2^53 or a boolean, or is too long",
+            ));
         }
         let entry = match line.before {
             None => Entry::Outright,
             Some(_) if rule.names_key() => {
-                return Err(invalid("a rule over `@key` takes no `before`: whoever holds the key chooses `iat`"));
+                return Err(invalid(
+                    "a rule over `@key` takes no `before`: whoever holds the key chooses `iat`",
+                ));
             }
             Some(before) => {
                 let cutoff = Cutoff::from_seconds(before);

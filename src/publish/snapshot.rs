@@ -8,7 +8,9 @@ use serde::Serialize;
 use crate::base64url;
 use crate::error::Error;
 use crate::key::{Jwks, Secrets};
-use crate::limits::{EXPIRED_ENTRY_GRACE_SECONDS, MAX_COVERED_ISSUERS, MAX_MANIFEST_BYTES, MAX_RULES, MAX_SEGMENTS};
+use crate::limits::{
+    EXPIRED_ENTRY_GRACE_SECONDS, MAX_COVERED_ISSUERS, MAX_MANIFEST_BYTES, MAX_RULES, MAX_SEGMENTS,
+};
 use crate::revocation::{Entry, ID_HASH, Id, Kind, Manifest, Rule, Salt, SegmentName, encode, error_bits};
 use crate::time::UnixTime;
 
@@ -16,6 +18,8 @@ use super::{Revocation, SigningKey};
 
 /// No segment is much larger than so many bytes, so that a change moves little and a reader can fetch in parallel.
 const SEGMENT_BYTES: usize = 1024 * 1024;
+/// No entry has a value longer than this.
+const MAX_VALUE_BYTES: usize = 8;
 const DEFAULT_TTL_SECONDS: u64 = 60;
 const DEFAULT_VALID_FOR_SECONDS: u64 = 7 * 24 * 3600;
 
@@ -86,6 +90,8 @@ pub struct Built {
     pub manifest: String,
     /// Its segments: `segments/<64 hex>`.
     pub segments: Vec<(SegmentName, Vec<u8>)>,
+    /// The manifest's number.
+    pub seq: u64,
     /// How many entries they hold.
     pub entries: u64,
     /// How many revocations were left out because no token that they could match can pass any more.
@@ -209,7 +215,8 @@ impl Publisher {
             return too_many("rules");
         }
         let rules: Vec<&Rule> = self.rules.iter().collect();
-        let mut built = Built { manifest: String::new(), segments: Vec::new(), entries: 0, expired: 0 };
+        let mut built =
+            Built { manifest: String::new(), segments: Vec::new(), seq: self.seq, entries: 0, expired: 0 };
         let mut references = Vec::new();
         // One decision asks each list and each map once.
         let lookups = u64::try_from(self.targets.len()).unwrap_or(u64::MAX);
@@ -223,7 +230,8 @@ impl Publisher {
             built.entries = built.entries.saturating_add(count(live.len()));
             let width = self.width(count(live.len()), lookups);
             let rule = rules.iter().position(|listed| *listed == rule).unwrap_or(usize::MAX);
-            for part in live.chunks((SEGMENT_BYTES / width.saturating_add(8)).max(1)) {
+            let most = SEGMENT_BYTES.checked_div(width.saturating_add(MAX_VALUE_BYTES)).unwrap_or(1);
+            for part in live.chunks(most.max(1)) {
                 let (reference, bytes) = segment(rule, *kind, width, part);
                 references.push(reference);
                 built.segments.push((SegmentName::of(&bytes), bytes));
@@ -250,7 +258,8 @@ impl Publisher {
     }
 
     fn sign(&self, key: &SigningKey, rules: &[&Rule], segments: Vec<WireSegment>) -> Result<String, Error> {
-        let header = serde_json::json!({ "alg": "EdDSA", "kid": key.kid(), "typ": crate::flow::MANIFEST_TYP });
+        let header =
+            serde_json::json!({ "alg": "EdDSA", "kid": key.kid(), "typ": crate::flow::MANIFEST_TYP });
         let claims = WireManifest {
             iss: &self.authority,
             iat: self.now.as_seconds(),
@@ -262,7 +271,10 @@ impl Publisher {
             salt: base64url::encode(self.salt.as_bytes()),
             epsilon: self.epsilon.to_string(),
             covers: &self.covers,
-            rules: rules.iter().map(|rule| rule.members().iter().map(|member| member.as_str()).collect()).collect(),
+            rules: rules
+                .iter()
+                .map(|rule| rule.members().iter().map(|member| member.as_str()).collect())
+                .collect(),
             segments,
         };
         let payload = serde_json::to_string(&claims)
@@ -286,9 +298,11 @@ fn segment(
     let name = SegmentName::of(&bytes);
     // The latest expiry of all, and none where one entry has none. Rounded up, as every bound on pruning is.
     let expires: Option<Vec<UnixTime>> = entries.iter().map(|(_, _, expires)| *expires).collect();
-    let expires = expires.and_then(|all| all.into_iter().max()).map(|latest| latest.plus_millis(999).as_seconds());
+    let expires =
+        expires.and_then(|all| all.into_iter().max()).map(|latest| latest.plus_millis(999).as_seconds());
     let ends = entries.first().zip(entries.last());
-    let (from, to) = ends.map(|((from, ..), (to, ..))| (from.to_string(), to.to_string())).unwrap_or_default();
+    let (from, to) =
+        ends.map(|((from, ..), (to, ..))| (from.to_string(), to.to_string())).unwrap_or_default();
     let reference = WireSegment {
         hash: name.to_string(),
         rule,

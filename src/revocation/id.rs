@@ -208,7 +208,10 @@ mod tests {
 
     #[test]
     fn unicode_is_taken_as_it_stands() {
-        assert_ne!(id(&["sub"], "i", &[Value::Text("\u{e9}")]), id(&["sub"], "i", &[Value::Text("e\u{301}")]));
+        assert_ne!(
+            id(&["sub"], "i", &[Value::Text("\u{e9}")]),
+            id(&["sub"], "i", &[Value::Text("e\u{301}")])
+        );
     }
 
     #[test]
@@ -218,7 +221,16 @@ mod tests {
         assert_eq!(Value::from_json(&json!(-5)), Some(Value::Integer(-5)));
         assert_eq!(Value::from_json(&json!(false)), Some(Value::Boolean(false)));
         let too_long = "x".repeat(MAX_TARGET_VALUE_BYTES + 1);
-        for wrong in [json!(1.5), json!(1u64 << 53), json!(-(1i64 << 53)), json!(u64::MAX), json!(null), json!([]), json!({}), json!(too_long)] {
+        for wrong in [
+            json!(1.5),
+            json!(1u64 << 53),
+            json!(-(1i64 << 53)),
+            json!(u64::MAX),
+            json!(null),
+            json!([]),
+            json!({}),
+            json!(too_long),
+        ] {
             assert_eq!(Value::from_json(&wrong), None);
         }
     }

@@ -109,7 +109,9 @@ impl Revocations {
         if now >= snapshot.manifest().expires_at() {
             Urgency::Now
         } else if now < checked_at.plus_seconds(ttl)
-            || self.attempted_at.is_some_and(|at| at > *checked_at && now < at.plus_seconds(ttl.min(RETRY_SECONDS)))
+            || self
+                .attempted_at
+                .is_some_and(|at| at > *checked_at && now < at.plus_seconds(ttl.min(RETRY_SECONDS)))
         {
             Urgency::No
         } else {

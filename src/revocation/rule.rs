@@ -104,7 +104,10 @@ mod tests {
     #[test]
     fn members_are_sorted_so_that_their_order_in_a_request_does_not_matter() {
         assert_eq!(Rule::new(["sub", "azp"]).unwrap(), Rule::new(["azp", "sub"]).unwrap());
-        assert_eq!(Rule::new(["sub", "@key", "header:kid"]).unwrap().to_string(), r#"["@key","header:kid","sub"]"#);
+        assert_eq!(
+            Rule::new(["sub", "@key", "header:kid"]).unwrap().to_string(),
+            r#"["@key","header:kid","sub"]"#
+        );
         assert_eq!(Rule::new::<&str>([]).unwrap().to_string(), "[]");
     }
 

@@ -161,7 +161,9 @@ impl<D: AsRef<[u8]>> SortedIds<D> {
     /// Whether its least and greatest ids are these, as far as it keeps them.
     pub(super) fn spans(&self, from: &Id, to: &Id) -> bool {
         let ends = self.prefix(0).zip(self.entries.checked_sub(1).and_then(|last| self.prefix(last)));
-        ends.is_some_and(|(first, last)| from.as_bytes().starts_with(first) && to.as_bytes().starts_with(last))
+        ends.is_some_and(|(first, last)| {
+            from.as_bytes().starts_with(first) && to.as_bytes().starts_with(last)
+        })
     }
 
     fn entry(&self, index: usize) -> Option<Entry> {
@@ -195,8 +197,11 @@ fn validate(bytes: &[u8]) -> Result<(Kind, usize, usize), &'static str> {
         return Err("its reserved byte is not 0");
     }
     let entries = usize::try_from(u64::from_le_bytes(*count)).map_err(|_| LENGTH)?;
-    let length = entries.checked_mul(width.saturating_add(value_bytes)).and_then(|n| n.checked_add(HEADER_BYTES));
-    if length != Some(bytes.len()) || u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_SEGMENT_BYTES) {
+    let length =
+        entries.checked_mul(width.saturating_add(value_bytes)).and_then(|n| n.checked_add(HEADER_BYTES));
+    if length != Some(bytes.len())
+        || u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_SEGMENT_BYTES)
+    {
         return Err(LENGTH);
     }
     let ids = bytes.get(HEADER_BYTES..).and_then(|rest| rest.get(..entries.saturating_mul(width)));

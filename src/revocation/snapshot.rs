@@ -93,9 +93,10 @@ impl Snapshot {
         let mut unsure = false;
         for (index, rule) in self.manifest.rules().iter().enumerate() {
             for id in self.targets(claims, rule)? {
-                let fitting = self.segments.iter().filter(|(segment, _)| {
-                    segment.rule == index && segment.from <= id && id <= segment.to
-                });
+                let fitting = self
+                    .segments
+                    .iter()
+                    .filter(|(segment, _)| segment.rule == index && segment.from <= id && id <= segment.to);
                 for (_, segment) in fitting {
                     let Some(kind) = revoking(segment.get(&id), claims) else { continue };
                     if segment.error_bits() >= COARSEST_SURE_EPSILON_BITS {
@@ -130,8 +131,9 @@ impl Snapshot {
         let choices: Vec<(&Member, Vec<Value<'_>>)> =
             rule.members().iter().map(|member| (member, values(claims, &member.place()))).collect();
         let lists = choices.iter().filter(|(_, values)| values.len() > 1).count();
-        if let Some((member, _)) =
-            choices.iter().find(|(_, values)| values.len() > MAX_LIST_VALUES || (lists > 1 && values.len() > 1))
+        if let Some((member, _)) = choices
+            .iter()
+            .find(|(_, values)| values.len() > MAX_LIST_VALUES || (lists > 1 && values.len() > 1))
         {
             return Err(Error::claim_invalid(member.as_str(), ClaimFault::TooMany));
         }
@@ -139,11 +141,12 @@ impl Snapshot {
         let combinations = (0..longest).map_while(|nth| {
             // The list-valued member gives its nth value, every other member its only one; a member without any value
             // leaves the rule without a target.
-            choices.iter().map(|(_, values)| values.get(nth).or(values.first()).copied()).collect::<Option<Vec<_>>>()
+            choices
+                .iter()
+                .map(|(_, values)| values.get(nth).or(values.first()).copied())
+                .collect::<Option<Vec<_>>>()
         });
-        Ok(combinations
-            .map(|values| Id::new(self.manifest.salt(), rule, claims.issuer(), &values))
-            .collect())
+        Ok(combinations.map(|values| Id::new(self.manifest.salt(), rule, claims.issuer(), &values)).collect())
     }
 }
 

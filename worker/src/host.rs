@@ -4,7 +4,9 @@ use js_sys::futures::JsFuture;
 use js_sys::{Promise, Reflect, Uint8Array};
 use revocable::{SegmentName, UnixTime};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{AbortSignal, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
+use web_sys::{
+    AbortSignal, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response, WorkerGlobalScope,
+};
 
 /// What time it is, as far as the runtime says: in production it stands still between I/O.
 pub(crate) fn now() -> UnixTime {

@@ -6,12 +6,18 @@ use worker::{console_error, console_log};
 
 /// A request was not forwarded.
 pub(crate) fn refused(error: &Error) {
-    console_log!("{}", json!({ "event": "refused", "code": error.code().as_str(), "reason": error.to_string() }));
+    console_log!(
+        "{}",
+        json!({ "event": "refused", "code": error.code().as_str(), "reason": error.to_string() })
+    );
 }
 
 /// Something of our own did not succeed.
 pub(crate) fn failed(what: &str, error: &Error) {
-    console_error!("{}", json!({ "event": "failed", "what": what, "code": error.code().as_str(), "reason": error.to_string() }));
+    console_error!(
+        "{}",
+        json!({ "event": "failed", "what": what, "code": error.code().as_str(), "reason": error.to_string() })
+    );
 }
 
 /// The platform did something that it should not.

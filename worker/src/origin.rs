@@ -12,7 +12,11 @@ use crate::{log, reply};
 
 const BINDING: &str = "ORIGIN";
 
-pub(crate) async fn forward(request: &Request, env: &Env, identity: &[(&str, String)]) -> worker::Result<Response> {
+pub(crate) async fn forward(
+    request: &Request,
+    env: &Env,
+    identity: &[(&str, String)],
+) -> worker::Result<Response> {
     let binding = Reflect::get(env, &JsValue::from(BINDING))?;
     let url = match binding.as_string() {
         Some(base) => rebase(&base, &request.url()?),
@@ -39,7 +43,8 @@ pub(crate) async fn forward(request: &Request, env: &Env, identity: &[(&str, Str
         return env.service(BINDING)?.fetch_request(Request::from(forwarded)).await;
     }
     let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    let response: web_sys::Response = JsFuture::from(scope.fetch_with_request(&forwarded)).await?.dyn_into()?;
+    let response: web_sys::Response =
+        JsFuture::from(scope.fetch_with_request(&forwarded)).await?.dyn_into()?;
     Ok(Response::from(response))
 }
 

@@ -23,7 +23,11 @@ pub(crate) fn unconfigured(error: &Error) -> worker::Result<Response> {
         "code": error.code().as_str(),
         "next": "type `cargo xtask dev` for a gate with a demo issuer and origin, or set REVOCABLE_CONFIG and see the log",
     });
-    let headers = [("content-type", "application/json; charset=utf-8"), ("cache-control", "no-store"), ("retry-after", "5")];
+    let headers = [
+        ("content-type", "application/json; charset=utf-8"),
+        ("cache-control", "no-store"),
+        ("retry-after", "5"),
+    ];
     bytes(503, &headers.map(|(name, value)| (name, value.to_owned())), body.to_string().into_bytes())
 }
 

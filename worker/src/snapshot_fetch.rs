@@ -1,8 +1,8 @@
 //! The manifest and its segments, so that browsers and servers can read the same list. What is served is what this
 //! isolate has itself verified and has in force; KV is never asked on a stranger's word.
 
-use revocable::{Error, SegmentName, Snapshot, Urgency};
 use revocable::gate::Readers;
+use revocable::{Error, SegmentName, Snapshot, Urgency};
 use worker::{Context, Env, Request, Response};
 
 use crate::gate_fetch::RequestFields;
@@ -41,7 +41,10 @@ async fn serve(
     let origin = origin.as_deref();
     let method = request.method();
     let cors = |preflight: bool| {
-        let headers = state::with(|gate| if preflight { gate.cors().preflight(origin) } else { gate.cors().headers(origin) });
+        let headers =
+            state::with(
+                |gate| if preflight { gate.cors().preflight(origin) } else { gate.cors().headers(origin) },
+            );
         headers.unwrap_or_default()
     };
     match method.as_ref() {
@@ -51,7 +54,9 @@ async fn serve(
     }
     let admitted = state::with(|gate| {
         let secret = |name: &str| env.secret(name).ok().map(|secret| secret.to_string());
-        gate.readers().admit(&RequestFields(request.headers()), secret).map(|()| gate.readers() == &Readers::Anybody)
+        gate.readers()
+            .admit(&RequestFields(request.headers()), secret)
+            .map(|()| gate.readers() == &Readers::Anybody)
     });
     let public = match admitted.unwrap_or(Err(Error::TokenMissing)) {
         Ok(public) => public,

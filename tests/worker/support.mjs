@@ -1,0 +1,46 @@
+// What the Worker's tests share.
+import { createHmac } from "node:crypto";
+
+/** @param {string} token */
+export const bearer = (token) => ({ authorization: `Bearer ${token}` });
+
+/**
+ * The challenge of a refusal, in parts.
+ * @param {Response} response
+ */
+export function challenge(response) {
+  const text = response.headers.get("www-authenticate") ?? "";
+  return { scheme: text.split(" ")[0], error: /\berror="([^"]*)"/.exec(text)?.[1] };
+}
+
+/**
+ * Header and payload of a token, without a signature.
+ * @param {object} header
+ * @param {object | string} payload  a text is taken as it stands
+ */
+export function unsigned(header, payload) {
+  const encode = (/** @type {string} */ text) => Buffer.from(text).toString("base64url");
+  return `${encode(JSON.stringify(header))}.${encode(typeof payload === "string" ? payload : JSON.stringify(payload))}`;
+}
+
+/**
+ * A token signed with HMAC-SHA-256.
+ * @param {object} header
+ * @param {object} payload
+ * @param {string} secret
+ */
+export function compact(header, payload, secret) {
+  const input = unsigned(header, payload);
+  return `${input}.${createHmac("sha256", secret).update(input).digest("base64url")}`;
+}
+
+/**
+ * The status and the precise code of a gate's answer to a token.
+ * @param {import("../../xtask/node/gate.mjs").Gate} gate
+ * @param {string} token
+ */
+export async function ask(gate, token) {
+  const response = await gate.fetch("/", { headers: bearer(token) });
+  const body = await response.json();
+  return { status: response.status, code: body.code, seq: body.headers?.["x-revocable-seq"] };
+}
