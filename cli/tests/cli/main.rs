@@ -1,0 +1,16 @@
+//! The `revocable` program as people run it: arguments in, files, streams and exit codes out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test stops at the first surprise"
+)]
+
+mod build;
+mod check;
+mod keygen;
+mod support;
+mod usage;
