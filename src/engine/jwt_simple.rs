@@ -1,9 +1,9 @@
 //! HS256, ES256 and Ed25519 through jwt-simple's keys.
 //!
 //! jwt-simple is asked one question only: does this signature fit this key and these bytes? Its whole-token call reads
-//! header and claims a second time and refuses tokens that are good by RFC 7519 (a `jti` that is a number, a `typ` of
-//! `application/…`, a member of its own called `salt`), which an oracle for signatures must not. So its keys are used
-//! with the primitives they expose. The manual's chapter on verification has the measurement.
+//! header and claims a second time and refuses tokens for reasons of its own (a `jti` or `nonce` that is a number, a
+//! `typ` other than `JWT` or `…+jwt`, a header member called `salt`), which an oracle for signatures must not. So its keys
+//! are used with the primitives they expose. [`crate::manual::decisions`] has the measurement.
 
 use jwt_simple::algorithms::{
     ECDSAP256PublicKeyLike, ES256PublicKey, Ed25519PublicKey, EdDSAPublicKeyLike, HS256Key, MACLike,

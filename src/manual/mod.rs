@@ -1,1 +1,18 @@
 //! The manual.
+//!
+//! - [`model`]: what is revoked, and when a token counts as issued before
+//! - [`lists`]: manifests, segments, how a reader keeps up, how old its knowledge is
+//! - [`threats`]: what is defended against, and what is not
+//! - [`decisions`]: what was decided by measurement, with the figures
+
+#[doc = include_str!("model.md")]
+pub mod model {}
+
+#[doc = include_str!("lists.md")]
+pub mod lists {}
+
+#[doc = include_str!("threats.md")]
+pub mod threats {}
+
+#[doc = include_str!("decisions.md")]
+pub mod decisions {}

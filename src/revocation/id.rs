@@ -1,20 +1,4 @@
 //! Ids: the 16-byte name of a revocation target.
-//!
-//! An id is the first 16 bytes of SHA-256 over these fields, one after the other:
-//!
-//! | field | tag | bytes |
-//! |---|---|---|
-//! | domain | `s` | `revocable/1` |
-//! | salt | `x` | 16 bytes, public, the same for a whole snapshot |
-//! | rule | `l` | the number of members (u32, little-endian), then each member as a field of its own, tag `s`, in bytewise order |
-//! | issuer | `s` | the token's `iss`, UTF-8 as it stands |
-//! | values | `s`, `i` or `b` | one field for each member, in the members' order: UTF-8 as it stands; an integer as 8 bytes, two's complement, little-endian; a boolean as one byte, 0 or 1 |
-//!
-//! Each field is its tag (one byte), its length in bytes (u32, little-endian) and its bytes; for the rule the length is
-//! replaced by the number of members. So no two targets share an input, whatever their values hold.
-//!
-//! The hash is cryptographic on purpose: whoever may choose a `sub` must not be able to aim at somebody else's id. It
-//! is never taken over the token's text, because one token has many spellings (ECDSA signatures are malleable).
 
 use sha2::{Digest, Sha256};
 
@@ -23,6 +7,22 @@ use crate::limits::{MAX_SAFE_INTEGER, MAX_TARGET_VALUE_BYTES};
 use super::rule::Rule;
 
 /// The 16-byte name of a revocation target.
+///
+/// An id is the first 16 bytes of SHA-256 over these fields, one after the other:
+///
+/// | field | tag | bytes |
+/// |---|---|---|
+/// | domain | `s` | `revocable/1` |
+/// | salt | `x` | 16 bytes, public, the same for a whole snapshot |
+/// | rule | `l` | the number of members (u32, little-endian), then each member as a field of its own, tag `s`, in bytewise order |
+/// | issuer | `s` | the token's `iss`, UTF-8 as it stands |
+/// | values | `s`, `i` or `b` | one field for each member, in the members' order: UTF-8 as it stands; an integer as 8 bytes, two's complement, little-endian; a boolean as one byte, 0 or 1 |
+///
+/// Each field is its tag (one byte), its length in bytes (u32, little-endian) and its bytes; for the rule the length is
+/// replaced by the number of members. So no two targets share an input, whatever their values hold.
+///
+/// The hash is cryptographic on purpose: whoever may choose a `sub` must not be able to aim at somebody else's id. It
+/// is never taken over the token's text, because one token has many spellings (ECDSA signatures are malleable).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id([u8; Id::BYTES]);
 

@@ -1,23 +1,4 @@
 //! The manifest: the small signed JWT that says which segments are in force.
-//!
-//! It is read by the same strict verifier as every token. Its header has `typ: revocations+jwt` and the authority's
-//! `kid`; its claims are:
-//!
-//! | claim | type | what |
-//! |---|---|---|
-//! | `iss` | string | the authority who vouches |
-//! | `iat` | seconds | made when |
-//! | `exp` | seconds | not to be relied on after |
-//! | `ttl` | seconds | look again after |
-//! | `seq` | integer | grows with every manifest of this authority |
-//! | `prev` | 64 hex digits, optional | SHA-256 of the manifest before, as text |
-//! | `hash` | `sha-256-128` | how ids are made |
-//! | `salt` | base64url, 16 bytes | as it says |
-//! | `epsilon` | `2^-n` | how seldom a decision about a valid token is wrong |
-//! | `covers` | list of strings | the token issuers this list speaks for |
-//! | `rules` | list of lists of strings | which targets exist, so that nothing else is looked up |
-//! | `segments` | list of objects | `hash` (64 hex digits), `rule` (index), `kind`, `from`, `to` (32 hex digits, both inclusive), `expires` (seconds; none: never), `entries`, `bytes` |
-//! | `crit` | list of strings, optional | what a reader must understand or refuse; this one understands nothing by that way |
 
 use std::fmt;
 
@@ -41,6 +22,25 @@ use super::{Id, Kind, List, Rule, Salt};
 pub(crate) const ID_HASH: &str = "sha-256-128";
 
 /// An authentic manifest that is understood and has not expired.
+///
+/// It is read by the same strict verifier as every token. Its header has `typ: revocations+jwt` and the authority's
+/// `kid`; its claims are:
+///
+/// | claim | type | what |
+/// |---|---|---|
+/// | `iss` | string | the authority who vouches |
+/// | `iat` | seconds | made when |
+/// | `exp` | seconds | not to be relied on after |
+/// | `ttl` | seconds | look again after |
+/// | `seq` | integer | grows with every manifest of this authority |
+/// | `prev` | 64 hex digits, optional | SHA-256 of the manifest before, as text |
+/// | `hash` | `sha-256-128` | how ids are made |
+/// | `salt` | base64url, 16 bytes | as it says |
+/// | `epsilon` | `2^-n` | how seldom a decision about a valid token is wrong |
+/// | `covers` | list of strings | the token issuers this list speaks for |
+/// | `rules` | list of lists of strings | which targets exist, so that nothing else is looked up |
+/// | `segments` | list of objects | `hash` (64 hex digits), `rule` (index), `kind`, `from`, `to` (32 hex digits, both inclusive), `expires` (seconds; none: never), `entries`, `bytes` |
+/// | `crit` | list of strings, optional | what a reader must understand or refuse; this one understands nothing by that way |
 #[derive(Clone, Debug)]
 pub struct Manifest {
     text: Box<[u8]>,

@@ -1,20 +1,4 @@
 //! Segments: immutable bytes holding part of the list or of the cutoff map.
-//!
-//! Layout, version 1 (integers little-endian):
-//!
-//! | offset | size | what |
-//! |---|---|---|
-//! | 0 | 4 | `RVOC` |
-//! | 4 | 1 | version: 1 |
-//! | 5 | 1 | kind: 0 outright, 1 cutoff |
-//! | 6 | 1 | `w`, the bytes kept of each id: 1 to 16 |
-//! | 7 | 1 | reserved: 0 |
-//! | 8 | 8 | `n`, the number of entries |
-//! | 16 | `n` × `w` | the first `w` bytes of each id, strictly ascending |
-//! | 16 + `n` × `w` | `n` × 6 | kind cutoff only: for each id, in the same order, milliseconds since the epoch |
-//!
-//! The length is exactly that. `w` is what the error asked for needs: an id that is not in the set shares its first `w`
-//! bytes with one that is at most `n` times in 256^`w`.
 
 use std::fmt;
 
@@ -108,6 +92,22 @@ pub trait Segment<D: AsRef<[u8]>>: Sized {
 }
 
 /// Ids in ascending order, looked up by bisection: the segment of version 1.
+///
+/// Layout, version 1 (integers little-endian):
+///
+/// | offset | size | what |
+/// |---|---|---|
+/// | 0 | 4 | `RVOC` |
+/// | 4 | 1 | version: 1 |
+/// | 5 | 1 | kind: 0 outright, 1 cutoff |
+/// | 6 | 1 | `w`, the bytes kept of each id: 1 to 16 |
+/// | 7 | 1 | reserved: 0 |
+/// | 8 | 8 | `n`, the number of entries |
+/// | 16 | `n` × `w` | the first `w` bytes of each id, strictly ascending |
+/// | 16 + `n` × `w` | `n` × 6 | kind cutoff only: for each id, in the same order, milliseconds since the epoch |
+///
+/// The length is exactly that. `w` is what the error asked for needs: an id that is not in the set shares its first `w`
+/// bytes with one that is at most `n` times in 256^`w`.
 #[derive(Clone, Debug)]
 pub struct SortedIds<D> {
     data: D,

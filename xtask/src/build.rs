@@ -1,12 +1,15 @@
 //! Builds the parts: the native crates, the Worker, the npm package.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use crate::fresh;
 use crate::progress::Progress;
-use crate::tools::{self, Tool};
+use crate::tools::{self, Tool, WASM_TARGET};
 use crate::workspace::Workspace;
 
 /// A part that can be built by itself.
@@ -60,17 +63,54 @@ pub(crate) fn cli(workspace: &Workspace, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
-/// Builds the Worker.
+/// Builds the Worker, unless it is as new as what it is made of.
 pub(crate) fn worker(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    let mut cargo = wasm_build(workspace);
+    // In the folder and with the variable that worker-build has, so that it finds this very build done.
+    cargo.arg("--lib").current_dir(workspace.path("worker")).env("WASM_BINDGEN_USE_JS_SYS", "1");
+    progress.run("compile the Worker", &mut cargo)?;
+    let made_from = [wasm(workspace, "revocable_worker"), workspace.path("package-lock.json")];
+    if fresh::is_up_to_date(&workspace.path("worker/build/index.js"), &made_from) {
+        return Ok(());
+    }
     let mut worker_build = workspace.command(workspace.path(".tools/bin/worker-build"));
     worker_build.arg("--release").current_dir(workspace.path("worker"));
-    progress.run("build the Worker", &mut worker_build)?;
+    progress.run("optimise and bundle the Worker", &mut worker_build)?;
     Ok(())
 }
 
-/// Builds the npm package.
+/// Builds the npm package, unless it is as new as what it is made of and nobody has changed it since.
 pub(crate) fn package(workspace: &Workspace, progress: &Progress) -> Result<()> {
-    progress.run("build the npm package", &mut workspace.node("pkg/scripts/build.mjs"))?;
+    let mut cargo = wasm_build(workspace);
+    progress.run("compile the npm package", cargo.args(["--package", "revocable-wasm"]))?;
+    let stamp = workspace.target("npm-package.built");
+    let sources = ["package-lock.json", "pkg/package.json", "pkg/tsconfig.json", "pkg/scripts", "pkg/ts"];
+    let products = ["pkg/dist", "www/revocable"];
+    let mut made_from: Vec<_> = sources.iter().chain(&products).map(|path| workspace.path(path)).collect();
+    made_from.push(wasm(workspace, "revocable_wasm"));
+    if fresh::is_up_to_date(&stamp, &made_from) {
+        return Ok(());
+    }
+    progress.run("optimise the npm package and type it", &mut workspace.node("pkg/scripts/build.mjs"))?;
+    fs::write(&stamp, "").with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+fn wasm_build(workspace: &Workspace) -> Command {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release", "--target", WASM_TARGET]);
+    cargo
+}
+
+/// A leaf crate's Wasm as Cargo leaves it.
+fn wasm(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace.target(&format!("{WASM_TARGET}/release/{name}.wasm"))
+}
+
+/// Writes the table of error codes wherever it is repeated.
+pub(crate) fn codes(workspace: &Workspace, progress: &Progress) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["run", "--quiet", "--package", "revocable", "--example", "codes", "--", "--write"]);
+    progress.run("write the error codes", &mut cargo)?;
     Ok(())
 }
 
@@ -81,7 +121,7 @@ pub(crate) fn native_crates(cargo: &mut Command) -> &mut Command {
 
 /// Narrows a Cargo command to the crates that only make sense as WebAssembly, for that target.
 pub(crate) fn wasm_crates(cargo: &mut Command) -> &mut Command {
-    let cargo = cargo.args(["--target", "wasm32-unknown-unknown"]);
+    let cargo = cargo.args(["--target", WASM_TARGET]);
     WASM_ONLY.iter().fold(cargo, |cargo, package| cargo.args(["--package", package]))
 }
 

@@ -6,6 +6,7 @@ mod browsers;
 mod build;
 mod count;
 mod demo;
+mod fresh;
 mod package;
 mod progress;
 mod size;
@@ -75,6 +76,8 @@ enum Task {
         #[command(subcommand)]
         bench: Bench,
     },
+    /// Writes the table of error codes, from `src/error/table.rs`, into README.md and the npm package.
+    Codes,
     /// Installs whatever is missing: the Rust target, tools, npm packages, browsers.
     Tools,
 }
@@ -111,6 +114,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Task::Test { only } => return test::test(&workspace, &progress, &only),
         Task::Size { json } => size::size(&workspace, &progress, json)?,
         Task::Bench { bench: Bench::Gate { json } } => bench::gate(&workspace, &progress, json)?,
+        Task::Codes => build::codes(&workspace, &progress)?,
         Task::Tools => tools::install_all(&workspace, &progress)?,
     }
     Ok(ExitCode::SUCCESS)

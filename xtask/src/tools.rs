@@ -32,6 +32,9 @@ pub(crate) enum Tool {
     Browsers,
 }
 
+/// What a Wasm without an operating system is called.
+pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
 /// What building the Worker needs.
 pub(crate) const FOR_WORKER: &[Tool] =
     &[Tool::WasmTarget, Tool::NpmPackages, Tool::WasmBindgen, Tool::WorkerBuild];
@@ -198,7 +201,6 @@ fn major_version(version: &str) -> Option<u32> {
     version.strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
-const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const WORKER_BUILD: &str = "0.8.7";
 const WASM_PACK: &str = "0.15.1";
 const GECKODRIVER: &str = "0.37.1";

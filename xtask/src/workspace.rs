@@ -63,7 +63,11 @@ impl Workspace {
             .env("WASM_OPT_BIN", self.path("node_modules/binaryen/bin/wasm-opt"))
             .env("ESBUILD_BIN", self.path("node_modules/esbuild/bin/esbuild"))
             .env("REVOCABLE_CLI", self.cli())
-            .env("WRANGLER_SEND_METRICS", "false");
+            .env("WRANGLER_SEND_METRICS", "false")
+            // What the tools print is read, and repeated where there may be no terminal.
+            .env("CARGO_TERM_COLOR", "never")
+            .env("NO_COLOR", "1")
+            .env_remove("FORCE_COLOR");
         command
     }
 

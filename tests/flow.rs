@@ -1,0 +1,27 @@
+//! The whole verifier, from a token's text to a decision, natively. Tokens are signed by jwt-simple.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod common;
+
+#[path = "flow/claims.rs"]
+mod claims;
+#[path = "flow/configuration.rs"]
+mod configuration;
+#[path = "flow/freshness.rs"]
+mod freshness;
+#[path = "flow/keys.rs"]
+mod keys;
+#[path = "flow/manifests.rs"]
+mod manifests;
+#[path = "flow/rules.rs"]
+mod rules;
+#[path = "flow/tokens.rs"]
+mod tokens;

@@ -1,0 +1,163 @@
+//! Configurations that must be refused, each with the field that is wrong.
+
+use serde_json::{Value, json};
+
+use revocable::Error;
+use revocable::config::{GateConfig, VerifierConfig};
+
+use crate::common::*;
+
+/// Where and what a gate's configuration is refused for; a panic when it is not.
+fn refusal(document: &Value) -> (String, String) {
+    match GateConfig::parse(&document.to_string()).and_then(GateConfig::build) {
+        Err(Error::ConfigInvalid { path, reason }) => (path, reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// [`config`] with a change.
+fn changed(change: impl FnOnce(&mut Value)) -> Value {
+    let mut config = config();
+    change(&mut config);
+    config
+}
+
+#[test]
+fn the_configuration_of_these_tests_is_good_for_a_gate_too() {
+    assert!(GateConfig::parse(&config().to_string()).and_then(GateConfig::build).is_ok());
+}
+
+#[test]
+fn an_unknown_field_is_refused_and_named_at_every_level() {
+    let cases = [
+        (changed(|c| c["isuers"] = json!([])), "isuers", "isuers"),
+        (changed(|c| c["issuers"][0]["audiences"] = json!("api")), "issuers[0].audiences", "audiences"),
+        (
+            changed(|c| c["issuers"][0]["clock_tolerance"] = json!(5)),
+            "issuers[0].clock_tolerance",
+            "clock_tolerance",
+        ),
+        (changed(|c| c["lists"][0]["url"] = json!("x")), "lists[0].url", "url"),
+        (
+            changed(|c| c["cors"] = json!({ "allowOrigins": [], "credentials": true })),
+            "cors.credentials",
+            "credentials",
+        ),
+        (changed(|c| c["readKey"] = json!({ "value": "x" })), "readKey.value", "value"),
+    ];
+    for (document, path, name) in cases {
+        let (at, reason) = refusal(&document);
+        assert!(reason.contains("unknown field") && reason.contains(name), "{reason}");
+        assert_eq!(at, path);
+    }
+}
+
+#[test]
+fn a_missing_or_wrong_field_is_refused_with_its_path() {
+    let cases = [
+        (changed(|c| drop(c.as_object_mut().unwrap().remove("lists"))), ""),
+        (changed(|c| drop(c["issuers"][0].as_object_mut().unwrap().remove("issuer"))), "issuers[0]"),
+        (changed(|c| drop(c["issuers"][0].as_object_mut().unwrap().remove("jwks"))), "issuers[0]"),
+        (changed(|c| c["issuers"] = json!([])), "issuers"),
+        (changed(|c| c["issuers"] = json!({})), "issuers"),
+        (changed(|c| c["issuers"][0]["jwksUri"] = json!("https://issuer.example/jwks")), "issuers[0]"),
+        (changed(|c| c["issuers"][0]["jwks"] = json!({ "keys": [] })), "issuers[0].jwks"),
+        (changed(|c| c["issuers"][0]["jwks"] = json!("<html>")), "issuers[0].jwks"),
+        (changed(|c| c["issuers"][0]["algorithms"] = json!(["none"])), "issuers[0].algorithms"),
+        (changed(|c| c["issuers"][0]["audience"] = json!(7)), "issuers[0].audience"),
+        (changed(|c| c["issuers"][0]["clockTolerance"] = json!(61)), "issuers[0].clockTolerance"),
+        (changed(|c| c["issuers"][0]["clockTolerance"] = json!(-1)), "issuers[0].clockTolerance"),
+        (changed(|c| c["issuers"][0]["requireExp"] = json!("no")), "issuers[0].requireExp"),
+        (changed(|c| c["lists"][0]["for"] = json!([])), "issuers[0]"),
+        (changed(|c| c["lists"][0]["for"] = json!([ISSUER, OTHER_ISSUER])), "lists[0].for"),
+        (changed(|c| c["lists"][0]["keys"] = json!({ "keys": [] })), "lists[0].keys"),
+        (changed(|c| c["tokenFrom"] = json!([])), "tokenFrom"),
+        (changed(|c| c["tokenFrom"] = json!(["header", "query:token"])), "tokenFrom[1]"),
+        (
+            changed(|c| (c["publicSnapshot"], c["readKey"]) = (json!(true), json!({ "secret": "K" }))),
+            "readKey",
+        ),
+    ];
+    for (document, path) in cases {
+        assert_eq!(refusal(&document).0, path, "{document}");
+    }
+}
+
+#[test]
+fn an_issuer_or_authority_that_is_configured_twice_is_refused() {
+    let twice = |list: &str| {
+        changed(|config| {
+            let first = config[list][0].clone();
+            config[list].as_array_mut().unwrap().push(first);
+        })
+    };
+    assert_eq!(refusal(&twice("issuers")).0, "issuers[1].issuer");
+    assert_eq!(refusal(&twice("lists")).0, "lists[1].issuer");
+}
+
+#[test]
+fn keys_are_fetched_over_tls_or_from_this_very_machine_only() {
+    let uri = |uri: &str| {
+        let mut config = config();
+        config["issuers"][0] = json!({ "issuer": ISSUER, "jwksUri": uri });
+        VerifierConfig::parse(&config.to_string()).unwrap().build().map(|_| ())
+    };
+    for good in [
+        "https://issuer.example/jwks.json",
+        "http://localhost/jwks",
+        "http://localhost:8787/jwks",
+        "http://127.0.0.1:1/",
+        "http://[::1]:8080/jwks",
+    ] {
+        assert_eq!(uri(good), Ok(()), "{good}");
+    }
+    for wrong in [
+        "",
+        "jwks.json",
+        "http://issuer.example/jwks",
+        "ftp://issuer.example",
+        "https://",
+        "https:///jwks",
+        "http://localhost.evil.example/",
+        "http://localhost@evil.example/",
+        "http://127.0.0.1.evil.example/",
+        "http://evil.example/?localhost",
+        "http://localhost\\evil.example",
+        "https://issuer.example/ jwks",
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+    ] {
+        assert!(uri(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn what_was_found_in_the_wrong_place_is_never_repeated() {
+    let pasted = "s3cr3t-pasted-here";
+    let cases = [
+        changed(|c| c["issuers"] = json!(pasted)),
+        changed(|c| c["issuers"][0]["issuer"] = json!([pasted])),
+        changed(|c| c["issuers"][0]["jwks"] = json!(pasted)),
+        changed(|c| c["issuers"][0]["clockTolerance"] = json!(pasted)),
+        changed(|c| c["readKey"] = json!(pasted)),
+        changed(|c| c["issuers"][0]["algorithms"] = json!([pasted])),
+        changed(|c| c["issuers"][0]["jwks"] = json!({ "keys": [{ "kty": "oct", "k": pasted }] })),
+        changed(|c| c["tokenFrom"] = json!([pasted])),
+    ];
+    for document in cases {
+        let (path, reason) = refusal(&document);
+        assert!(!path.contains(pasted) && !reason.contains(pasted), "{path}: {reason}");
+    }
+}
+
+#[test]
+fn what_is_no_json_is_refused_with_the_place() {
+    for (document, place) in
+        [("", "line 1"), ("<html>", "line 1"), ("{\n  \"issuers\": [,]\n}", "line 2"), ("{} {}", "")]
+    {
+        match GateConfig::parse(document) {
+            Err(Error::ConfigInvalid { reason, .. }) => assert!(reason.contains(place), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

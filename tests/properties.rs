@@ -1,0 +1,388 @@
+//! Properties that hold for any revocations, any error asked for, any bytes.
+//!
+//! A failing input is kept in `tests/properties.regressions`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::FileFailurePersistence;
+use serde_json::{Value as Json, json};
+
+use revocable::config::{GateConfig, VerifierConfig};
+use revocable::publish::{Built, Epsilon, Revocation, SigningKey};
+use revocable::{
+    Entry, Id, Jwks, Kind, Offer, Revocations, Rule, Secrets, Segment as _, SegmentRef, SortedIds,
+    Unverified, Value, Verifier,
+};
+
+use common::*;
+
+fn config_of(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/properties.regressions"))),
+        ..ProptestConfig::default()
+    }
+}
+
+/// A revocation over one of four rules, with the members in the order of the rule.
+#[derive(Clone, Debug)]
+struct Target {
+    rule: &'static [&'static str],
+    values: Vec<String>,
+    before: Option<u64>,
+}
+
+impl Target {
+    fn line(&self) -> Json {
+        match self.before {
+            None => outright(self.rule, json!(self.values)),
+            Some(before) => cutoff(self.rule, json!(self.values), json!(before)),
+        }
+    }
+
+    fn id(&self) -> Id {
+        id(self.rule, &self.values)
+    }
+
+    fn kind(&self) -> Kind {
+        if self.before.is_some() { Kind::Cutoff } else { Kind::Outright }
+    }
+}
+
+/// The id of a target; the rules above have their members in bytewise order.
+fn id(rule: &[&str], values: &[String]) -> Id {
+    let values: Vec<Value<'_>> = values.iter().map(|value| Value::Text(value)).collect();
+    Id::new(SALT, &Rule::new(rule.iter().copied()).unwrap(), ISSUER, &values)
+}
+
+/// Any revocation whose values are texts of `value`.
+fn target(value: &'static str) -> impl Strategy<Value = Target> {
+    let rules: [&'static [&'static str]; 4] = [&["jti"], &["sub"], &["azp", "sub"], &[]];
+    (prop::sample::select(rules.to_vec()), [value, value], option::of(SECONDS - 1000..SECONDS)).prop_map(
+        |(rule, values, before)| Target {
+            rule,
+            values: values.into_iter().take(rule.len()).collect(),
+            before,
+        },
+    )
+}
+
+fn epsilon() -> impl Strategy<Value = Epsilon> {
+    (8_u8..=64).prop_map(|bits| Epsilon::from_bits(bits).unwrap())
+}
+
+fn built(targets: &[Target], epsilon: Epsilon) -> Built {
+    let lines: Vec<Json> = targets.iter().map(Target::line).collect();
+    publisher(&lines).epsilon(epsilon).finish(&authority_key()).unwrap()
+}
+
+/// A snapshot's segments, with what its manifest says of them.
+fn opened(built: &Built) -> Vec<(SegmentRef, SortedIds<&[u8]>)> {
+    let mut verifier = build(&config()).unwrap();
+    let Ok(Offer::Newer(incoming)) = offer(verifier.revocations_mut().unwrap(), built, NOW) else {
+        panic!("newer")
+    };
+    let bytes: HashMap<_, _> = built.segments.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+    let references = incoming.manifest().segments().iter();
+    references.map(|segment| (*segment, SortedIds::open(bytes[&segment.name]).unwrap())).collect()
+}
+
+/// What all segments of a kind whose range fits say of an id.
+fn found(segments: &[(SegmentRef, SortedIds<&[u8]>)], id: &Id, kind: Kind) -> Vec<Entry> {
+    let fitting = segments
+        .iter()
+        .filter(|(segment, _)| segment.kind == kind && segment.from <= *id && *id <= segment.to);
+    fitting.filter_map(|(_, segment)| segment.get(id)).collect()
+}
+
+proptest! {
+    #![proptest_config(config_of(300))]
+
+    #[test]
+    fn whatever_was_revoked_is_found_at_any_error_asked_for(
+        targets in vec(target("[a-f]{1,4}"), 1..300),
+        epsilon in epsilon(),
+    ) {
+        let built = built(&targets, epsilon);
+        let segments = opened(&built);
+        let last: BTreeMap<(Id, Kind), Option<u64>> =
+            targets.iter().map(|target| ((target.id(), target.kind()), target.before)).collect();
+        for ((id, kind), before) in last {
+            let entries = found(&segments, &id, kind);
+            prop_assert!(!entries.is_empty(), "{id} is missing");
+            // Truncated ids may fall together: then the later cutoff is kept, never the earlier.
+            let late_enough = entries.iter().any(|entry| match (entry, before) {
+                (Entry::Outright, None) => true,
+                (Entry::Cutoff(cutoff), Some(before)) => cutoff.as_millis() >= before * 1000,
+                _ => false,
+            });
+            prop_assert!(late_enough, "{id} is found with an earlier cutoff");
+        }
+    }
+
+    #[test]
+    fn whatever_was_not_revoked_is_not_found_at_the_default_error(
+        targets in vec(target("[a-z]{1,8}"), 1..300),
+        others in vec("[A-Z]{1,8}", 1..300),
+    ) {
+        let built = built(&targets, Epsilon::DEFAULT);
+        let segments = opened(&built);
+        for other in others {
+            for rule in [["jti"], ["sub"]] {
+                let id = id(&rule, std::slice::from_ref(&other));
+                for kind in [Kind::Outright, Kind::Cutoff] {
+                    prop_assert_eq!(found(&segments, &id, kind), []);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_snapshot_depends_on_its_revocations_and_not_on_their_order(
+        targets in vec(target("[a-z]{1,6}"), 0..100),
+        epsilon in epsilon(),
+        seed in any::<u64>(),
+    ) {
+        let mut seen = BTreeSet::new();
+        let distinct: Vec<Target> =
+            targets.into_iter().filter(|target| seen.insert((target.id(), target.kind()))).collect();
+        let mut shuffled = distinct.clone();
+        let count = shuffled.len();
+        for index in 1..count {
+            shuffled.swap(index, usize::try_from(seed.rotate_left(u32::try_from(index % 64).unwrap()) % 97).unwrap() % count);
+        }
+        prop_assert_eq!(built(&distinct, epsilon), built(&distinct, epsilon));
+        prop_assert_eq!(built(&distinct, epsilon), built(&shuffled, epsilon));
+    }
+
+    #[test]
+    fn a_segment_with_a_changed_byte_never_takes_the_place_of_the_good_one(
+        targets in vec(target("[a-z]{1,6}"), 1..40),
+        index in any::<Index>(),
+        change in 1_u8..=255,
+        asked in any::<[u8; 16]>(),
+    ) {
+        let built = built(&targets, Epsilon::DEFAULT);
+        let mut verifier = build(&config()).unwrap();
+        let lists = verifier.revocations_mut().unwrap();
+        let Ok(Offer::Newer(mut incoming)) = offer(lists, &built, NOW) else { panic!("newer") };
+        for (name, bytes) in &built.segments {
+            let mut changed = bytes.clone();
+            changed[index.index(bytes.len())] ^= change;
+            if let Ok(segment) = SortedIds::open(changed.as_slice()) {
+                segment.get(&Id::from_bytes(asked));
+            }
+            prop_assert!(incoming.supply(changed.clone().into()).is_err());
+            prop_assert!(incoming.missing().contains(name));
+            prop_assert!(incoming.supply(bytes[..index.index(bytes.len())].into()).is_err());
+        }
+        prop_assert!(lists.accept(*incoming, NOW).is_err());
+        prop_assert!(lists.snapshot().is_none());
+    }
+
+    #[test]
+    fn a_manifest_with_a_changed_byte_is_never_taken(
+        index in any::<Index>(),
+        change in 1_u8..=255,
+        cut in any::<Index>(),
+    ) {
+        let built = publish(1, &[outright(&["jti"], json!(["t-1"])), outright(&["sub"], json!(["alice"]))]);
+        let mut lists = lists();
+        let mut changed = built.manifest.clone().into_bytes();
+        let index = index.index(changed.len());
+        changed[index] ^= change;
+        prop_assert!(lists.offer(&changed, NOW).is_err(), "byte {} changed by {}", index, change);
+        let cut = cut.index(built.manifest.len());
+        prop_assert!(lists.offer(&built.manifest.as_bytes()[..cut], NOW).is_err());
+        prop_assert!(lists.offer(built.manifest.as_bytes(), NOW).is_ok());
+    }
+}
+
+proptest! {
+    #![proptest_config(config_of(2000))]
+
+    #[test]
+    fn no_bytes_make_any_reader_panic(bytes in vec(any::<u8>(), 0..600), asked in any::<[u8; 16]>()) {
+        let _ = Jwks::parse(&bytes, Secrets::Allow);
+        let _ = SigningKey::from_jwk(&bytes);
+        prop_assert!(lists().offer(&bytes, NOW).is_err());
+        if let Ok(segment) = SortedIds::open(bytes.as_slice()) {
+            segment.get(&Id::from_bytes(asked));
+        }
+    }
+
+    #[test]
+    fn no_text_makes_any_reader_panic(text in "\\PC{0,200}") {
+        let _ = Unverified::parse(&text);
+        let _ = GateConfig::parse(&text);
+        let _ = VerifierConfig::parse(&text);
+        let _ = Revocation::from_json(&text);
+    }
+
+    #[test]
+    fn no_json_makes_any_reader_panic(document in json_value(), header in json_value()) {
+        let text = document.to_string();
+        let _ = Jwks::parse(text.as_bytes(), Secrets::Allow);
+        let _ = GateConfig::parse(&text).and_then(GateConfig::build);
+        let _ = VerifierConfig::parse(&text).and_then(|config| config.build());
+        let _ = Revocation::from_json(&text);
+        let token = format!("{}.{}.{}", base64url(header.to_string()), base64url(&text), base64url("signature"));
+        let _ = Unverified::parse(&token);
+    }
+
+    #[test]
+    fn a_document_with_any_value_in_any_place_makes_no_reader_panic(
+        place in any::<Index>(),
+        value in json_value(),
+    ) {
+        for document in [config(), outright(&["sub", "azp"], json!(["alice", "app-1"])), public_jwk(&issuer_key())] {
+            let mut places = Vec::new();
+            pointers(&document, "", &mut places);
+            let mut changed = document.clone();
+            *changed.pointer_mut(&places[place.index(places.len())]).unwrap() = value.clone();
+            let text = changed.to_string();
+            let _ = Jwks::parse(text.as_bytes(), Secrets::Allow);
+            let _ = GateConfig::parse(&text).and_then(GateConfig::build);
+            let _ = Revocation::from_json(&text);
+        }
+    }
+
+    #[test]
+    fn a_segment_header_of_any_numbers_is_read_without_a_panic(
+        kind in 0_u8..3,
+        width in 0_u8..20,
+        count in prop_oneof![0_u64..20, any::<u64>()],
+        rest in vec(any::<u8>(), 0..200),
+        asked in any::<[u8; 16]>(),
+    ) {
+        let bytes = [b"RVOC\x01".as_slice(), &[kind, width, 0], &count.to_le_bytes(), &rest].concat();
+        if let Ok(segment) = SortedIds::open(bytes.as_slice()) {
+            prop_assert_eq!(segment.entries(), count);
+            segment.get(&Id::from_bytes(asked));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config_of(400))]
+
+    #[test]
+    fn rules_and_kinds_combine_as_in_a_naive_model(
+        targets in vec(target("[ab]"), 0..8),
+        tokens in vec((option::of("[ab]"), option::of("[ab]"), option::of("[ab]"), option::of(SECONDS - 1000..SECONDS)), 1..12),
+    ) {
+        let verifier = verifier_of(&config_with(json!({ "requireClaims": [] })), &targets.iter().map(Target::line).collect::<Vec<_>>());
+        for (sub, azp, jti, iat) in tokens {
+            let mut claims = json!({ "iss": ISSUER, "exp": SECONDS + 600 });
+            for (name, value) in [("sub", &sub), ("azp", &azp), ("jti", &jti)] {
+                if let Some(value) = value {
+                    claims[name] = json!(value);
+                }
+            }
+            if let Some(iat) = iat {
+                claims["iat"] = json!(iat);
+            }
+            let expected = if model_revokes(&targets, &claims) { "deny ERR_JWT_REVOKED" } else { "allow" };
+            prop_assert_eq!(verdict(&verifier, &hs256(claims.clone())), expected, "{}", claims);
+        }
+    }
+}
+
+/// Every target on its own: the last of each rule, values and kind stands; any that matches and applies revokes.
+fn model_revokes(targets: &[Target], claims: &Json) -> bool {
+    targets.iter().enumerate().any(|(index, target)| {
+        let replaced = targets.iter().skip(index + 1).any(|later| {
+            (later.rule, &later.values, later.kind()) == (target.rule, &target.values, target.kind())
+        });
+        let matches =
+            target.rule.iter().zip(&target.values).all(|(member, value)| claims[member] == json!(value));
+        let applies = match (target.before, claims["iat"].as_u64()) {
+            (None, _) | (Some(_), None) => true,
+            (Some(before), Some(iat)) => iat < before,
+        };
+        !replaced && matches && applies
+    })
+}
+
+fn lists() -> Revocations {
+    let mut verifier: Verifier = build(&config()).unwrap();
+    std::mem::replace(verifier.revocations_mut().unwrap(), Revocations::new(Vec::new()))
+}
+
+/// The JSON pointers (RFC 6901) of everything in a document.
+fn pointers(document: &Json, at: &str, into: &mut Vec<String>) {
+    into.push(at.to_owned());
+    match document {
+        Json::Object(members) => {
+            members.iter().for_each(|(name, value)| pointers(value, &format!("{at}/{name}"), into));
+        }
+        Json::Array(elements) => {
+            elements
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| pointers(value, &format!("{at}/{index}"), into));
+        }
+        _ => {}
+    }
+}
+
+/// Any small JSON value; names that mean something to the readers are likely.
+fn json_value() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<u64>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        "\\PC{0,12}".prop_map(Json::from),
+        prop::sample::select(vec!["EC", "P-256", "ES256", "none", "@key", "header:", "oct", "", ISSUER])
+            .prop_map(Json::from),
+    ];
+    let names = prop::sample::select(vec![
+        "keys",
+        "kty",
+        "crv",
+        "alg",
+        "kid",
+        "typ",
+        "crit",
+        "iss",
+        "aud",
+        "exp",
+        "issuers",
+        "lists",
+        "issuer",
+        "jwks",
+        "for",
+        "rule",
+        "values",
+        "before",
+        "expires",
+        "x",
+        "y",
+        "__proto__",
+    ]);
+    leaf.prop_recursive(4, 24, 6, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..6).prop_map(Json::from),
+            vec((names.clone(), inner), 0..6).prop_map(|members| members
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()),
+        ]
+    })
+}

@@ -1,0 +1,227 @@
+//! The vectors in `tests/vectors` are what this code makes: ids, and a snapshot to the byte.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use serde_json::{Value as Json, json};
+
+use jwt_simple::algorithms::{HS256Key, MACLike as _};
+use revocable::publish::{Built, Publisher, Revocation};
+use revocable::{Id, Rule, Salt, UnixTime, Value};
+
+use common::*;
+
+const LEAKED: [u8; 32] = [5; 32];
+
+#[test]
+fn ids_are_those_of_an_independent_implementation() {
+    let rows: Vec<Json> = serde_json::from_str(&read("ids.json")).unwrap();
+    assert!(rows.len() > 30);
+    for row in rows {
+        let members = row["rule"].as_array().unwrap().iter().map(|member| member.as_str().unwrap());
+        let mut named: Vec<(&str, &Json)> = members.zip(row["values"].as_array().unwrap()).collect();
+        named.sort_by_key(|(member, _)| member.as_bytes());
+        let values: Vec<Value<'_>> =
+            named.iter().map(|(_, value)| Value::from_json(value).unwrap()).collect();
+        let rule = Rule::new(named.iter().map(|(member, _)| *member)).unwrap();
+        let salt = Salt::from_hex(row["salt"].as_str().unwrap()).unwrap();
+        let id = Id::new(salt, &rule, row["issuer"].as_str().unwrap(), &values);
+        assert_eq!(id.to_string(), row["id"], "{row}");
+    }
+}
+
+#[test]
+fn publishing_gives_these_very_bytes() {
+    let built = built();
+    let mut files: BTreeMap<String, Vec<u8>> = built
+        .segments
+        .iter()
+        .map(|(name, bytes)| (format!("snapshot/{}", name.object_name()), bytes.clone()))
+        .collect();
+    files.insert("snapshot/manifest.jwt".into(), built.manifest.clone().into_bytes());
+    files.insert("snapshot/config.json".into(), pretty(&vector_config()));
+    files.insert("snapshot/tokens.json".into(), pretty(&tokens()));
+    files.insert("snapshot/segments.in".into(), include_list(&built).into_bytes());
+    if env::var_os("REVOCABLE_BLESS").is_some() {
+        bless(&files);
+    }
+    for (path, made) in &files {
+        assert!(
+            fs::read(vectors().join(path)).unwrap() == *made,
+            "{path} is not what is made now; see the README there"
+        );
+    }
+    let stored = fs::read_dir(vectors().join("snapshot/segments")).unwrap().count();
+    assert_eq!(stored, built.segments.len(), "there are segments that no manifest names");
+}
+
+#[test]
+fn the_tokens_fare_as_they_say() {
+    let mut verifier = build(&vector_config()).unwrap();
+    install(&mut verifier, &built(), now()).unwrap();
+    let document = tokens();
+    for row in document["tokens"].as_array().unwrap() {
+        let decision = verifier.verify(row["token"].as_str().unwrap(), now());
+        assert_eq!(outcome(&decision), row["outcome"], "{}", row["name"]);
+    }
+}
+
+fn now() -> UnixTime {
+    NOW.plus_seconds(5)
+}
+
+fn built() -> Built {
+    let salt = Salt::from_hex("000102030405060708090a0b0c0d0e0f").unwrap();
+    let mut publisher = Publisher::new(AUTHORITY, salt, NOW).cover(ISSUER).seq(42);
+    for line in read("snapshot/revocations.ndjson").lines() {
+        publisher.add(Revocation::from_json(line).unwrap());
+    }
+    publisher.finish(&authority_key()).unwrap()
+}
+
+fn vector_config() -> Json {
+    let mut config = config();
+    let leaked = json!({ "kty": "oct", "kid": "leaked-secret", "k": base64url(LEAKED) });
+    config["issuers"][0]["jwks"]["keys"].as_array_mut().unwrap().push(leaked);
+    config["issuers"][0]["audience"] = json!("api");
+    config["issuers"].as_array_mut().unwrap().push(json!({
+        "issuer": OTHER_ISSUER, "jwks": public_jwk(&other_key()),
+    }));
+    config["lists"][0]["for"] = json!([ISSUER, OTHER_ISSUER]);
+    config
+}
+
+/// Tokens signed in ways that give the same bytes every time, and what becomes of each.
+fn tokens() -> Json {
+    let api = |changes: Json| {
+        let mut claims = claims_with(json!({ "aud": "api" }));
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        claims
+    };
+    let es256 = |claims: Json| raw(r#"{"alg":"ES256","kid":"issuer-1"}"#, claims.to_string(), &issuer_key());
+    let theirs = |claims: Json| raw(r#"{"alg":"ES256","kid":"issuer-1"}"#, claims.to_string(), &other_key());
+    let mac = |secret: [u8; 32], kid: &str, claims: Json| {
+        let header = json!({ "alg": "HS256", "kid": kid });
+        let input = format!("{}.{}", base64url(header.to_string()), base64url(claims.to_string()));
+        let tag = HS256Key::from_bytes(&secret).authentication_tag(input.as_bytes());
+        format!("{input}.{}", base64url(tag))
+    };
+    let good = es256(api(json!({})));
+    let other = |iat: u64| theirs(api(json!({ "iss": OTHER_ISSUER, "iat": iat })));
+    let unsigned = format!("{}.{}.", base64url(r#"{"alg":"none"}"#), base64url(api(json!({})).to_string()));
+    let (revoked, claim) = ("deny ERR_JWT_REVOKED", "deny ERR_JWT_CLAIM_VALIDATION_FAILED");
+    let rows = [
+        ("good", good.clone(), "allow"),
+        ("good, HS256", mac([9; 32], "secret-1", api(json!({}))), "allow"),
+        ("good, without kid", raw(r#"{"alg":"ES256"}"#, api(json!({})).to_string(), &issuer_key()), "allow"),
+        ("good, of the other issuer", other(SECONDS - 100), "allow"),
+        ("revoked by jti", es256(api(json!({ "jti": "revoked" }))), revoked),
+        ("revoked by sub", es256(api(json!({ "sub": "mallory" }))), revoked),
+        ("revoked by a sub of Unicode", es256(api(json!({ "sub": "Zo\u{eb} \u{1f511}" }))), revoked),
+        ("revoked by a number", es256(api(json!({ "tenant": 7 }))), revoked),
+        ("not revoked: a text like that number", es256(api(json!({ "tenant": "7" }))), "allow"),
+        ("issued before the user's cutoff", es256(api(json!({ "iat": SECONDS - 1000 }))), revoked),
+        ("issued at the user's cutoff", es256(api(json!({ "iat": seconds(-999.5) }))), "allow"),
+        ("without iat, of a user with a cutoff", es256(without(api(json!({})), "iat")), revoked),
+        (
+            "issued before the app's cutoff",
+            es256(api(json!({ "azp": "app-2", "iat": SECONDS - 101 }))),
+            revoked,
+        ),
+        (
+            "issued after the app's cutoff",
+            es256(api(json!({ "azp": "app-2", "iat": SECONDS - 99 }))),
+            "allow",
+        ),
+        ("signed with a revoked key", mac(LEAKED, "leaked-secret", api(json!({}))), revoked),
+        ("issued before the other issuer's cutoff", other(SECONDS - 101), revoked),
+        ("expired", es256(api(json!({ "exp": SECONDS }))), "deny ERR_JWT_EXPIRED"),
+        ("for another audience", es256(api(json!({ "aud": ["web"] }))), claim),
+        ("without jti", es256(without(api(json!({})), "jti")), claim),
+        ("not yet valid", es256(api(json!({ "nbf": SECONDS + 60 }))), claim),
+        (
+            "of an unknown issuer",
+            es256(api(json!({ "iss": "https://stranger.example" }))),
+            "deny ERR_JWT_ISSUER_UNKNOWN",
+        ),
+        ("signed with another key", theirs(api(json!({}))), "deny ERR_JWS_SIGNATURE_VERIFICATION_FAILED"),
+        (
+            "of an unknown kid",
+            raw(r#"{"alg":"ES256","kid":"issuer-9"}"#, api(json!({})).to_string(), &issuer_key()),
+            "deny ERR_JWKS_NO_MATCHING_KEY",
+        ),
+        ("unsigned", unsigned, "deny ERR_JOSE_ALG_NOT_ALLOWED"),
+        ("not a token", "not a token".to_owned(), "deny ERR_JWS_INVALID"),
+        ("padded", format!("{good}="), "deny ERR_JWS_INVALID"),
+        ("with a fourth part", format!("{good}.AAAA"), "deny ERR_JWS_INVALID"),
+        ("of invalid UTF-8", raw_payload(b"{\"iss\":\"\xff\"}"), "deny ERR_JWT_INVALID"),
+        ("with a claim named twice", raw_payload(r#"{"iss":"a","iss":"b"}"#), "deny ERR_JWT_INVALID"),
+        (
+            "with a critical extension",
+            raw(r#"{"alg":"ES256","crit":["x"],"x":1}"#, api(json!({})).to_string(), &issuer_key()),
+            "deny ERR_JOSE_NOT_SUPPORTED",
+        ),
+        (
+            "of the manifest's typ",
+            raw(
+                r#"{"alg":"ES256","typ":"application/Revocations+JWT"}"#,
+                api(json!({})).to_string(),
+                &issuer_key(),
+            ),
+            claim,
+        ),
+    ];
+    let rows: Vec<Json> = rows
+        .into_iter()
+        .map(|(name, token, outcome)| json!({ "name": name, "token": token, "outcome": outcome }))
+        .collect();
+    json!({ "now": now().as_seconds(), "tokens": rows })
+}
+
+fn without(mut claims: Json, claim: &str) -> Json {
+    claims.as_object_mut().unwrap().remove(claim).unwrap();
+    claims
+}
+
+fn include_list(built: &Built) -> String {
+    let lines: String = built
+        .segments
+        .iter()
+        .map(|(name, _)| format!("    include_bytes!(\"{}\"),\n", name.object_name()))
+        .collect();
+    format!("[\n{lines}]\n")
+}
+
+fn bless(files: &BTreeMap<String, Vec<u8>>) {
+    let segments = vectors().join("snapshot/segments");
+    if segments.exists() {
+        fs::remove_dir_all(&segments).unwrap();
+    }
+    fs::create_dir_all(&segments).unwrap();
+    for (path, bytes) in files {
+        fs::write(vectors().join(path), bytes).unwrap();
+    }
+}
+
+fn pretty(document: &Json) -> Vec<u8> {
+    format!("{document:#}\n").into_bytes()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(vectors().join(path)).unwrap()
+}
+
+fn vectors() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
