@@ -56,3 +56,8 @@ pub use revocation::{
 };
 pub use time::{Cutoff, UnixTime};
 pub use verifier::{Issuer, Remedy, Verifier};
+
+/// Examples that must not compile.
+#[cfg(doctest)]
+#[doc = include_str!("../tests/stages.md")]
+mod stages {}

@@ -7,7 +7,7 @@
 /// in JOSE (ML-DSA-87, 4,627 bytes) fit four times over.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// The longest manifest, in bytes: 2,048 packed operations and 4,096 segments fit.
+/// The longest manifest, in bytes: room for three thousand segments.
 pub const MAX_MANIFEST_BYTES: usize = 1024 * 1024;
 
 /// The largest JWKS document, in bytes. Large identity providers publish under 20 KiB.
@@ -34,6 +34,9 @@ pub const MAX_UNIX_SECONDS: u64 = 253_402_300_799;
 
 /// The largest integer that every JSON implementation reads alike (RFC 8259 §6).
 pub const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
+
+/// The greatest number of a manifest: the largest integer that every JSON implementation reads alike.
+pub const MAX_SEQ: u64 = (1 << 53) - 1;
 
 /// The longest single value (or claim name) of a revocation target, in bytes.
 pub const MAX_TARGET_VALUE_BYTES: usize = 1024;

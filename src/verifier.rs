@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::flow::{Decision, Expectations, Policy, Unverified};
 use crate::freshness::Urgency;
 use crate::key::{Algorithm, KeyCache};
-use crate::revocation::{Revocations, Unknown};
+use crate::revocation::{Revocations, Status, Unknown};
 use crate::time::UnixTime;
 
 /// A trusted issuer of tokens.
@@ -108,6 +108,8 @@ impl Verifier {
             .select(issuer.keys.current(now)?, &issuer.algorithms)?
             .verify()?
             .check_claims(&issuer.expectations, now)?;
+        // Whatever the lists know, and also where none is asked.
+        claims.require(issuer.required.as_deref().unwrap_or_default())?;
         match &self.revocations {
             None => Ok(Decision::allow(claims, None, None)),
             Some(lists) => {
@@ -137,14 +139,30 @@ impl Verifier {
     #[must_use]
     pub fn remedy(&self, token: &str, decision: &Decision, now: UnixTime) -> Option<Remedy> {
         let issuer = || self.issuer_of(&Unverified::parse(token).ok()?);
+        let snapshot = |why: Unknown| {
+            let lacking = matches!(why, Unknown::NoSnapshot | Unknown::TooOld);
+            let failed = self.revocations.as_ref().is_none_or(|lists| lists.failed_lately(now));
+            (lacking && !failed).then_some(Remedy::Snapshot)
+        };
+        // A policy that lets such tokens pass needs the snapshot no less.
+        if let Decision::Allow(allowed) = decision {
+            return match allowed.status {
+                Some(Status::Unknown(why)) => snapshot(why),
+                _ => None,
+            };
+        }
         match decision.error()? {
-            Error::JwksUnavailable => issuer().map(Remedy::Keys),
+            Error::JwksUnavailable => issuer()
+                .filter(|index| {
+                    self.issuers.get(*index).is_some_and(|issuer| !issuer.keys.failed_lately(now))
+                })
+                .map(Remedy::Keys),
             Error::NoMatchingKey => issuer()
                 .filter(|index| {
                     self.issuers.get(*index).is_some_and(|issuer| issuer.keys.wanted_for_unknown_key(now))
                 })
                 .map(Remedy::Keys),
-            Error::RevocationUnavailable(Unknown::NoSnapshot | Unknown::TooOld) => Some(Remedy::Snapshot),
+            Error::RevocationUnavailable(why) | Error::RevocationUnknown(why) => snapshot(*why),
             _ => None,
         }
     }
@@ -160,6 +178,22 @@ impl Verifier {
             Remedy::Snapshot => {
                 if let Some(lists) = &mut self.revocations {
                     lists.begin(now);
+                }
+            }
+        }
+    }
+
+    /// Says that a reading came to nothing, so that the requests of the next seconds do not each begin another.
+    pub fn fail(&mut self, remedy: Remedy, now: UnixTime) {
+        match remedy {
+            Remedy::Keys(index) => {
+                if let Some(issuer) = self.issuers.get_mut(index) {
+                    issuer.keys.fail(now);
+                }
+            }
+            Remedy::Snapshot => {
+                if let Some(lists) = &mut self.revocations {
+                    lists.fail(now);
                 }
             }
         }

@@ -237,7 +237,7 @@ proptest! {
     fn no_json_makes_any_reader_panic(document in json_value(), header in json_value()) {
         let text = document.to_string();
         let _ = Jwks::parse(text.as_bytes(), Secrets::Allow);
-        let _ = GateConfig::parse(&text).and_then(GateConfig::build);
+        let _ = GateConfig::parse(&text).and_then(|config| config.build(|_| None));
         let _ = VerifierConfig::parse(&text).and_then(|config| config.build());
         let _ = Revocation::from_json(&text);
         let token = format!("{}.{}.{}", base64url(header.to_string()), base64url(&text), base64url("signature"));
@@ -256,7 +256,7 @@ proptest! {
             *changed.pointer_mut(&places[place.index(places.len())]).unwrap() = value.clone();
             let text = changed.to_string();
             let _ = Jwks::parse(text.as_bytes(), Secrets::Allow);
-            let _ = GateConfig::parse(&text).and_then(GateConfig::build);
+            let _ = GateConfig::parse(&text).and_then(|config| config.build(|_| None));
             let _ = Revocation::from_json(&text);
         }
     }

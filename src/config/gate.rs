@@ -1,9 +1,11 @@
 //! What a gate needs beside its verifier: where the token is, what it says to whom.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::gate::{Cors, Gate, Readers, TokenSource};
+use crate::json::Object;
 
 use super::verifier::{IssuerConfig, ListConfig, VerifierConfig};
 use super::wrong;
@@ -14,7 +16,7 @@ use super::wrong;
 pub struct GateConfig {
     /// See [`VerifierConfig::issuers`].
     pub issuers: Vec<IssuerConfig>,
-    /// See [`VerifierConfig::lists`].
+    /// See [`VerifierConfig::lists`]; at most one, because KV holds one manifest.
     pub lists: Vec<ListConfig>,
     /// Where the token may be, in order of preference: `header` (`Authorization: Bearer`), `header:NAME` (the bare
     /// token), `cookie:NAME`. The first that is present wins. By default, `header`.
@@ -57,11 +59,20 @@ impl GateConfig {
         super::read(document)
     }
 
-    /// Makes the gate.
+    /// Makes the gate. `secret` gives the platform's secrets by their names: wherever an inline key set has a secret, its
+    /// `k` is `{"secret": "NAME"}`, and that secret is the key, in base64url.
     ///
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field whose value does not make sense.
-    pub fn build(self) -> Result<Gate, Error> {
+    pub fn build(mut self, secret: impl Fn(&str) -> Option<String>) -> Result<Gate, Error> {
+        if self.lists.len() > 1 {
+            return Err(wrong("lists", "expected at most one: KV holds one manifest"));
+        }
+        for (index, issuer) in self.issuers.iter_mut().enumerate() {
+            if let Some(jwks) = &mut issuer.jwks {
+                resolve(jwks, &secret).map_err(|reason| wrong(format!("issuers[{index}].jwks"), reason))?;
+            }
+        }
         if self.token_from.is_empty() {
             return Err(wrong("tokenFrom", "there must be at least one"));
         }
@@ -83,6 +94,22 @@ impl GateConfig {
         let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists }.build()?;
         Ok(Gate::new(verifier, sources, readers, cors, self.expose_reason))
     }
+}
+
+/// Puts secrets where they are referred to. One that stands in the document itself is refused: a configuration is read by
+/// more people than a secret should be.
+fn resolve(jwks: &mut Object, secret: &impl Fn(&str) -> Option<String>) -> Result<(), &'static str> {
+    const EXPECTED: &str = "expected a secret's `k` as `{\"secret\": \"NAME\"}`";
+    if let Some(keys) = jwks.get_mut("keys").and_then(Value::as_array_mut) {
+        return keys.iter_mut().filter_map(Value::as_object_mut).try_for_each(|jwk| resolve(jwk, secret));
+    }
+    if jwks.get("kty").is_some_and(|kty| kty == "oct") {
+        let reference = jwks.remove("k").ok_or(EXPECTED)?;
+        let SecretRef { secret: name } = serde_json::from_value(reference).map_err(|_| EXPECTED)?;
+        let value = secret(&name).ok_or("the platform has no secret of the name referred to")?;
+        jwks.insert("k".to_owned(), Value::String(value));
+    }
+    Ok(())
 }
 
 fn default_token_from() -> Vec<String> {

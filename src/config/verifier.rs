@@ -25,7 +25,7 @@ pub struct VerifierConfig {
 }
 
 /// A trusted issuer.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct IssuerConfig {
     /// Its name: `iss`, byte for byte.
@@ -35,8 +35,7 @@ pub struct IssuerConfig {
     /// Where its keys are to be read: `https`, or `http` on a loopback host.
     pub jwks_uri: Option<String>,
     /// The allowed algorithms; by default, each key's own.
-    #[serde(default)]
-    pub algorithms: Vec<String>,
+    pub algorithms: Option<Vec<String>>,
     /// What `aud` must be or hold, one of these; by default it is not looked at.
     #[serde(default, deserialize_with = "one_or_many")]
     pub audience: Vec<String>,
@@ -61,6 +60,13 @@ pub struct ListConfig {
     /// The token issuers it may speak for.
     #[serde(rename = "for")]
     pub speaks_for: Vec<String>,
+}
+
+// By hand: a key set may hold a secret, and what can be printed ends up in a log.
+impl std::fmt::Debug for IssuerConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("IssuerConfig").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
 }
 
 impl VerifierConfig {
@@ -90,7 +96,7 @@ impl VerifierConfig {
             if !self.lists.is_empty() && !spoken_for {
                 return Err(wrong(path, "no list speaks for this issuer: name it in the `for` of one"));
             }
-            issuers.push(issuer.build(&path)?);
+            issuers.push(issuer.build(&path, !self.lists.is_empty())?);
         }
         if self.lists.is_empty() {
             return Ok(Verifier::without_revocation(issuers));
@@ -101,8 +107,14 @@ impl VerifierConfig {
             if self.lists.iter().take(index).any(|earlier| earlier.issuer == list.issuer) {
                 return Err(wrong(format!("{path}.issuer"), "the authority is configured twice"));
             }
-            let unknown = |name: &String| !self.issuers.iter().any(|issuer| issuer.issuer == *name);
-            if list.speaks_for.iter().any(unknown) {
+            let configured = |name: &String| self.issuers.iter().any(|issuer| issuer.issuer == *name);
+            if list.issuer.is_empty() || configured(&list.issuer) {
+                return Err(wrong(
+                    format!("{path}.issuer"),
+                    "an authority has a name that is no token issuer's",
+                ));
+            }
+            if !list.speaks_for.iter().all(configured) {
                 return Err(wrong(format!("{path}.for"), "it names an issuer that is not configured"));
             }
             lists.push(list.build(&path)?);
@@ -112,10 +124,20 @@ impl VerifierConfig {
 }
 
 impl IssuerConfig {
-    fn build(&self, path: &str) -> Result<Issuer, Error> {
+    fn build(&self, path: &str, revocable: bool) -> Result<Issuer, Error> {
+        if self.issuer.is_empty() {
+            return Err(wrong(format!("{path}.issuer"), "it is empty"));
+        }
         let keys = match (&self.jwks, &self.jwks_uri) {
             (Some(jwks), None) => {
-                KeyCache::fixed(keys(jwks, Secrets::Allow).map_err(|error| error_at(path, "jwks", &error))?)
+                let jwks = keys(jwks, Secrets::Allow).map_err(|error| error_at(path, "jwks", &error))?;
+                if revocable && jwks.iter().any(|key| key.name().is_none()) {
+                    return Err(wrong(
+                        format!("{path}.jwks"),
+                        "a secret needs a `kid`, by which it can be revoked",
+                    ));
+                }
+                KeyCache::fixed(jwks)
             }
             (None, Some(uri)) if may_be_fetched(uri) => KeyCache::remote(uri.clone()),
             (None, Some(_)) => {
@@ -129,10 +151,14 @@ impl IssuerConfig {
         if self.clock_tolerance > MAX_CLOCK_TOLERANCE_SECONDS {
             return Err(wrong(format!("{path}.clockTolerance"), "expected at most 60 seconds"));
         }
-        let algorithms: Option<Vec<Algorithm>> =
-            self.algorithms.iter().map(|name| Algorithm::from_name(name)).collect();
-        let algorithms = algorithms
-            .ok_or_else(|| wrong(format!("{path}.algorithms"), "expected HS256, ES256, EdDSA or Ed25519"))?;
+        let algorithms: Option<Vec<Algorithm>> = match &self.algorithms {
+            None => Some(Vec::new()),
+            Some(names) if names.is_empty() => None,
+            Some(names) => names.iter().map(|name| Algorithm::from_name(name)).collect(),
+        };
+        let algorithms = algorithms.ok_or_else(|| {
+            wrong(format!("{path}.algorithms"), "expected at least one of HS256, ES256, EdDSA and Ed25519")
+        })?;
         let expectations = Expectations::new(&self.issuer)
             .audience(self.audience.iter().cloned())
             .clock_tolerance(self.clock_tolerance)
@@ -147,6 +173,11 @@ impl IssuerConfig {
 
 impl ListConfig {
     fn build(&self, path: &str) -> Result<List, Error> {
+        let jwks = self.keys.get("keys").and_then(serde_json::Value::as_array);
+        let private = |jwk: &Object| jwk.contains_key("d");
+        if private(&self.keys) || jwks.into_iter().flatten().filter_map(|jwk| jwk.as_object()).any(private) {
+            return Err(wrong(format!("{path}.keys"), "a private key belongs to the authority alone"));
+        }
         // A shared secret cannot vouch for a list: every reader could sign one.
         let keys = keys(&self.keys, Secrets::Ignore).map_err(|error| error_at(path, "keys", &error))?;
         Ok(List::new(&self.issuer, keys, self.speaks_for.iter().cloned()))
@@ -191,6 +222,10 @@ fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
     }
     Ok(match OneOrMany::deserialize(deserializer)? {
         OneOrMany::One(one) => vec![one],
+        // Nothing would be looked at, which leaving the field out says more clearly.
+        OneOrMany::Many(many) if many.is_empty() => {
+            return Err(serde::de::Error::custom("expected a string or a list of at least one"));
+        }
         OneOrMany::Many(many) => many,
     })
 }

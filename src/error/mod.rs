@@ -57,6 +57,8 @@ pub enum Error {
     },
     /// Whether the token has been revoked cannot be told now.
     RevocationUnavailable(Unknown),
+    /// Whether the token has been revoked cannot be told, and the policy is to deny it then.
+    RevocationUnknown(Unknown),
     /// A document is not a usable JWKS (RFC 7517 §5).
     JwksInvalid(&'static str),
     /// A key is malformed or too weak (RFC 7517 §4, RFC 7518 §6).
@@ -132,6 +134,7 @@ impl Error {
             Self::Expired { .. } => Code::Expired,
             Self::Revoked { .. } => Code::Revoked,
             Self::RevocationUnavailable(_) => Code::RevocationUnavailable,
+            Self::RevocationUnknown(_) => Code::RevocationUnknown,
             Self::JwksInvalid(_) => Code::JwksInvalid,
             Self::JwkInvalid(_) => Code::JwkInvalid,
             Self::JwksUnavailable => Code::JwksUnavailable,
@@ -184,7 +187,7 @@ impl fmt::Display for Error {
             | Self::SegmentInvalid(detail) => write!(formatter, ": {detail}"),
             Self::ClaimInvalid { claim, reason } => write!(formatter, ": `{claim}` {reason}"),
             Self::Revoked { rule, kind } => write!(formatter, ": rule {rule}, {kind}"),
-            Self::RevocationUnavailable(why) => write!(formatter, ": {why}"),
+            Self::RevocationUnavailable(why) | Self::RevocationUnknown(why) => write!(formatter, ": {why}"),
             Self::ManifestRollback { seen, offered } => write!(formatter, ": {offered} after {seen}"),
             Self::ManifestConflict { seq } => write!(formatter, ": {seq}"),
             Self::ConfigInvalid { path, reason } if path.is_empty() => write!(formatter, ": {reason}"),

@@ -81,6 +81,8 @@ codes! {
         "the token has been revoked", "the signature and the claims";
     RevocationUnavailable = "ERR_REVOCATION_UNAVAILABLE", 503, UNAVAILABLE,
         "whether the token has been revoked cannot be told now", "the signature and the claims";
+    RevocationUnknown = "ERR_REVOCATION_UNKNOWN", 401, INVALID_TOKEN,
+        "whether the token has been revoked cannot be told, and the policy denies it", "the signature and the claims";
     JwksInvalid = "ERR_JWKS_INVALID", 503, UNAVAILABLE,
         "the issuer's key set is not a usable JWKS", "nothing";
     JwkInvalid = "ERR_JWK_INVALID", 503, UNAVAILABLE,

@@ -1,7 +1,7 @@
 //! Fifth and sixth stage: what the lists say of checked claims, and what to do about it.
 
 use crate::error::Error;
-use crate::revocation::{Revocations, SnapshotInfo, Status, Unknown};
+use crate::revocation::{Revocations, SnapshotInfo, Status, require};
 use crate::time::UnixTime;
 
 use super::Claims;
@@ -17,9 +17,9 @@ pub struct Checked {
 /// What to do with a token of which the lists cannot tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Refuse it as revoked.
+    /// Refuse it: [`Error::RevocationUnknown`].
     Deny,
-    /// Let it pass.
+    /// Let it pass. That holds for a snapshot past its hard limit, too: what it knew to be revoked passes.
     Allow,
     /// Say that the answer is not to be had now.
     Unavailable,
@@ -82,6 +82,15 @@ pub struct Refused {
 }
 
 impl Claims {
+    /// Refuses a token without these members (claims, or `header:` and a field), each with a value that can name a
+    /// target.
+    ///
+    /// # Errors
+    /// [`Error::ClaimInvalid`] with the first that is missing.
+    pub(crate) fn require(&self, members: &[String]) -> Result<(), Error> {
+        members.iter().try_for_each(|member| require(self, member))
+    }
+
     /// Fifth stage: asks the lists. `required` are members whose absence refuses the token; `None` stands for `jti` as
     /// soon as a rule names it.
     ///
@@ -113,7 +122,7 @@ impl Checked {
             }
             Status::Unknown(why) => match policy.unknown {
                 Action::Allow => Decision::allow(claims, Some(status), snapshot),
-                Action::Deny => Decision::deny_unknown(why, snapshot),
+                Action::Deny => Decision::refuse(Error::RevocationUnknown(why), snapshot),
                 Action::Unavailable => Decision::refuse(Error::RevocationUnavailable(why), snapshot),
             },
             Status::NotRevoked => Decision::allow(claims, Some(status), snapshot),
@@ -130,10 +139,6 @@ impl Decision {
     pub(crate) fn refuse(error: Error, snapshot: Option<SnapshotInfo>) -> Self {
         let refused = Refused { error, snapshot };
         if refused.error.is_ours() { Self::Unavailable(refused) } else { Self::Deny(refused) }
-    }
-
-    fn deny_unknown(why: Unknown, snapshot: Option<SnapshotInfo>) -> Self {
-        Self::Deny(Refused { error: Error::RevocationUnavailable(why), snapshot })
     }
 
     /// The reason it was not let through.

@@ -22,6 +22,8 @@ pub const IDENTITY_PREFIX: &str = "x-revocable-";
 /// Whether a header that a client sent claims to be an identity header.
 #[must_use]
 pub fn is_identity_header(name: &str) -> bool {
+    // CGI and its descendants read `x_revocable_subject` as the same variable as `x-revocable-subject`.
+    let name = name.replace('_', "-");
     name.get(..IDENTITY_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(IDENTITY_PREFIX))
 }
 
@@ -71,6 +73,7 @@ mod tests {
     fn a_clients_own_identity_headers_are_recognised_in_any_case() {
         assert!(is_identity_header("X-Revocable-Subject"));
         assert!(is_identity_header("x-revocable-anything"));
+        assert!(is_identity_header("X_Revocable_Subject"));
         assert!(!is_identity_header("x-revocable"));
         assert!(!is_identity_header("x-request-id"));
     }

@@ -13,6 +13,7 @@ use crate::verifier::Verifier;
 pub use answer::Answer;
 pub use cors::Cors;
 pub use identity::{IDENTITY_PREFIX, is_identity_header};
+use token_source::is_token68;
 pub use token_source::{RequestHeaders, TokenSource};
 
 /// A verifier, and how requests are read and answered.
@@ -122,9 +123,10 @@ impl Readers {
             return if *self == Self::Anybody { Ok(()) } else { Err(Error::TokenMissing) };
         };
         let expected =
-            secret(name).filter(|secret| !secret.is_empty()).ok_or_else(|| Error::ConfigInvalid {
+            secret(name).filter(|secret| is_token68(secret)).ok_or_else(|| Error::ConfigInvalid {
                 path: "readKey.secret".to_owned(),
-                reason: "the platform has no secret of that name".to_owned(),
+                reason: "the platform has no secret of that name that can be sent as a bearer token"
+                    .to_owned(),
             })?;
         let presented = TokenSource::Bearer.token(request)?.ok_or(Error::TokenMissing)?;
         // Compared as hashes, so that neither the time nor the length says how much was right.

@@ -54,7 +54,7 @@ impl TokenSource {
 /// RFC 9110 §11.4: a scheme, in any case, spaces, and the token. Another scheme is no bearer token and none of ours.
 fn bearer(value: &str) -> Result<Option<String>, Error> {
     let value = value.trim();
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    let (scheme, token) = value.split_once([' ', '\t']).unwrap_or((value, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
         // Two header lines arrive as one list; a bearer token in its second half is a source given twice.
         let second = value
@@ -86,11 +86,15 @@ fn token68(token: &str) -> Result<String, Error> {
     if token.contains(',') {
         return Err(TWICE);
     }
-    let of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    if token.is_empty() || !token.bytes().all(of_token) {
+    if !is_token68(token) {
         return Err(Error::TokenAmbiguous("it is empty, or has characters that no token has"));
     }
     Ok(token.to_owned())
+}
+
+/// RFC 9110 §11.2, but for where `=` may stand.
+pub(super) fn is_token68(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
 }
 
 const TWICE: Error = Error::TokenAmbiguous("it is given twice");

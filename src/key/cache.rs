@@ -13,6 +13,8 @@ const FRESH_SECONDS: u64 = 600;
 const STALE_SECONDS: u64 = 3600;
 /// Between two attempts at a refresh that keeps failing there are at least so many seconds.
 const RETRY_SECONDS: u64 = 5;
+/// After a reading that came to nothing, nobody waits for another one within so many seconds.
+const FAILURE_PAUSE_SECONDS: u64 = 2;
 /// Tokens that name an unknown `kid` make the set be read again at most once in so many seconds, so that strangers
 /// cannot turn a gate against its issuer.
 const UNKNOWN_KID_COOLDOWN_SECONDS: u64 = 30;
@@ -24,7 +26,7 @@ pub struct KeyCache(Source);
 #[derive(Debug)]
 enum Source {
     Fixed(Jwks),
-    Remote { uri: String, read: Option<Read>, attempted_at: Option<UnixTime> },
+    Remote { uri: String, read: Option<Read>, attempted_at: Option<UnixTime>, failed_at: Option<UnixTime> },
 }
 
 #[derive(Debug)]
@@ -43,7 +45,7 @@ impl KeyCache {
     /// Keys to be read from `uri`.
     #[must_use]
     pub const fn remote(uri: String) -> Self {
-        Self(Source::Remote { uri, read: None, attempted_at: None })
+        Self(Source::Remote { uri, read: None, attempted_at: None, failed_at: None })
     }
 
     /// Where they are read from; `None` for fixed ones.
@@ -105,6 +107,22 @@ impl KeyCache {
     pub fn begin(&mut self, now: UnixTime) {
         if let Source::Remote { attempted_at, .. } = &mut self.0 {
             *attempted_at = Some(now);
+        }
+    }
+
+    /// Says that reading came to nothing.
+    pub fn fail(&mut self, now: UnixTime) {
+        if let Source::Remote { failed_at, .. } = &mut self.0 {
+            *failed_at = Some(now);
+        }
+    }
+
+    /// Whether reading came to nothing within the last seconds.
+    #[must_use]
+    pub fn failed_lately(&self, now: UnixTime) -> bool {
+        match &self.0 {
+            Source::Remote { failed_at: Some(at), .. } => now < at.plus_seconds(FAILURE_PAUSE_SECONDS),
+            _ => false,
         }
     }
 

@@ -25,7 +25,10 @@ struct Line {
     rule: Vec<String>,
     issuer: String,
     values: Vec<Json>,
+    // `null` is no way to leave them out: without `before`, every token is revoked.
+    #[serde(default, deserialize_with = "seconds")]
     before: Option<f64>,
+    #[serde(default, deserialize_with = "seconds")]
     expires: Option<f64>,
 }
 
@@ -99,6 +102,10 @@ impl Revocation {
     }
 }
 
+fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    f64::deserialize(deserializer).map(Some)
+}
+
 fn invalid(reason: &str) -> Error {
     Error::RevocationInvalid(reason.to_owned())
 }
@@ -107,7 +114,7 @@ fn invalid(reason: &str) -> Error {
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
-    match text.split_once(", expected ") {
+    match text.rsplit_once(", expected ") {
         Some((_, expected)) if text.starts_with("invalid") => format!("expected {expected}"),
         _ => text.to_owned(),
     }

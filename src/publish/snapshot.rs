@@ -9,7 +9,8 @@ use crate::base64url;
 use crate::error::Error;
 use crate::key::{Jwks, Secrets};
 use crate::limits::{
-    EXPIRED_ENTRY_GRACE_SECONDS, MAX_COVERED_ISSUERS, MAX_MANIFEST_BYTES, MAX_RULES, MAX_SEGMENTS,
+    EXPIRED_ENTRY_GRACE_SECONDS, MAX_COVERED_ISSUERS, MAX_LIST_VALUES, MAX_MANIFEST_BYTES, MAX_RULES,
+    MAX_SEGMENTS,
 };
 use crate::revocation::{Entry, ID_HASH, Id, Kind, Manifest, Rule, Salt, SegmentName, encode, error_bits};
 use crate::time::UnixTime;
@@ -208,6 +209,9 @@ impl Publisher {
         if self.covers.is_empty() {
             return Err(Error::RevocationInvalid("no token issuer is covered".to_owned()));
         }
+        if self.valid_for == 0 {
+            return Err(Error::RevocationInvalid("the snapshot would expire as it is made".to_owned()));
+        }
         if self.covers.len() > MAX_COVERED_ISSUERS {
             return too_many("token issuers");
         }
@@ -218,8 +222,7 @@ impl Publisher {
         let mut built =
             Built { manifest: String::new(), segments: Vec::new(), seq: self.seq, entries: 0, expired: 0 };
         let mut references = Vec::new();
-        // One decision asks each list and each map once.
-        let lookups = u64::try_from(self.targets.len()).unwrap_or(u64::MAX);
+        let lookups = self.targets.keys().fold(0, |sum: u64, (rule, _)| sum.saturating_add(lookups(rule)));
         for ((rule, kind), targets) in &self.targets {
             let live: Vec<(Id, Entry, Option<UnixTime>)> = targets
                 .iter()
@@ -241,6 +244,12 @@ impl Publisher {
             return too_many("entries");
         }
         built.manifest = self.sign(key, &rules, references)?;
+        // What readers would refuse must not be published: they would go on with an old snapshot until it expires.
+        let keys = Jwks::parse(key.to_public_jwk().as_bytes(), Secrets::Ignore)?;
+        let read = Manifest::read_own(built.manifest.as_bytes(), &keys);
+        read.map_err(|error| {
+            Error::RevocationInvalid(format!("no reader would take the snapshot: {error}"))
+        })?;
         Ok(built)
     }
 
@@ -314,6 +323,11 @@ fn segment(
         bytes: count(bytes.len()),
     };
     (reference, bytes)
+}
+
+/// How often one decision asks a list of this rule: once, or once for each audience.
+fn lookups(rule: &Rule) -> u64 {
+    if rule.members().iter().any(|member| member.as_str() == "aud") { count(MAX_LIST_VALUES) } else { 1 }
 }
 
 fn count(length: usize) -> u64 {

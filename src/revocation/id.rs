@@ -133,12 +133,20 @@ impl<'a> Value<'a> {
             serde_json::Value::String(text) if text.len() <= MAX_TARGET_VALUE_BYTES => Some(Self::Text(text)),
             serde_json::Value::Bool(boolean) => Some(Self::Boolean(*boolean)),
             serde_json::Value::Number(number) => {
-                let integer = number.as_i64()?;
+                // `7.0` and `7e0` are spellings of 7 (RFC 8259 §6), and a revocation of 7 means all of them.
+                let integer = number.as_i64().or_else(|| whole(number.as_f64()?))?;
                 (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&integer).then_some(Self::Integer(integer))
             }
             _ => None,
         }
     }
+}
+
+/// The integer that an f64 without a fraction is; those of magnitude 2^53 and more are refused by the caller.
+fn whole(number: f64) -> Option<i64> {
+    // Saturates, and is exact where there is no fraction.
+    #[expect(clippy::as_conversions)]
+    (number.fract() == 0.0).then_some(number as i64)
 }
 
 fn field(hash: &mut Sha256, kind: u8, bytes: &[u8]) {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 use crate::base64url;
@@ -11,7 +12,7 @@ use crate::flow::{Authentic, MANIFEST_TYP, Unverified, media_type};
 use crate::key::Jwks;
 use crate::limits::{
     MAX_CLOCK_TOLERANCE_SECONDS, MAX_COVERED_ISSUERS, MAX_MANIFEST_BYTES, MAX_RULES, MAX_SEGMENT_BYTES,
-    MAX_SEGMENTS, MAX_SNAPSHOT_BYTES,
+    MAX_SEGMENTS, MAX_SEQ, MAX_SNAPSHOT_BYTES,
 };
 use crate::time::UnixTime;
 
@@ -120,6 +121,13 @@ impl Manifest {
         if !claims.crit.is_empty() {
             return Err(invalid("it has a critical member that is not understood"));
         }
+        // Operations newer than the segments: to leave them out would let revoked tokens pass.
+        if claims.recent.is_some() {
+            return Err(invalid("it has `recent` operations, which are not understood"));
+        }
+        if claims.seq > MAX_SEQ {
+            return Err(invalid("its `seq` is no integer that every reader can hold"));
+        }
         if claims.hash != ID_HASH {
             return Err(invalid("its ids are made in a way that is not understood"));
         }
@@ -130,8 +138,8 @@ impl Manifest {
         {
             return Err(invalid("it has too many rules, issuers or segments"));
         }
-        if claims.prev.is_some_and(|prev| hex::<32>(&prev).is_none_or(|prev| prev == hash)) {
-            return Err(invalid("its `prev` is not the hash of another manifest"));
+        if claims.prev.is_some_and(|prev| hex::<32>(&prev).is_none()) {
+            return Err(invalid("its `prev` is not a SHA-256 hash"));
         }
         let rules: Result<Vec<Rule>, Error> = claims.rules.into_iter().map(Rule::new).collect();
         let rules = rules.map_err(|_| invalid("a rule is malformed"))?;
@@ -152,7 +160,8 @@ impl Manifest {
             hash,
             issued_at: UnixTime::from_seconds(claims.iat),
             expires_at: UnixTime::from_seconds(claims.exp),
-            ttl: claims.ttl,
+            // With 0, every request would begin a look.
+            ttl: claims.ttl.max(1),
             salt: Salt::from_bytes(salt),
             covers: claims.covers,
             rules,
@@ -271,7 +280,7 @@ impl fmt::Display for SegmentName {
 }
 
 fn parse(bytes: &[u8]) -> Result<Unverified<'_>, Error> {
-    const NOT_JWS: Error = Error::ManifestInvalid("not a compact JWS");
+    const NOT_JWS: Error = Error::ManifestInvalid("not a compact JWS, strictly read");
     let text = std::str::from_utf8(bytes).map_err(|_| NOT_JWS)?;
     let unverified = Unverified::parse_within(text, MAX_MANIFEST_BYTES).map_err(|_| NOT_JWS)?;
     if unverified.header().typ().map(media_type).as_deref() != Some(MANIFEST_TYP) {
@@ -301,6 +310,7 @@ struct WireManifest {
     covers: Vec<String>,
     rules: Vec<Vec<String>>,
     segments: Vec<WireSegment>,
+    recent: Option<IgnoredAny>,
     #[serde(default)]
     crit: Vec<String>,
 }

@@ -19,6 +19,7 @@ pub use manifest::{Manifest, SegmentName, SegmentRef};
 pub use reader::{Incoming, List, Offer, Revocations};
 pub use rule::{Member, Rule};
 pub use segment::{Entry, Kind, Segment, SortedIds};
+pub(crate) use snapshot::require;
 pub use snapshot::{Snapshot, SnapshotInfo};
 pub use status::{Status, Unknown};
 

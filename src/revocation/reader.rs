@@ -19,6 +19,8 @@ use super::{Segment as _, Status, Unknown};
 
 /// Between two attempts at a refresh that keeps failing there are at least so many seconds.
 const RETRY_SECONDS: u64 = 5;
+/// After a look that came to nothing, nobody waits for another one within so many seconds.
+const FAILURE_PAUSE_SECONDS: u64 = 2;
 
 /// An authority whose lists are believed, and for which token issuers. This is the reader's own configuration: no list
 /// can widen it, and no token issuer's key set adds to it.
@@ -58,10 +60,12 @@ impl List {
 #[derive(Debug)]
 pub struct Revocations {
     lists: Vec<List>,
-    current: Option<Current>,
+    /// What is in force of each list, by its index. A manifest never takes the place of another authority's.
+    current: HashMap<usize, Current>,
     /// The newest manifest accepted from each list: nothing older is, as long as the process lives.
     newest: HashMap<usize, Seen>,
     attempted_at: Option<UnixTime>,
+    failed_at: Option<UnixTime>,
 }
 
 #[derive(Debug)]
@@ -97,14 +101,22 @@ impl Revocations {
     /// Believes these lists and knows of nothing yet.
     #[must_use]
     pub fn new(lists: Vec<List>) -> Self {
-        Self { lists, current: None, newest: HashMap::new(), attempted_at: None }
+        Self { lists, current: HashMap::new(), newest: HashMap::new(), attempted_at: None, failed_at: None }
     }
 
     /// Whether to look for a newer manifest: at once when there is none that may be relied on; in the background when
     /// the last look is longer ago than the manifest's `ttl`, and no look has begun within the last seconds.
     #[must_use]
     pub fn wanted(&self, now: UnixTime) -> Urgency {
-        let Some(Current { snapshot, checked_at }) = &self.current else { return Urgency::Now };
+        let urgencies = || (0..self.lists.len()).map(|list| self.wanted_of(list, now));
+        [Urgency::Now, Urgency::Background]
+            .into_iter()
+            .find(|most| urgencies().any(|one| one == *most))
+            .unwrap_or(Urgency::No)
+    }
+
+    fn wanted_of(&self, list: usize, now: UnixTime) -> Urgency {
+        let Some(Current { snapshot, checked_at }) = self.current.get(&list) else { return Urgency::Now };
         let ttl = snapshot.manifest().ttl();
         if now >= snapshot.manifest().expires_at() {
             Urgency::Now
@@ -125,6 +137,17 @@ impl Revocations {
         self.attempted_at = Some(now);
     }
 
+    /// Says that a look came to nothing.
+    pub fn fail(&mut self, now: UnixTime) {
+        self.failed_at = Some(now);
+    }
+
+    /// Whether a look came to nothing within the last seconds, so that nobody should wait for another.
+    #[must_use]
+    pub fn failed_lately(&self, now: UnixTime) -> bool {
+        self.failed_at.is_some_and(|at| now < at.plus_seconds(FAILURE_PAUSE_SECONDS))
+    }
+
     /// Takes a manifest's bytes: authentic, understood, unexpired and not older than any seen, or refused.
     ///
     /// # Errors
@@ -133,7 +156,7 @@ impl Revocations {
     pub fn offer(&mut self, manifest: &[u8], now: UnixTime) -> Result<Offer, Error> {
         let (manifest, list) = Manifest::read(manifest, &self.lists, now)?;
         self.not_older(&manifest, list)?;
-        if let Some(current) = &mut self.current
+        if let Some(current) = self.current.get_mut(&list)
             && current.snapshot.manifest().hash() == manifest.hash()
         {
             current.checked_at = now;
@@ -141,7 +164,7 @@ impl Revocations {
         }
         let held: HashMap<SegmentName, &Arc<Held>> = self
             .current
-            .iter()
+            .values()
             .flat_map(|current| current.snapshot.held())
             .map(|(reference, segment)| (reference.name, segment))
             .collect();
@@ -159,11 +182,14 @@ impl Revocations {
     /// Puts a gathered snapshot in force.
     ///
     /// # Errors
-    /// [`Error::SegmentMissing`] while one is missing; [`Error::ManifestRollback`] or [`Error::ManifestConflict`] when
+    /// [`Error::SegmentMissing`] while one is missing; [`Error::ManifestInvalid`] when it has expired meanwhile; [`Error::ManifestRollback`] or [`Error::ManifestConflict`] when
     /// another came into force meanwhile. What is in force stays in force.
     pub fn accept(&mut self, incoming: Incoming, now: UnixTime) -> Result<(), Error> {
         let Incoming { manifest, list, segments } = incoming;
         self.not_older(&manifest, list)?;
+        if now >= manifest.expires_at() {
+            return Err(Error::ManifestInvalid("it has expired"));
+        }
         let complete: Option<Vec<_>> = manifest
             .segments()
             .iter()
@@ -171,7 +197,7 @@ impl Revocations {
             .collect();
         let complete = complete.ok_or(Error::SegmentMissing)?;
         self.newest.insert(list, Seen { seq: manifest.seq(), hash: *manifest.hash() });
-        self.current = Some(Current { snapshot: Snapshot::new(manifest, complete), checked_at: now });
+        self.current.insert(list, Current { snapshot: Snapshot::new(manifest, complete), checked_at: now });
         Ok(())
     }
 
@@ -185,26 +211,39 @@ impl Revocations {
         required: Option<&[String]>,
         now: UnixTime,
     ) -> Result<Status, Error> {
-        match &self.current {
-            None => Ok(Status::Unknown(Unknown::NoSnapshot)),
-            Some(current) => current.snapshot.check(claims, required, now),
+        let mut known = Status::Unknown(Unknown::NotCovered);
+        let speaking = self.lists.iter().enumerate().filter(|(_, list)| list.speaks_for(claims.issuer()));
+        for (index, _) in speaking {
+            let status = match self.current.get(&index) {
+                None => Status::Unknown(Unknown::NoSnapshot),
+                Some(current) => current.snapshot.check(claims, required, now)?,
+            };
+            known = match (known, status) {
+                (_, revoked @ Status::Revoked { .. }) => return Ok(revoked),
+                // A list that leaves the issuer to others says nothing of it.
+                (known, Status::Unknown(Unknown::NotCovered)) => known,
+                (Status::Unknown(Unknown::NotCovered) | Status::NotRevoked, status) => status,
+                (known, _) => known,
+            };
         }
+        Ok(known)
     }
 
-    /// The snapshot in force.
+    /// The snapshot in force; of the first list that has one.
     #[must_use]
     pub fn snapshot(&self) -> Option<&Snapshot> {
-        self.current.as_ref().map(|current| &current.snapshot)
+        (0..self.lists.len()).find_map(|list| self.current.get(&list)).map(|current| &current.snapshot)
     }
 
-    /// How current the snapshot in force is.
+    /// How current the snapshot in force is; of several lists, the one that was made the longest ago.
     #[must_use]
     pub fn info(&self, now: UnixTime) -> Option<SnapshotInfo> {
-        self.current.as_ref().map(|Current { snapshot, checked_at }| SnapshotInfo {
+        let infos = self.current.values().map(|Current { snapshot, checked_at }| SnapshotInfo {
             seq: snapshot.manifest().seq(),
             age_millis: now.millis_since(snapshot.manifest().issued_at()),
             checked_millis_ago: now.millis_since(*checked_at),
-        })
+        });
+        infos.max_by_key(|info| (info.age_millis, info.seq))
     }
 
     fn not_older(&self, manifest: &Manifest, list: usize) -> Result<(), Error> {

@@ -38,10 +38,17 @@ impl Member {
     }
 
     pub(crate) fn place(&self) -> Place<'_> {
-        match self.0.strip_prefix("header:") {
-            Some(field) => Place::Header(field),
-            None if self.0 == "@key" => Place::Key,
-            None => Place::Claim(&self.0),
+        Place::of(&self.0)
+    }
+}
+
+impl<'a> Place<'a> {
+    /// Where a member of this spelling is found.
+    pub(crate) fn of(member: &'a str) -> Self {
+        match member.strip_prefix("header:") {
+            Some(field) => Self::Header(field),
+            None if member == "@key" => Self::Key,
+            None => Self::Claim(member),
         }
     }
 }

@@ -75,7 +75,7 @@ pub trait Segment<D: AsRef<[u8]>>: Sized {
     fn open(bytes: D) -> Result<Self, Error>;
 
     /// What it says of an id. Never wrong about an id that was put in; about another, at most once in
-    /// 2^[`Segment::error_bits`].
+    /// 2^[`Segment::error_bits_among`] its own entries.
     fn get(&self, id: &Id) -> Option<Entry>;
 
     /// What its entries say.
@@ -84,8 +84,9 @@ pub trait Segment<D: AsRef<[u8]>>: Sized {
     /// How many entries it has.
     fn entries(&self) -> u64;
 
-    /// How sure a hit is: an id that was not put in is found at most once in 2^`error_bits`.
-    fn error_bits(&self) -> u8;
+    /// How sure a hit is when this segment is one of several that make up a list of `entries`: an id that was not put in
+    /// any of them is found at most once in 2^`error_bits_among`.
+    fn error_bits_among(&self, entries: u64) -> u8;
 
     /// The bytes it was opened from.
     fn bytes(&self) -> &[u8];
@@ -144,8 +145,8 @@ impl<D: AsRef<[u8]>> Segment<D> for SortedIds<D> {
         u64::try_from(self.entries).unwrap_or(u64::MAX)
     }
 
-    fn error_bits(&self) -> u8 {
-        error_bits(self.width, self.entries())
+    fn error_bits_among(&self, entries: u64) -> u8 {
+        error_bits(self.width, entries)
     }
 
     fn bytes(&self) -> &[u8] {

@@ -20,7 +20,15 @@ pub(super) type Held = SortedIds<Arc<[u8]>>;
 #[derive(Debug)]
 pub struct Snapshot {
     manifest: Manifest,
-    segments: Vec<(SegmentRef, Arc<Held>)>,
+    segments: Vec<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    reference: SegmentRef,
+    segment: Arc<Held>,
+    /// Whether a hit is believed without confirmation.
+    sure: bool,
 }
 
 /// How current an answer is; it comes with every decision.
@@ -36,7 +44,19 @@ pub struct SnapshotInfo {
 
 impl Snapshot {
     pub(super) fn new(manifest: Manifest, segments: Vec<(SegmentRef, Arc<Held>)>) -> Self {
-        Self { manifest, segments }
+        let all: Vec<(usize, Kind, u64)> = segments
+            .iter()
+            .map(|(reference, _)| (reference.rule, reference.kind, reference.entries))
+            .collect();
+        let segments = segments.into_iter().map(|(reference, segment)| {
+            // A list is as sure as a segment of all its entries: it is cut up for the sake of transport.
+            let of_list =
+                all.iter().filter(|(rule, kind, _)| (*rule, *kind) == (reference.rule, reference.kind));
+            let entries = of_list.fold(0_u64, |sum, (_, _, entries)| sum.saturating_add(*entries));
+            let sure = segment.error_bits_among(entries) >= COARSEST_SURE_EPSILON_BITS;
+            Part { reference, segment, sure }
+        });
+        Self { manifest, segments: segments.collect() }
     }
 
     /// Compares a segment with what a manifest says of it.
@@ -66,7 +86,7 @@ impl Snapshot {
     }
 
     pub(super) fn held(&self) -> impl Iterator<Item = (&SegmentRef, &Arc<Held>)> {
-        self.segments.iter().map(|(reference, segment)| (reference, segment))
+        self.segments.iter().map(|Part { reference, segment, .. }| (reference, segment))
     }
 
     /// Whether a token stands. All rules and kinds are asked; any hit that can be believed revokes.
@@ -93,13 +113,12 @@ impl Snapshot {
         let mut unsure = false;
         for (index, rule) in self.manifest.rules().iter().enumerate() {
             for id in self.targets(claims, rule)? {
-                let fitting = self
-                    .segments
-                    .iter()
-                    .filter(|(segment, _)| segment.rule == index && segment.from <= id && id <= segment.to);
-                for (_, segment) in fitting {
+                let fitting = self.segments.iter().filter(|Part { reference, .. }| {
+                    reference.rule == index && reference.from <= id && id <= reference.to
+                });
+                for Part { segment, sure, .. } in fitting {
                     let Some(kind) = revoking(segment.get(&id), claims) else { continue };
-                    if segment.error_bits() >= COARSEST_SURE_EPSILON_BITS {
+                    if *sure {
                         return Ok(Status::Revoked { rule: rule.clone(), kind });
                     }
                     unsure = true;
@@ -110,17 +129,11 @@ impl Snapshot {
     }
 
     fn require_members(&self, claims: &Claims, required: Option<&[String]>) -> Result<(), Error> {
-        let missing = |claim: &str| values(claims, &Place::Claim(claim)).is_empty();
-        let fault = |claim: &str| Err(Error::claim_invalid(claim, ClaimFault::Missing));
         match required {
-            Some(required) => match required.iter().find(|claim| missing(claim)) {
-                Some(claim) => fault(claim),
-                None => Ok(()),
-            },
+            Some(required) => claims.require(required),
             None => {
                 let mut members = self.manifest.rules().iter().flat_map(|rule| rule.members());
-                let jti = members.any(|member| member.as_str() == "jti");
-                if jti && missing("jti") { fault("jti") } else { Ok(()) }
+                if members.any(|member| member.as_str() == "jti") { require(claims, "jti") } else { Ok(()) }
             }
         }
     }
@@ -148,6 +161,14 @@ impl Snapshot {
         });
         Ok(combinations.map(|values| Id::new(self.manifest.salt(), rule, claims.issuer(), &values)).collect())
     }
+}
+
+/// Refuses a token that has nothing in this member that can name a target.
+pub(crate) fn require(claims: &Claims, member: &str) -> Result<(), Error> {
+    if values(claims, &Place::of(member)).is_empty() {
+        return Err(Error::claim_invalid(member, ClaimFault::Missing));
+    }
+    Ok(())
 }
 
 /// The kind of an entry that revokes this token.

@@ -2,14 +2,25 @@
 
 use serde_json::{Value, json};
 
-use revocable::Error;
 use revocable::config::{GateConfig, VerifierConfig};
+use revocable::{Error, Gate};
 
 use crate::common::*;
 
+/// The gate of a configuration. Secrets that stand in it are given by reference, as a gate wants them.
+pub(crate) fn gate(document: &Value) -> Result<Gate, Error> {
+    let mut document = document.clone();
+    let issuers = document["issuers"].as_array_mut().into_iter().flatten();
+    let keys = issuers.filter_map(|issuer| issuer.pointer_mut("/jwks/keys")?.as_array_mut()).flatten();
+    for key in keys.filter(|key| key["kty"] == "oct") {
+        key["k"] = json!({ "secret": key["k"] });
+    }
+    GateConfig::parse(&document.to_string())?.build(|name| Some(name.to_owned()))
+}
+
 /// Where and what a gate's configuration is refused for; a panic when it is not.
 fn refusal(document: &Value) -> (String, String) {
-    match GateConfig::parse(&document.to_string()).and_then(GateConfig::build) {
+    match gate(document) {
         Err(Error::ConfigInvalid { path, reason }) => (path, reason),
         other => panic!("{other:?}"),
     }
@@ -24,7 +35,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> Value {
 
 #[test]
 fn the_configuration_of_these_tests_is_good_for_a_gate_too() {
-    assert!(GateConfig::parse(&config().to_string()).and_then(GateConfig::build).is_ok());
+    assert!(gate(&config()).is_ok());
 }
 
 #[test]
@@ -92,7 +103,9 @@ fn an_issuer_or_authority_that_is_configured_twice_is_refused() {
         })
     };
     assert_eq!(refusal(&twice("issuers")).0, "issuers[1].issuer");
-    assert_eq!(refusal(&twice("lists")).0, "lists[1].issuer");
+    assert_eq!(refusal(&twice("lists")).0, "lists", "KV holds one manifest");
+    let lists = VerifierConfig::parse(&twice("lists").to_string()).and_then(|config| config.build());
+    assert!(matches!(lists, Err(Error::ConfigInvalid { path, .. }) if path == "lists[1].issuer"));
 }
 
 #[test]
@@ -159,5 +172,99 @@ fn what_is_no_json_is_refused_with_the_place() {
             Err(Error::ConfigInvalid { reason, .. }) => assert!(reason.contains(place), "{reason}"),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[test]
+fn an_empty_list_of_audiences_is_refused_because_it_would_not_be_looked_at() {
+    assert_eq!(refusal(&changed(|c| c["issuers"][0]["audience"] = json!([]))).0, "issuers[0].audience");
+}
+
+#[test]
+fn a_revocation_whose_cutoff_is_null_is_refused_and_not_made_outright() {
+    use revocable::publish::Revocation;
+    for member in ["before", "expires"] {
+        let mut line = outright(&["sub"], json!(["alice"]));
+        line[member] = json!(null);
+        assert!(
+            matches!(Revocation::from_json(&line.to_string()), Err(Error::RevocationInvalid(_))),
+            "{member}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_in_the_document_itself_is_refused_and_one_by_reference_is_the_platforms() {
+    const SECRET: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T";
+    let with = |k: Value| {
+        changed(|c| c["issuers"][0]["jwks"] = json!({ "keys": [{ "kty": "oct", "kid": "s", "k": k }] }))
+            .to_string()
+    };
+    let build = |k: Value| {
+        GateConfig::parse(&with(k)).unwrap().build(|name| (name == "HS_KEY").then(|| SECRET.to_owned()))
+    };
+    assert!(build(json!({ "secret": "HS_KEY" })).is_ok());
+    for k in [json!(SECRET), json!({ "secret": "OTHER" }), json!({ "secret": "HS_KEY", "x": 1 }), json!(null)]
+    {
+        match build(k) {
+            Err(Error::ConfigInvalid { path, reason }) => {
+                assert_eq!(path, "issuers[0].jwks");
+                assert!(!reason.contains(SECRET));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let debug = format!(
+        "{:?}",
+        VerifierConfig::parse(
+            &json!({
+                "issuers": [{ "issuer": ISSUER, "jwks": { "kty": "oct", "k": SECRET } }], "lists": [],
+            })
+            .to_string()
+        )
+        .unwrap()
+    );
+    assert!(!debug.contains(SECRET), "{debug}");
+}
+
+#[test]
+fn a_secret_that_could_never_be_revoked_is_refused_where_lists_are_asked() {
+    let secret = json!({ "kty": "oct", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T" });
+    let with = |lists: Value| {
+        let issuers = json!([{ "issuer": ISSUER, "jwks": secret }]);
+        VerifierConfig::parse(&json!({ "issuers": issuers, "lists": lists }).to_string()).unwrap().build()
+    };
+    assert!(with(config()["lists"].clone()).is_err());
+    assert!(with(json!([])).is_ok());
+}
+
+#[test]
+fn what_would_silently_mean_nothing_is_refused() {
+    let private = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A" });
+    let cases = [
+        (changed(|c| c["issuers"][0]["algorithms"] = json!([])), "issuers[0].algorithms"),
+        (changed(|c| c["issuers"][0]["audience"] = json!([])), "issuers[0].audience"),
+        (changed(|c| c["lists"][0]["issuer"] = json!(ISSUER)), "lists[0].issuer"),
+        (changed(|c| c["lists"][0]["issuer"] = json!("")), "lists[0].issuer"),
+        (changed(|c| c["lists"][0]["keys"] = private.clone()), "lists[0].keys"),
+        (changed(|c| c["lists"][0]["keys"] = json!({ "keys": [private] })), "lists[0].keys"),
+        (
+            changed(|c| {
+                c["lists"].as_array_mut().unwrap().push(json!({ "issuer": "x", "keys": {}, "for": [ISSUER] }))
+            }),
+            "lists",
+        ),
+    ];
+    for (document, path) in cases {
+        assert_eq!(refusal(&document).0, path);
+    }
+}
+
+#[test]
+fn a_member_named_twice_anywhere_is_refused() {
+    let text = config().to_string().replacen("\"kty\"", "\"kid\":\"other\",\"kid\":\"x\",\"kty\"", 1);
+    match GateConfig::parse(&text) {
+        Err(Error::ConfigInvalid { reason, .. }) => assert!(reason.contains("twice"), "{reason}"),
+        other => panic!("{other:?}"),
     }
 }

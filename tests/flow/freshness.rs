@@ -144,3 +144,40 @@ fn without_lists_nothing_is_asked_and_the_answer_says_so() {
     assert_eq!((allowed.status, allowed.snapshot), (None, None));
     assert_eq!(verifier.due(NOW), []);
 }
+
+#[test]
+fn a_policy_that_lets_tokens_pass_unasked_does_not_keep_the_snapshot_from_being_read() {
+    use revocable::{Action, Policy};
+    let verifier = build(&config()).unwrap().policy(Policy::default().on_unknown(Action::Allow));
+    let decision = verifier.verify(&token(claims()), NOW);
+    assert_eq!(outcome(&decision), "allow");
+    assert_eq!(verifier.remedy(&token(claims()), &decision, NOW), Some(Remedy::Snapshot));
+}
+
+#[test]
+fn a_look_that_came_to_nothing_is_not_repeated_for_every_request() {
+    let mut verifier = build(&config()).unwrap();
+    let remedy = |verifier: &Verifier, seconds: u64| {
+        let now = NOW.plus_seconds(seconds);
+        verifier.remedy(&token(claims()), &verifier.verify(&token(claims()), now), now)
+    };
+    verifier.begin(Remedy::Snapshot, NOW);
+    assert_eq!(
+        remedy(&verifier, 1),
+        Some(Remedy::Snapshot),
+        "one that is under way keeps nobody from his own"
+    );
+    verifier.fail(Remedy::Snapshot, NOW);
+    assert_eq!(remedy(&verifier, 1), None);
+    assert_eq!(remedy(&verifier, 2), Some(Remedy::Snapshot));
+}
+
+#[test]
+fn a_snapshot_that_expired_while_it_was_gathered_does_not_replace_a_good_one() {
+    let mut verifier = verifier(&[]);
+    let built = publisher(&[]).seq(2).valid_for(10).finish(&authority_key()).unwrap();
+    let Ok(Offer::Newer(incoming)) = offer(lists(&mut verifier), &built, NOW) else { panic!("newer") };
+    let late = lists(&mut verifier).accept(*incoming, NOW.plus_seconds(10));
+    assert!(matches!(late, Err(Error::ManifestInvalid(_))));
+    assert_eq!(outcome(&verifier.verify(&token(claims()), NOW.plus_seconds(10))), "allow");
+}

@@ -119,3 +119,15 @@ fn the_issuers_algorithms_narrow_those_of_its_keys() {
     let eddsa_only = only(json!(["EdDSA"]));
     assert_eq!(verdict(&eddsa_only, &token(claims())), "deny ERR_JOSE_ALG_NOT_ALLOWED");
 }
+
+#[test]
+fn keys_that_could_not_be_read_are_not_asked_for_by_every_request() {
+    let mut verifier = remote();
+    let remedy = |verifier: &Verifier, seconds: u64| {
+        let now = NOW.plus_seconds(seconds);
+        verifier.remedy(&token(claims()), &verifier.verify(&token(claims()), now), now)
+    };
+    verifier.fail(Remedy::Keys(0), NOW);
+    assert_eq!(remedy(&verifier, 1), None);
+    assert_eq!(remedy(&verifier, 2), Some(Remedy::Keys(0)));
+}

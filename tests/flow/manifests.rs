@@ -436,3 +436,52 @@ fn a_snapshot_that_follows_another_is_chained_to_it_and_keeps_its_salt_rules_and
         assert!(Publisher::following(first.manifest.as_bytes(), &key, authority, NOW).is_err());
     }
 }
+
+#[test]
+fn a_manifest_with_recent_operations_is_refused_until_they_are_understood() {
+    for recent in [json!("AAAA"), json!([]), json!({})] {
+        let refused = refusal(signed(&good_with(json!({ "recent": recent }))));
+        assert!(matches!(refused, Error::ManifestInvalid(_)));
+    }
+}
+
+#[test]
+fn a_seq_that_javascript_cannot_hold_is_refused_and_never_published() {
+    let greatest = (1_u64 << 53) - 1;
+    assert!(matches!(refusal(signed(&good_with(json!({ "seq": greatest + 1 })))), Error::ManifestInvalid(_)));
+    assert!(publisher(&[]).seq(greatest + 1).finish(&authority_key()).is_err());
+    assert!(publisher(&[]).seq(greatest).finish(&authority_key()).is_ok());
+}
+
+#[test]
+fn a_snapshot_that_would_be_expired_at_once_is_not_published() {
+    assert!(publisher(&[]).valid_for(0).finish(&authority_key()).is_err());
+}
+
+#[test]
+fn an_authority_never_takes_the_place_of_another() {
+    let second = SigningKey::from_seed([8; 32]);
+    let mut config = config();
+    config["lists"].as_array_mut().unwrap().push(list("https://second.example", &second, &[ISSUER]));
+    let theirs = |lines: &[Value]| {
+        let mut publisher = Publisher::new("https://second.example", SALT, NOW).cover(ISSUER);
+        for line in lines {
+            publisher.add(revocable::publish::Revocation::from_json(&line.to_string()).unwrap());
+        }
+        publisher.finish(&second).unwrap()
+    };
+    let mut verifier = build(&config).unwrap();
+    install(&mut verifier, &publish(5, &[outright(&["jti"], json!(["t-1"]))]), NOW).unwrap();
+    assert_eq!(verdict(&verifier, &token(claims())), "deny ERR_JWT_REVOKED");
+    let other = token(claims_with(json!({ "jti": "t-2" })));
+    assert_eq!(
+        verdict(&verifier, &other),
+        "unavailable ERR_REVOCATION_UNAVAILABLE",
+        "the second has not spoken"
+    );
+    install(&mut verifier, &theirs(&[outright(&["jti"], json!(["t-3"]))]), NOW).unwrap();
+    assert_eq!(verdict(&verifier, &token(claims())), "deny ERR_JWT_REVOKED");
+    assert_eq!(verdict(&verifier, &other), "allow");
+    let by_the_second = token(claims_with(json!({ "jti": "t-3" })));
+    assert_eq!(verdict(&verifier, &by_the_second), "deny ERR_JWT_REVOKED");
+}

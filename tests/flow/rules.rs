@@ -395,3 +395,45 @@ fn the_error_asked_for_is_a_decisions_and_shared_by_the_look_ups_it_takes() {
     assert_eq!(bytes(std::slice::from_ref(&jti)), [5], "one look-up, one entry: 40 bits");
     assert_eq!(bytes(&[jti, sub]), [6, 6], "two look-ups: 41 bits each");
 }
+
+#[test]
+fn a_required_claim_is_required_also_where_the_lists_cannot_tell_or_none_is_asked() {
+    use revocable::{Action, Policy};
+    let required = config_with(json!({ "requireClaims": ["sid"] }));
+    let lenient = build(&required).unwrap().policy(Policy::default().on_unknown(Action::Allow));
+    let mut without_lists = required;
+    without_lists["lists"] = json!([]);
+    for verifier in [lenient, build(&without_lists).unwrap()] {
+        assert_eq!(verdict(&verifier, &token(claims())), "deny ERR_JWT_CLAIM_VALIDATION_FAILED");
+        assert_eq!(changed(&verifier, json!({ "sid": "s-1" })), "allow");
+    }
+}
+
+#[test]
+fn a_header_field_may_be_required() {
+    let verifier = verifier_of(&config_with(json!({ "requireClaims": ["header:kid"] })), &[]);
+    assert_eq!(verdict(&verifier, &token(claims())), "allow");
+    let without_kid = raw(r#"{"alg":"ES256"}"#, claims().to_string(), &issuer_key());
+    assert_eq!(verdict(&verifier, &without_kid), "deny ERR_JWT_CLAIM_VALIDATION_FAILED");
+}
+
+#[test]
+fn a_whole_number_names_the_same_target_however_it_is_spelled() {
+    let verifier = verifier(&[outright(&["tenant"], json!([7]))]);
+    for (spelled, expected) in
+        [("7", REVOKED), ("7.0", REVOKED), ("70e-1", REVOKED), ("7.5", "allow"), ("1e300", "allow")]
+    {
+        let payload = claims().to_string().replacen('{', &format!("{{\"tenant\":{spelled},"), 1);
+        assert_eq!(verdict(&verifier, &raw_payload(payload)), expected, "{spelled}");
+    }
+}
+
+#[test]
+fn a_policy_of_denial_is_the_tokens_fault_on_the_wire_too() {
+    use revocable::{Action, Policy};
+    let verifier = build(&config()).unwrap().policy(Policy::default().on_unknown(Action::Deny));
+    let decision = verifier.verify(&token(claims()), NOW);
+    assert_eq!(outcome(&decision), "deny ERR_REVOCATION_UNKNOWN");
+    let gate = crate::configuration::gate(&config()).unwrap();
+    assert_eq!(gate.refusal(decision.error().unwrap(), None).status, 401);
+}

@@ -78,7 +78,7 @@ describe("the endpoints", () => {
     }
     const { publicSnapshot: _, ...closed } = /** @type {Record<string, unknown>} */ (stack.config);
     const nobody = await stack.startFreshGate({ config: closed, objects: snapshot.objects });
-    assert.equal((await nobody.fetch("/_revocable/manifest", { headers: bearer("r-1") })).status, 401);
+    assert.equal((await nobody.fetch("/_revocable/manifest", { headers: bearer("r-1") })).status, 404);
     const unset = await stack.startFreshGate({ config, objects: snapshot.objects });
     assert.equal((await unset.fetch("/_revocable/manifest", { headers: bearer("r-1") })).status, 503, "the secret is missing");
   });

@@ -6,7 +6,7 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 
 import { listen } from "../../xtask/node/http.mjs";
 import { AUDIENCE, ISSUER } from "../../xtask/node/names.mjs";
-import { startStack } from "../../xtask/node/stack.mjs";
+import { startStack, until } from "../../xtask/node/stack.mjs";
 import { ask } from "./support.mjs";
 
 describe("the issuer's keys", () => {
@@ -66,7 +66,10 @@ describe("the issuer's keys", () => {
       assert.deepEqual(refusal, UNAVAILABLE);
       assert.equal(code, "ERR_JWKS_UNAVAILABLE");
       answer = { status: 200, body: JSON.stringify(stack.issuer.jwks) };
-      assert.equal((await ask(gate, token)).status, 200);
+      reads = 0;
+      for (let n = 0; n < 5; n += 1) assert.equal((await ask(gate, token)).status, 503);
+      assert.equal(reads, 0, "right after a failure, nobody is asked again");
+      assert.equal((await until(() => ask(gate, token), ({ status }) => status === 200)).status, 200);
     });
   }
 

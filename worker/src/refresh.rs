@@ -27,6 +27,7 @@ pub(crate) async fn remedy(remedy: Remedy, env: &Env) {
         Remedy::Snapshot => ("snapshot", snapshot(env).await),
     };
     if let Err(error) = outcome {
+        state::with_mut(|gate| gate.verifier_mut().fail(remedy, host::now()));
         log::failed(what, &error);
     }
 }

@@ -2,7 +2,7 @@
 //! isolate has itself verified and has in force; KV is never asked on a stranger's word.
 
 use revocable::gate::Readers;
-use revocable::{Error, SegmentName, Snapshot, Urgency};
+use revocable::{Error, Remedy, SegmentName, Snapshot, Urgency};
 use worker::{Context, Env, Request, Response};
 
 use crate::gate_fetch::RequestFields;
@@ -52,6 +52,9 @@ async fn serve(
         "GET" | "HEAD" => {}
         _ => return reply::empty(405, &[("allow", "GET, HEAD, OPTIONS".to_owned())]),
     }
+    if state::with(|gate| gate.readers() == &Readers::Nobody) == Some(true) {
+        return reply::empty(404, &[]);
+    }
     let admitted = state::with(|gate| {
         let secret = |name: &str| env.secret(name).ok().map(|secret| secret.to_string());
         gate.readers()
@@ -86,10 +89,15 @@ async fn serve(
 
 /// Makes sure that there is a snapshot, and that it does not stay an old one.
 async fn bring_up(env: &Env, context: &Context) {
-    let wanted = state::with(|gate| gate.verifier().revocations().map(|lists| lists.wanted(host::now())));
-    match wanted.flatten() {
-        Some(Urgency::Now) => refresh::remedy(revocable::Remedy::Snapshot, env).await,
-        _ => refresh::in_background(env, context),
+    let now = host::now();
+    let lacking = state::with(|gate| {
+        let lists = gate.verifier().revocations();
+        lists.is_some_and(|lists| lists.wanted(now) == Urgency::Now && !lists.failed_lately(now))
+    });
+    if lacking == Some(true) {
+        refresh::remedy(Remedy::Snapshot, env).await;
+    } else {
+        refresh::in_background(env, context);
     }
 }
 

@@ -44,5 +44,5 @@ fn read(env: &Env) -> Result<Gate, Error> {
         reason: "the variable is missing".to_owned(),
     };
     let document = env.var("REVOCABLE_CONFIG").map_err(|_| missing())?.to_string();
-    GateConfig::parse(&document)?.build()
+    GateConfig::parse(&document)?.build(|name| env.secret(name).ok().map(|secret| secret.to_string()))
 }

@@ -1,0 +1,115 @@
+// The tarball: what is in it, and that what people copy and type works with it.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { promisify } from "node:util";
+
+import { ROOT } from "../../xtask/node/names.mjs";
+import { readExamples } from "./support/examples.mjs";
+import { makeFixture } from "./support/fixture.mjs";
+import { installPackage } from "./support/installed.mjs";
+
+const run = promisify(execFile);
+const [installed, fixture] = await Promise.all([installPackage(), makeFixture()]);
+after(installed.remove);
+
+test("the tarball holds every file that package.json names, both licences, and nothing else", async () => {
+  const { exports, files, dependencies } = JSON.parse(await readFile(installed.path("package.json"), "utf8"));
+  for (const target of Object.values(exports["."])) assert.ok(installed.files.includes(target.slice(2)), target);
+  for (const file of ["dist/LICENSE-MIT", "dist/LICENSE-APACHE", "README.md"]) assert.ok(installed.files.includes(file), file);
+  assert.deepEqual(files, ["dist", "README.md"]);
+  assert.equal(dependencies, undefined);
+  const foreign = installed.files.filter((file) => !/^(package\.json|README\.md|dist\/(LICENSE-[A-Z]+|\w+\.(js|d\.ts|wasm)))$/.test(file));
+  assert.deepEqual(foreign, []);
+});
+
+test("what wasm-pack leaves in dist neither hides it from npm pack nor gets into the tarball", async () => {
+  const copy = join(installed.folder, "after-wasm-pack");
+  await mkdir(copy);
+  for (const name of ["package.json", "README.md", "dist", "scripts"]) {
+    await cp(join(ROOT, "pkg", name), join(copy, name), { recursive: true });
+  }
+  await writeFile(join(copy, "dist/.gitignore"), "*");
+  await writeFile(join(copy, "dist/package.json"), '{"name":"revocable-wasm"}');
+  await writeFile(join(copy, "dist/revocable_wasm_bg.wasm.d.ts"), "");
+  const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: copy });
+  const [{ files }] = Object.values(JSON.parse(stdout));
+  assert.deepEqual(files.map(({ path }) => path).sort(), [...installed.files].sort());
+});
+
+test("the README's first example runs as it stands, for a good and for a revoked token", async () => {
+  const [example] = await readExamples(installed.path("README.md"));
+  assert.equal(await runExample(example, fixture.tokens.good), "alice as of snapshot 1\n");
+  assert.equal(await runExample(example, fixture.tokens.revoked), "deny ERR_JWT_REVOKED\n");
+});
+
+test("the types hold for a strict caller, and the declarations themselves without skipLibCheck", async () => {
+  await writeFile(
+    join(installed.folder, "caller.ts"),
+    `import { CODES, createVerifier, RevocableError, type Decision, type ErrorCode, type Verifier } from "revocable";
+     const verifier: Verifier = await createVerifier({
+       issuers: [{ issuer: "a", jwksUri: "https://a.example/" }, { issuer: "b", jwks: { keys: [] }, clockTolerance: 1 }],
+       revocations: { source: async () => null, lists: [{ issuer: "l", keys: {}, for: ["a", "b"] }] },
+     });
+     const answer: Decision = await verifier.verify("token");
+     if (answer.decision === "allow") {
+       const subject: unknown = answer.claims.sub;
+       console.log(answer.claims.iss.length, subject, answer.snapshot?.age);
+     } else {
+       const code: ErrorCode = answer.error.code;
+       console.log(code === "ERR_JWT_REVOKED", answer.error instanceof RevocableError, CODES.length);
+     }
+     // @ts-expect-error an option that does not exist
+     await createVerifier({ issuers: [], revocations: false, clockTolerance: 5 });
+     // @ts-expect-error keys both inline and by URL
+     await createVerifier({ issuers: [{ issuer: "a", jwks: {}, jwksUri: "https://a.example/" }], revocations: false });
+     // @ts-expect-error claims of a token that was not allowed
+     answer.claims;
+    `,
+  );
+  const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
+  for (const resolution of [["node16", "node16"], ["esnext", "bundler"]]) {
+    const [module, moduleResolution] = resolution;
+    const options = ["--module", module, "--moduleResolution", moduleResolution, "--target", "es2022"];
+    options.push("--lib", "es2022,dom", "--strict", "--exactOptionalPropertyTypes", "--noEmit");
+    await run(process.execPath, [tsc, ...options, "caller.ts"], { cwd: installed.folder }).catch((error) => {
+      assert.fail(`${moduleResolution}: ${error.stdout}`);
+    });
+  }
+});
+
+test("CommonJS code gets the package through import()", async () => {
+  const code = 'import("revocable").then(({ createVerifier }) => console.log(typeof createVerifier))';
+  const { stdout } = await run(process.execPath, ["--input-type=commonjs", "--eval", code], { cwd: installed.folder });
+  assert.equal(stdout, "function\n");
+});
+
+test("the codes of the package are those of the core's table, in its order", async () => {
+  const { CODES } = await installed.load();
+  const table = await readFile(join(ROOT, "src/error/table.rs"), "utf8");
+  assert.deepEqual([...CODES], [...table.matchAll(/^ {4}\w+ = "(ERR_\w+)"/gm)].map(([, code]) => code));
+});
+
+/** Runs the example in a process of its own, in which the web is the fixture. */
+async function runExample(example, token) {
+  const prelude = `
+    const fixture = JSON.parse(process.env.FIXTURE);
+    const { listKeys } = fixture;
+    const token = fixture.tokens[process.env.TOKEN];
+    globalThis.fetch = async (url) => {
+      if (String(url) === "https://issuer.example/jwks.json") return Response.json(fixture.jwks);
+      const [, name] = String(url).split("https://gate.example/_revocable/");
+      const object = fixture.snapshots.first[name];
+      return object ? new Response(Buffer.from(object, "base64")) : new Response("", { status: 404 });
+    };
+  `;
+  const file = join(installed.folder, "example.mjs");
+  const [imports, ...rest] = example.split("\n\n");
+  await writeFile(file, [imports, prelude, ...rest].join("\n\n"));
+  const tokens = Object.fromEntries(Object.entries(fixture.tokens).filter(([, value]) => value === token));
+  const env = { ...process.env, FIXTURE: JSON.stringify({ ...fixture, tokens }), TOKEN: Object.keys(tokens)[0] };
+  const { stdout } = await run(process.execPath, [file], { env });
+  return stdout;
+}

@@ -1,0 +1,632 @@
+// What the package promises, in one suite that Node, workerd, Chromium and Firefox run alike: nothing but the language
+// and what all of them have (fetch's Response, URL, timers) is used here.
+
+const HOUR = 3600;
+
+/**
+ * Runs every case and says how each ended: with what failure, if any.
+ * @param {{ createVerifier: Function, RevocableError: Function, CODES: readonly string[] }} revocable  the package
+ * @param {object} fixture  from fixture.mjs
+ * @returns {Promise<{ name: string, failure: string | null }[]>}
+ */
+export async function runSuite(revocable, fixture) {
+  const outcomes = [];
+  for (const [name, run] of Object.entries(cases)) {
+    let failure = null;
+    try {
+      await inTime(run({ ...revocable, ...fixture, ...tools(revocable, fixture) }));
+    } catch (error) {
+      failure = `${error?.stack ?? error}`;
+    }
+    outcomes.push({ name, failure });
+  }
+  return outcomes;
+}
+
+/** What each case's name promises. A name is a sentence: condition, policy, result. */
+const cases = {
+  async "a good token is allowed, with its claims, its header and the snapshot's age"({ verifier, tokens }) {
+    const answer = await (await verifier()).verify(tokens.good);
+    equal(answer.decision, "allow");
+    equal(answer.claims.sub, "alice");
+    equal(answer.claims.jti, "good");
+    equal(answer.header.alg, "ES256");
+    equal(answer.status, "not-revoked");
+    equal(answer.snapshot.seq, 1);
+    ok(answer.snapshot.age >= 0 && answer.snapshot.age < HOUR, "age in seconds");
+    ok(answer.snapshot.checkedAgo >= 0 && answer.snapshot.checkedAgo < 60, "checkedAgo in seconds");
+  },
+
+  async "a good token signed with Ed25519 is allowed"({ verifier, tokens }) {
+    equal((await (await verifier()).verify(tokens.goodByEdDSA)).decision, "allow");
+  },
+
+  async "a good token signed with a configured secret is allowed"({ verifier, tokens, secret }) {
+    equal((await (await verifier({ issuer: { jwks: secret } })).verify(tokens.goodByHmac)).decision, "allow");
+  },
+
+  async "odd claims come through as JSON.parse gives them, and none becomes a prototype"({ verifier, tokens }) {
+    const { claims } = await (await verifier({ issuer: { audience: undefined } })).verify(tokens.withOddClaims);
+    equal(Object.getPrototypeOf(claims), Object.prototype);
+    equal(claims.admin, undefined);
+    equal(claims.big, 9007199254740992);
+    equal(JSON.stringify(claims.nested), '{"list":[1,"é",null]}');
+  },
+
+  async "a token that the list names is denied as revoked, with rule and kind"({ verifier, tokens }) {
+    const { decision, error, snapshot } = await (await verifier()).verify(tokens.revoked);
+    equal(decision, "deny");
+    equal(error.code, "ERR_JWT_REVOKED");
+    equal(error.stage, "revocation");
+    equal(JSON.stringify(error.rule), '["jti"]');
+    equal(error.kind, "outright");
+    equal(snapshot.seq, 1);
+  },
+
+  async "tokens issued before their user's cutoff are denied, later ones allowed"({ verifier, tokens }) {
+    const { verify, denied } = helpers(await verifier());
+    equal((await denied(tokens.cutOff, "ERR_JWT_REVOKED", "revocation")).kind, "cutoff");
+    await denied(tokens.withoutIatOfCutOff, "ERR_JWT_REVOKED", "revocation");
+    equal((await verify(tokens.afterCutOff)).decision, "allow");
+  },
+
+  async "a removed app's tokens of that user are denied, and of another user allowed"({ verifier, tokens }) {
+    const { verify, denied } = helpers(await verifier());
+    const error = await denied(tokens.ofRemovedApp, "ERR_JWT_REVOKED", "revocation");
+    equal(JSON.stringify(error.rule), '["azp","sub"]');
+    equal((await verify(tokens.ofRemovedAppForAnother)).decision, "allow");
+  },
+
+  async "tokens by a revoked key are denied, also without kid"({ verifier, tokens }) {
+    const { denied } = helpers(await verifier());
+    await denied(tokens.byLeakedKey, "ERR_JWT_REVOKED", "revocation");
+    await denied(tokens.byLeakedKeyWithoutKid, "ERR_JWT_REVOKED", "revocation");
+  },
+
+  async "without lists to ask, a revoked token is allowed and the answer says that none was asked"(context) {
+    const { createVerifier, issuerOptions, tokens } = context;
+    const answer = await (await createVerifier({ issuers: [issuerOptions()], revocations: false })).verify(tokens.revoked);
+    equal(answer.decision, "allow");
+    equal(answer.status, "not-asked");
+    equal(answer.snapshot, undefined);
+  },
+
+  async "a token whose claims are not the ones wanted is denied at that claim"({ verifier, tokens }) {
+    const { denied } = helpers(await verifier());
+    const claims = {
+      notYetValid: "nbf",
+      postdated: "iat",
+      withoutExp: "exp",
+      withMalformedExp: "exp",
+      withoutJti: "jti",
+      forAnotherAudience: "aud",
+      withoutAudience: "aud",
+    };
+    for (const [token, claim] of Object.entries(claims)) {
+      const error = await denied(tokens[token], "ERR_JWT_CLAIM_VALIDATION_FAILED", "claims", token);
+      equal(error.claim, claim, token);
+    }
+    equal((await denied(tokens.expired, "ERR_JWT_EXPIRED", "claims")).claim, "exp");
+  },
+
+  async "a token that its issuer's keys did not sign is denied, each kind with its code"({ verifier, tokens }) {
+    const { denied } = helpers(await verifier());
+    await denied(tokens.forged, "ERR_JWS_SIGNATURE_VERIFICATION_FAILED", "signature");
+    await denied(tokens.tampered, "ERR_JWS_SIGNATURE_VERIFICATION_FAILED", "signature");
+    await denied(tokens.byUnknownIssuer, "ERR_JWT_ISSUER_UNKNOWN", "key");
+    await denied(tokens.withUnknownKid, "ERR_JWKS_NO_MATCHING_KEY", "key");
+    await denied(tokens.unsigned, "ERR_JOSE_ALG_NOT_ALLOWED", "key");
+    await denied(tokens.unsignedWithSignature, "ERR_JOSE_ALG_NOT_ALLOWED", "key");
+    await denied(tokens.hmacWithPublicKey, "ERR_JOSE_ALG_NOT_ALLOWED", "key");
+    await denied(tokens.goodByHmac, "ERR_JWKS_NO_MATCHING_KEY", "key");
+  },
+
+  async "an algorithm outside the issuer's list is denied"({ verifier, tokens }) {
+    const { denied } = helpers(await verifier({ issuer: { algorithms: ["EdDSA"] } }));
+    await denied(tokens.good, "ERR_JOSE_ALG_NOT_ALLOWED", "key");
+  },
+
+  async "what is no token is denied, each kind with its code"({ verifier, tokens }) {
+    const { denied } = helpers(await verifier());
+    const malformed = ["withoutDots", "withFourParts", "withEmptyHeader", "withEmptyPayload", "withEmptySignature"];
+    malformed.push("withNonCanonicalBase64url", "withPadding", "withPayload10000Deep");
+    for (const token of malformed) await denied(tokens[token], "ERR_JWS_INVALID", "parse", token);
+    for (const token of ["withInvalidUtf8", "withDeepPayload", "withRepeatedMember"]) {
+      await denied(tokens[token], "ERR_JWT_INVALID", "parse", token);
+    }
+    await denied(tokens.withCriticalHeader, "ERR_JOSE_NOT_SUPPORTED", "parse");
+    for (const text of ["", ".", "..", "...", "\u0000", "\ud800.\ud800.\ud800", "é.é.é", ` ${tokens.good}`]) {
+      await denied(text, "ERR_JWS_INVALID", "parse", JSON.stringify(text));
+    }
+  },
+
+  async "a token of a megabyte, and what is no string at all, is denied"({ verifier }) {
+    const { denied } = helpers(await verifier());
+    await denied("a".repeat(1_000_000), "ERR_JWS_INVALID", "parse");
+    await denied("é".repeat(16_000), "ERR_JWS_INVALID", "parse");
+    for (const wrong of [undefined, null, 1, {}, [], Symbol("token"), new Uint8Array(3)]) {
+      await denied(wrong, "ERR_JWS_INVALID", "parse", typeof wrong);
+    }
+  },
+
+  async "a manifest as a bearer token is denied, whoever signed it"(context) {
+    const { createVerifier, verifier, tokens, authority, listKeys } = context;
+    const { denied } = helpers(await verifier());
+    await denied(tokens.thatIsAManifest, "ERR_JWT_ISSUER_UNKNOWN", "key");
+    equal((await denied(tokens.withTypOfManifest, "ERR_JWT_CLAIM_VALIDATION_FAILED", "claims")).claim, "typ");
+    const trusting = await createVerifier({ issuers: [{ issuer: authority, jwks: listKeys }], revocations: false });
+    equal((await helpers(trusting).denied(tokens.thatIsAManifest, "ERR_JWT_CLAIM_VALIDATION_FAILED")).claim, "typ");
+  },
+
+  async "no error repeats the token or a value of its claims"({ verifier, tokens }) {
+    const checking = await verifier();
+    for (const [name, token] of Object.entries(tokens)) {
+      const { error } = await checking.verify(token);
+      if (error === undefined) continue;
+      for (const secret of ["alice", "removed-app", "cut-off", "tomorrow", "unknown.example", token.slice(4, 60)]) {
+        ok(secret.length < 3 || !`${error.message}${error.stack}`.includes(secret), `${name} leaks ${secret}`);
+      }
+    }
+  },
+
+  async "every error is a RevocableError whose code is a published one"({ verifier, tokens, RevocableError, CODES }) {
+    const checking = await verifier();
+    let seen = 0;
+    for (const token of Object.values(tokens)) {
+      const { error } = await checking.verify(token);
+      if (error === undefined) continue;
+      seen += 1;
+      ok(error instanceof RevocableError && error instanceof Error, "its class");
+      equal(error.name, "RevocableError");
+      ok(CODES.includes(error.code), error.code);
+    }
+    ok(seen > 30, `${seen} tokens were refused`);
+  },
+
+  async "no manifest at a cold start is unavailable, with the cause, and not a denial"({ verifier, tokens }) {
+    const { decision, error, snapshot } = await (await verifier({ source: async () => null })).verify(tokens.good);
+    equal(decision, "unavailable");
+    equal(error.code, "ERR_REVOCATION_UNAVAILABLE");
+    equal(error.stage, "revocation");
+    equal(error.cause.code, "ERR_REVOCATION_SOURCE_UNAVAILABLE");
+    equal(snapshot, undefined);
+  },
+
+  async "a bad token is denied even while the lists are not to be had"({ verifier, tokens }) {
+    const { denied } = helpers(await verifier({ source: async () => null }));
+    await denied(tokens.forged, "ERR_JWS_SIGNATURE_VERIFICATION_FAILED", "signature");
+    await denied(tokens.expired, "ERR_JWT_EXPIRED", "claims");
+  },
+
+  async "a snapshot that is not to be believed at a cold start is unavailable, each kind with its cause"(context) {
+    const { verifier, tokens, source, corrupted } = context;
+    const kinds = {
+      byImpostor: [source("byImpostor"), "ERR_REVOCATION_MANIFEST_UNTRUSTED"],
+      byUnknownAuthority: [source("byUnknownAuthority"), "ERR_REVOCATION_MANIFEST_UNTRUSTED"],
+      aboutAnotherIssuer: [source("aboutAnotherIssuer"), "ERR_REVOCATION_MANIFEST_UNTRUSTED"],
+      expired: [source("expired"), "ERR_REVOCATION_MANIFEST_INVALID"],
+      withoutTyp: [source("withoutTyp"), "ERR_REVOCATION_MANIFEST_INVALID"],
+      withCrit: [source("withCrit"), "ERR_REVOCATION_MANIFEST_INVALID"],
+      html: [async () => text("<!doctype html>"), "ERR_REVOCATION_MANIFEST_INVALID"],
+      nothing: [async () => new Uint8Array(0), "ERR_REVOCATION_MANIFEST_INVALID"],
+      truncated: [corrupted("first", (bytes) => bytes.slice(0, -1)), "ERR_REVOCATION_SEGMENT_HASH_MISMATCH"],
+      flipped: [corrupted("first", (bytes) => bytes.map((byte) => byte ^ 1)), "ERR_REVOCATION_SEGMENT_HASH_MISMATCH"],
+      lengthened: [corrupted("first", (bytes) => new Uint8Array([...bytes, 0])), "ERR_REVOCATION_SOURCE_UNAVAILABLE"],
+      missing: [corrupted("first", () => null), "ERR_REVOCATION_SEGMENT_MISSING"],
+      throwing: [() => Promise.reject(new Error("down")), "ERR_REVOCATION_SOURCE_UNAVAILABLE"],
+      throwingAtOnce: [() => { throw new Error("down"); }, "ERR_REVOCATION_SOURCE_UNAVAILABLE"],
+      giving: [async () => "a string", "ERR_REVOCATION_SOURCE_UNAVAILABLE"],
+      tooLarge: [async () => new Uint8Array(2_000_000), "ERR_REVOCATION_SOURCE_UNAVAILABLE"],
+    };
+    for (const [name, [bad, code]] of Object.entries(kinds)) {
+      const { decision, error } = await (await verifier({ source: bad })).verify(tokens.good);
+      equal(decision, "unavailable", name);
+      equal(error.code, "ERR_REVOCATION_UNAVAILABLE", name);
+      equal(error.cause?.code, code, name);
+    }
+  },
+
+  async "a list whose manifest covers nobody's token but another issuer's leaves this one unavailable"(context) {
+    const { verifier, tokens, source, issuerOptions } = context;
+    const issuers = [issuerOptions(), issuerOptions({ issuer: "https://elsewhere.example" })];
+    const checking = await verifier({ issuers, source: source("aboutAnotherIssuer") });
+    const { decision, error } = await checking.verify(tokens.good);
+    equal(decision, "unavailable");
+    equal(error.code, "ERR_REVOCATION_UNAVAILABLE");
+  },
+
+  async "a newer snapshot comes into force by a refresh"({ verifier, tokens, changing }) {
+    const { use, source } = changing("first");
+    const checking = await verifier({ source });
+    equal((await checking.verify(tokens.revokedLater)).decision, "allow");
+    use("second");
+    equal((await checking.refresh()).seq, 2);
+    equal((await checking.verify(tokens.revokedLater)).error.code, "ERR_JWT_REVOKED");
+    equal(checking.snapshot.seq, 2);
+  },
+
+  async "after its ttl a snapshot is read again in the background, while the old one answers"(context) {
+    const { verifier, tokens, changing, until } = context;
+    const { use, source } = changing("first");
+    const clock = makeClock();
+    const checking = await verifier({ source, now: clock.now });
+    equal((await checking.verify(tokens.revokedLater)).decision, "allow");
+    use("second");
+    clock.forward(59);
+    equal((await checking.verify(tokens.revokedLater)).snapshot.seq, 1);
+    clock.forward(2);
+    const handed = [];
+    const stale = await checking.verify(tokens.revokedLater, { waitUntil: (work) => handed.push(work) });
+    equal(stale.decision, "allow");
+    equal(stale.snapshot.checkedAgo, 61);
+    equal(handed.length, 1);
+    await handed[0];
+    await until(async () => (await checking.verify(tokens.revokedLater)).decision === "deny");
+  },
+
+  async "an older manifest than one seen is refused, and what is in force stays"({ verifier, tokens, changing }) {
+    const { use, source } = changing("second");
+    const checking = await verifier({ source });
+    equal((await checking.verify(tokens.revokedLater)).error.code, "ERR_JWT_REVOKED");
+    use("first");
+    equal((await rejected(checking.refresh())).code, "ERR_REVOCATION_MANIFEST_ROLLBACK");
+    const { error, snapshot } = await checking.verify(tokens.revokedLater);
+    equal(error.code, "ERR_JWT_REVOKED");
+    equal(snapshot.seq, 2);
+  },
+
+  async "the same seq with other bytes is refused and reported, and what is in force stays"(context) {
+    const { verifier, tokens, changing } = context;
+    const { use, source } = changing("second");
+    const reported = [];
+    const checking = await verifier({ source, onReadError: (error) => reported.push(error.code) });
+    await checking.verify(tokens.good);
+    use("secondWithOtherBytes");
+    equal((await rejected(checking.refresh())).code, "ERR_REVOCATION_MANIFEST_CONFLICT");
+    equal(reported.join(), "ERR_REVOCATION_MANIFEST_CONFLICT");
+    equal((await checking.verify(tokens.revokedLater)).error.code, "ERR_JWT_REVOKED");
+  },
+
+  async "an outage, a corrupt segment or a foreign manifest leave the last good snapshot in force"(context) {
+    const { verifier, tokens, changing, source, corrupted } = context;
+    const clock = makeClock();
+    const { use, ...changed } = changing("first");
+    const checking = await verifier({ source: changed.source, now: clock.now });
+    await checking.verify(tokens.good);
+    const bad = [async () => null, corrupted("second", (bytes) => bytes.slice(1)), source("byImpostor")];
+    bad.push(() => Promise.reject(new Error("down")), async () => text("<html>"));
+    for (const source of bad) {
+      use(source);
+      clock.forward(100);
+      await rejected(checking.refresh());
+      equal((await checking.verify(tokens.good)).decision, "allow");
+      equal((await checking.verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED");
+    }
+    equal(checking.snapshot.checkedAgo, 500);
+  },
+
+  async "past its hard limit a snapshot that cannot be replaced makes every answer unavailable"(context) {
+    const { verifier, tokens, changing, now } = context;
+    const clock = makeClock();
+    const { use, source } = changing("first");
+    const checking = await verifier({ source, now: clock.now, issuer: { requireExp: false } });
+    equal((await checking.verify(tokens.withoutExp)).decision, "allow");
+    use(async () => null);
+    clock.forward(8 * 24 * HOUR);
+    const { decision, error, snapshot } = await checking.verify(tokens.withoutExp);
+    equal(decision, "unavailable");
+    equal(error.code, "ERR_REVOCATION_UNAVAILABLE");
+    ok(snapshot.age > 7 * 24 * HOUR, `it says how old: ${snapshot.age}, fixture of ${now}`);
+  },
+
+  async "segments that have not changed are not read again"({ verifier, changing, objects }) {
+    const { use, source, names } = changing("first");
+    const checking = await verifier({ source });
+    await checking.refresh();
+    const shared = Object.keys(objects("first")).filter((name) => name in objects("second") && name !== "manifest.jwt");
+    ok(shared.length > 0, "the two snapshots share segments");
+    names.length = 0;
+    use("second");
+    await checking.refresh();
+    for (const name of shared) ok(!names.includes(name), `${name} was read again`);
+  },
+
+  async "many first calls at once read the snapshot once"({ verifier, tokens, changing }) {
+    const { source, names } = changing("first");
+    const checking = await verifier({ source });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => checking.verify(tokens.good)));
+    ok(answers.every(({ decision }) => decision === "allow"), "all are allowed");
+    equal(names.filter((name) => name === "manifest.jwt").length, 1);
+  },
+
+  async "a reading that never ends keeps others waiting for a second, and then one of them reads"(context) {
+    const { verifier, tokens, changing, source: good } = context;
+    const { use, source } = changing("first");
+    use(() => new Promise(() => {}));
+    const checking = await verifier({ source });
+    const started = Date.now();
+    void checking.verify(tokens.good);
+    use(good("first"));
+    equal((await checking.verify(tokens.good)).decision, "allow");
+    ok(Date.now() - started >= 900, "it waited for the first reader");
+  },
+
+  async "a source that is down is asked at most once a second"({ verifier, tokens }) {
+    let asked = 0;
+    const checking = await verifier({ source: async () => ((asked += 1), null) });
+    for (let call = 0; call < 10; call += 1) equal((await checking.verify(tokens.good)).decision, "unavailable");
+    ok(asked <= 2, `${asked} times`);
+  },
+
+  async "where the host has no digest to offer, the Wasm's own tells good segments from bad"(context) {
+    const { verifier, tokens, corrupted } = context;
+    const bad = corrupted("first", (bytes) => bytes.map((byte) => byte ^ 1));
+    const before = Object.getOwnPropertyDescriptor(globalThis, "crypto");
+    Object.defineProperty(globalThis, "crypto", { value: undefined, configurable: true });
+    try {
+      equal((await (await verifier()).verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED");
+      const { error } = await (await verifier({ source: bad })).verify(tokens.good);
+      equal(error.cause.code, "ERR_REVOCATION_SEGMENT_HASH_MISMATCH");
+    } finally {
+      delete globalThis.crypto;
+      if (before !== undefined) Object.defineProperty(globalThis, "crypto", before);
+    }
+  },
+
+  async "bytes that a source changes after it gave them are not used"({ verifier, tokens, objects }) {
+    const source = async (name) => {
+      const bytes = objects("first")[name];
+      setTimeout(() => bytes?.fill(0), 0);
+      return bytes ?? null;
+    };
+    equal((await (await verifier({ source })).verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED");
+  },
+
+  async "a snapshot is read by URL, its names appended, and its manifest again only if it changed"(context) {
+    const { verifier, tokens, web } = context;
+    const site = web({ folder: "first", etag: '"one"' });
+    const checking = await verifier({ source: "https://cdn.example/lists", fetch: site.fetch });
+    equal((await checking.verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED");
+    ok(site.requests[0].url === "https://cdn.example/lists/manifest.jwt", site.requests[0].url);
+    ok(site.requests[1].url.startsWith("https://cdn.example/lists/segments/"), site.requests[1].url);
+    const before = site.requests.length;
+    await checking.refresh();
+    equal(site.requests.length, before + 1);
+    ok(site.requests[before].conditional, "it is asked whether it changed");
+    equal((await checking.verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED");
+  },
+
+  async "a URL that answers 500, or more bytes than wanted, or not at all, is unavailable"({ verifier, tokens, web }) {
+    const answers = {
+      error: () => new Response("no", { status: 500 }),
+      forbidden: () => new Response("no", { status: 403 }),
+      absent: () => new Response("no", { status: 404 }),
+      endless: () => new Response(endless()),
+      declaredTooLarge: () => new Response("x", { headers: { "content-length": "99999999" } }),
+      broken: () => { throw new TypeError("fetch failed"); },
+    };
+    for (const [name, answer] of Object.entries(answers)) {
+      const { fetch } = web({ folder: answer });
+      const { decision, error } = await (await verifier({ source: "https://cdn.example/", fetch })).verify(tokens.good);
+      equal(decision, "unavailable", name);
+      equal(error.cause.code, "ERR_REVOCATION_SOURCE_UNAVAILABLE", name);
+    }
+  },
+
+  async "keys are read by URL, and again for an unknown kid only after a while"({ verifier, tokens, web, jwks }) {
+    const clock = makeClock();
+    const site = web({ jwks: () => Response.json({ keys: jwks.keys.filter(({ kid }) => kid !== "current") }) });
+    const issuer = { jwks: undefined, jwksUri: "https://issuer.example/jwks.json" };
+    const checking = await verifier({ issuer, fetch: site.fetch, now: clock.now });
+    equal((await checking.verify(tokens.good)).error.code, "ERR_JWKS_NO_MATCHING_KEY");
+    site.answers.jwks = () => Response.json(jwks);
+    equal((await checking.verify(tokens.good)).error.code, "ERR_JWKS_NO_MATCHING_KEY");
+    equal(site.requests.length, 1);
+    clock.forward(31);
+    equal((await checking.verify(tokens.good)).decision, "allow");
+    equal(site.requests.length, 2);
+    equal(site.requests[0].redirect, "manual");
+  },
+
+  async "keys that cannot be read at a cold start are unavailable, each kind with its cause"(context) {
+    const { verifier, tokens, web, secret } = context;
+    const kinds = {
+      html: [() => new Response("<!doctype html><title>Sign in</title>"), "ERR_JWKS_INVALID"],
+      empty: [() => new Response(""), "ERR_JWKS_INVALID"],
+      noKeys: [() => Response.json({ keys: [] }), "ERR_JWKS_INVALID"],
+      tooLarge: [() => new Response(endless()), "ERR_JWKS_INVALID"],
+      onlySecrets: [() => Response.json({ keys: [secret] }), "ERR_JWK_INVALID"],
+      absent: [() => new Response("no", { status: 404 }), "ERR_JWKS_UNAVAILABLE"],
+      redirect: [() => new Response(null, { status: 302, headers: { location: "/x" } }), "ERR_JWKS_UNAVAILABLE"],
+      broken: [() => { throw new TypeError("fetch failed"); }, "ERR_JWKS_UNAVAILABLE"],
+    };
+    for (const [name, [answer, code]] of Object.entries(kinds)) {
+      const issuer = { jwks: undefined, jwksUri: "https://issuer.example/jwks.json" };
+      const { decision, error } = await (await verifier({ issuer, fetch: web({ jwks: answer }).fetch })).verify(tokens.good);
+      equal(decision, "unavailable", name);
+      equal(error.code, "ERR_JWKS_UNAVAILABLE", name);
+      equal(error.stage, "key", name);
+      equal(error.cause.code, code, name);
+    }
+  },
+
+  async "keys that cannot be read again go on serving for an hour, and no longer"({ verifier, tokens, web, jwks }) {
+    const clock = makeClock();
+    const site = web({ jwks: () => Response.json(jwks) });
+    const issuer = { jwks: undefined, jwksUri: "https://issuer.example/jwks.json", requireExp: false };
+    const checking = await verifier({ issuer, fetch: site.fetch, now: clock.now });
+    equal((await checking.verify(tokens.withoutExp)).decision, "allow");
+    site.answers.jwks = () => new Response("<html>");
+    clock.forward(3590);
+    equal((await checking.verify(tokens.withoutExp)).decision, "allow");
+    clock.forward(20);
+    equal((await checking.verify(tokens.withoutExp)).error.code, "ERR_JWKS_UNAVAILABLE");
+  },
+
+  async "an option that is unknown or wrong is refused, and named"({ createVerifier, issuerOptions, revocationOptions }) {
+    const good = () => ({ issuers: [issuerOptions()], revocations: revocationOptions() });
+    const wrong = {
+      "`isuers`": { ...good(), isuers: [] },
+      "`issuers`": { ...good(), issuers: [] },
+      "`issuers[0].clockTolernce`": { ...good(), issuers: [issuerOptions({ clockTolernce: 5 })] },
+      "`issuers[0].clockTolerance`": { ...good(), issuers: [issuerOptions({ clockTolerance: 61 })] },
+      "`issuers[0].algorithms`": { ...good(), issuers: [issuerOptions({ algorithms: ["none"] })] },
+      "`issuers[0].audience`": { ...good(), issuers: [issuerOptions({ audience: 7 })] },
+      "`issuers[0].jwks`": { ...good(), issuers: [issuerOptions({ jwks: {} })] },
+      "`issuers[0]`": { ...good(), issuers: [issuerOptions({ jwksUri: "https://issuer.example/jwks.json" })] },
+      "`issuers[0].jwksUri`": { ...good(), issuers: [issuerOptions({ jwks: undefined, jwksUri: "http://issuer.example/" })] },
+      "`issuers[1].issuer`": { ...good(), issuers: [issuerOptions(), issuerOptions()] },
+      "missing field `issuers`": { revocations: revocationOptions() },
+      "`requireClaims`": { ...good(), issuers: [issuerOptions({ requireClaims: () => ["jti"] })] },
+      "`revocations`": { issuers: [issuerOptions()] },
+      "`revocations.sources`": { ...good(), revocations: { ...revocationOptions(), sources: 1 } },
+      "`revocations.source`": { ...good(), revocations: { ...revocationOptions(), source: "ftp://cdn.example/" } },
+      "missing field `lists`": { ...good(), revocations: { source: "https://cdn.example/" } },
+      "`revocations.lists`": { ...good(), revocations: { ...revocationOptions(), lists: [] } },
+      "`revocations.lists`: expected at most one": { ...good(), revocations: { ...revocationOptions(), lists: [1, 2].map((n) => ({ ...revocationOptions().lists[0], issuer: `https://${n}.example` })) } },
+      "`revocations.lists[0].issuer`": { ...good(), revocations: revocationOptions({ issuer: issuerOptions().issuer }) },
+      "`revocations.lists[0].fro`": { ...good(), revocations: revocationOptions({ fro: [] }) },
+      "`revocations.lists[0].keys`": { ...good(), revocations: revocationOptions({ keys: { keys: [] } }) },
+      "`revocations.lists[0].for`": { ...good(), revocations: revocationOptions({ for: ["https://nobody.example", ...revocationOptions().lists[0].for] }) },
+      "`now`": { ...good(), now: 5 },
+      "`fetch`": { ...good(), fetch: "fetch" },
+      "`onReadError`": { ...good(), onReadError: true },
+    };
+    await createVerifier(good());
+    for (const [name, options] of Object.entries(wrong)) {
+      const error = await rejected(createVerifier(options));
+      equal(error.code, "ERR_CONFIG_INVALID", name);
+      ok(error.message.includes(name), `${name} is not named in: ${error.message}`);
+    }
+    for (const options of [undefined, null, 1, "x", [], () => {}]) {
+      equal((await rejected(createVerifier(options))).code, "ERR_CONFIG_INVALID");
+    }
+  },
+
+  async "a secret in the wrong place is not repeated in the error"({ createVerifier, issuerOptions, secret }) {
+    const error = await rejected(createVerifier({ issuers: [issuerOptions({ audience: secret.k, algorithms: secret.k })], revocations: false }));
+    equal(error.code, "ERR_CONFIG_INVALID");
+    ok(!error.message.includes(secret.k), error.message);
+  },
+
+  async "a clock that gives no time makes verify reject rather than answer"({ verifier, tokens }) {
+    for (const time of [Number.NaN, -1, Number.POSITIVE_INFINITY, undefined]) {
+      const checking = await verifier({ now: () => time });
+      equal((await rejected(checking.verify(tokens.good))).code, "ERR_CONFIG_INVALID");
+    }
+  },
+};
+
+/** What cases are written with. */
+function tools({ createVerifier }, { issuer, authority, jwks, listKeys, snapshots }) {
+  const objects = (snapshot) => {
+    const all = Object.entries(snapshots[snapshot]);
+    return Object.fromEntries(all.map(([name, base64]) => [name, Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]));
+  };
+  const source = (snapshot) => async (name) => objects(snapshot)[name] ?? null;
+  const issuerOptions = (changes) => ({ issuer, jwks, audience: "api", ...changes });
+  const revocationOptions = (changes) => ({
+    source: source("first"),
+    lists: [{ issuer: authority, keys: listKeys, for: [issuer], ...changes }],
+  });
+  return {
+    objects,
+    source,
+    issuerOptions,
+    revocationOptions,
+    /** A verifier over the first snapshot, unless told otherwise. */
+    verifier({ issuer: changes, issuers = [issuerOptions(changes)], source: from = source("first"), ...rest } = {}) {
+      const lists = [{ issuer: authority, keys: listKeys, for: issuers.map(({ issuer }) => issuer) }];
+      return createVerifier({ issuers, revocations: { source: from, lists }, ...rest });
+    },
+    /** A source whose content can be replaced, and the names it was asked for. */
+    changing(snapshot) {
+      let current = source(snapshot);
+      const names = [];
+      const use = (next) => void (current = typeof next === "function" ? next : source(next));
+      return { names, use, source: async (name) => (names.push(name), current(name)) };
+    },
+    /** A source whose segments are not what they were. */
+    corrupted(snapshot, change) {
+      return async (name) => {
+        const bytes = objects(snapshot)[name] ?? null;
+        return bytes && name.startsWith("segments/") ? change(bytes) : bytes;
+      };
+    },
+    /** A web of two sites: a folder with a snapshot and a JWKS. */
+    web({ folder, jwks: keys, etag }) {
+      const answers = { folder, jwks: keys };
+      const requests = [];
+      const fetch = async (input, init = {}) => {
+        const url = String(input);
+        const headers = new Headers(init.headers);
+        const conditional = headers.has("if-none-match") || init.cache === "no-cache";
+        requests.push({ url, conditional, redirect: init.redirect });
+        if (url.endsWith("/jwks.json")) return answers.jwks();
+        if (typeof answers.folder === "function") return answers.folder();
+        if (headers.get("if-none-match") === etag && etag !== undefined) return new Response(null, { status: 304 });
+        const name = url.replace(/^.*?((segments\/)?[^/]*)$/, "$1");
+        const bytes = objects(answers.folder)[name];
+        if (bytes === undefined) return new Response("no", { status: 404 });
+        return new Response(bytes, { headers: etag && name === "manifest.jwt" ? { etag } : {} });
+      };
+      return { answers, requests, fetch };
+    },
+    async until(condition) {
+      const deadline = Date.now() + 5000;
+      while (!(await condition())) {
+        if (Date.now() > deadline) throw new Error("it never came true");
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    },
+  };
+}
+
+function helpers(checking) {
+  const verify = (token) => checking.verify(token);
+  const denied = async (token, code, stage, label = code) => {
+    const { decision, error } = await verify(token);
+    equal(decision, "deny", label);
+    equal(error.code, code, label);
+    if (stage !== undefined) equal(error.stage, stage, label);
+    return error;
+  };
+  return { verify, denied };
+}
+
+/** A clock that stands still until it is moved, in seconds. */
+function makeClock() {
+  let millis = Date.now();
+  return { now: () => millis, forward: (seconds) => void (millis += seconds * 1000) };
+}
+
+async function inTime(work) {
+  let timer;
+  const deadline = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("it did not end within 20 seconds")), 20_000);
+  });
+  await Promise.race([work, deadline]).finally(() => clearTimeout(timer));
+}
+
+function endless() {
+  return new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65536)) });
+}
+
+function text(string) {
+  return new TextEncoder().encode(string);
+}
+
+async function rejected(promise) {
+  return promise.then(
+    () => { throw new Error("it did not reject"); },
+    (error) => error,
+  );
+}
+
+function equal(actual, expected, label = "") {
+  if (!Object.is(actual, expected)) throw new Error(`${label} expected ${String(expected)}, found ${String(actual)}`);
+}
+
+function ok(condition, label) {
+  if (!condition) throw new Error(`not so: ${label}`);
+}
