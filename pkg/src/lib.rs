@@ -1,1 +1,264 @@
-//! Placeholder.
+//! The Wasm inside the npm package `revocable`: the core verifier, as JavaScript calls it.
+//!
+//! ```text
+//! JavaScript (pkg/ts)                     here                          the core
+//! options        ── JSON text ──▶  Core::new                     ──▶  VerifierConfig
+//! a token        ── string ─────▶  Core::verify                  ──▶  Verifier::verify
+//! bytes it read  ── Uint8Array ─▶  install_keys, offer, supply   ──▶  KeyCache, Revocations, Incoming
+//! ```
+//!
+//! Everything that reads, waits or keeps time is on the JavaScript side; everything that decides is in the core.
+//! Instants are milliseconds since the Unix epoch, as `Date.now()` gives them.
+
+mod fault;
+mod number;
+mod verdict;
+
+use std::sync::Arc;
+
+use js_sys::Uint8Array;
+use revocable::config::VerifierConfig;
+use revocable::{Error, Offer, Remedy, SegmentName, UnixTime, Verifier, limits};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+/// What [`Core::due`] and a verdict's `remedy` say when it is the snapshot that should be read. Any other number is the
+/// index of the issuer whose keys should be.
+const SNAPSHOT: i32 = -1;
+
+/// A verifier, with the keys and the snapshot it has been given so far.
+#[wasm_bindgen]
+pub struct Core {
+    verifier: Verifier,
+}
+
+/// A newer snapshot whose segments are being gathered.
+#[wasm_bindgen]
+pub struct Incoming {
+    incoming: revocable::Incoming,
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// Makes a verifier from the JSON text of `{ issuers, lists }`.
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID`, naming the field as the npm package's options call it.
+    #[wasm_bindgen(constructor)]
+    pub fn new(config: &str) -> Result<Core, JsValue> {
+        let verifier = VerifierConfig::parse(config).and_then(|config| config.build());
+        Ok(Self { verifier: verifier.map_err(|error| fault::thrown(&as_option(error)))? })
+    }
+
+    /// Takes a token the whole way. What comes back is a `Verdict` of `pkg/ts/core.ts`.
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    pub fn verify(&self, token: &str, now: f64) -> Result<JsValue, JsValue> {
+        let now = instant(now)?;
+        let decision = self.verifier.verify(token, now);
+        let remedy = self.verifier.remedy(token, &decision, now).and_then(as_number);
+        verdict::to_js(&decision, remedy)
+    }
+
+    /// What should be read in the background: issuers' indices, and −1 for the snapshot.
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    pub fn due(&self, now: f64) -> Result<Vec<i32>, JsValue> {
+        Ok(self.verifier.due(instant(now)?).into_iter().filter_map(as_number).collect())
+    }
+
+    /// How many issuers there are.
+    #[wasm_bindgen(getter)]
+    pub fn issuers(&self) -> usize {
+        self.verifier.issuers().len()
+    }
+
+    /// Whether lists are asked.
+    #[wasm_bindgen(getter, js_name = asksLists)]
+    pub fn asks_lists(&self) -> bool {
+        self.verifier.revocations().is_some()
+    }
+
+    /// Where an issuer's keys are read from; nothing when they were given inline.
+    #[wasm_bindgen(js_name = keysUri)]
+    pub fn keys_uri(&self, issuer: usize) -> Option<String> {
+        self.verifier.issuers().get(issuer)?.keys().uri().map(str::to_owned)
+    }
+
+    /// Says that reading an issuer's keys has begun.
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    #[wasm_bindgen(js_name = beginKeys)]
+    pub fn begin_keys(&mut self, issuer: usize, now: f64) -> Result<(), JsValue> {
+        let now = instant(now)?;
+        if let Some(issuer) = self.verifier.issuer_mut(issuer) {
+            issuer.keys_mut().begin(now);
+        }
+        Ok(())
+    }
+
+    /// Takes an issuer's JWKS document.
+    ///
+    /// # Errors
+    /// `ERR_JWKS_INVALID` or `ERR_JWK_INVALID`; the keys before stay.
+    #[wasm_bindgen(js_name = installKeys)]
+    pub fn install_keys(&mut self, issuer: usize, document: &[u8], now: f64) -> Result<(), JsValue> {
+        let now = instant(now)?;
+        match self.verifier.issuer_mut(issuer) {
+            Some(issuer) => issuer.keys_mut().install(document, now).map_err(|error| fault::thrown(&error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Says that looking for a newer snapshot has begun.
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    #[wasm_bindgen(js_name = beginSnapshot)]
+    pub fn begin_snapshot(&mut self, now: f64) -> Result<(), JsValue> {
+        let now = instant(now)?;
+        if let Some(lists) = self.verifier.revocations_mut() {
+            lists.begin(now);
+        }
+        Ok(())
+    }
+
+    /// Takes a manifest's bytes. What comes back wants segments; nothing does when there is nothing newer.
+    ///
+    /// # Errors
+    /// `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
+    pub fn offer(&mut self, manifest: &[u8], now: f64) -> Result<Option<Incoming>, JsValue> {
+        let now = instant(now)?;
+        let Some(lists) = self.verifier.revocations_mut() else { return Ok(None) };
+        match lists.offer(manifest, now).map_err(|error| fault::thrown(&error))? {
+            Offer::Unchanged => Ok(None),
+            Offer::Newer(incoming) => Ok(Some(Incoming { incoming: *incoming })),
+        }
+    }
+
+    /// Puts a gathered snapshot in force.
+    ///
+    /// # Errors
+    /// `ERR_REVOCATION_SEGMENT_MISSING` or `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
+    pub fn accept(&mut self, incoming: Incoming, now: f64) -> Result<(), JsValue> {
+        let now = instant(now)?;
+        let Some(lists) = self.verifier.revocations_mut() else { return Ok(()) };
+        lists.accept(incoming.incoming, now).map_err(|error| fault::thrown(&error))
+    }
+
+    /// How current the snapshot in force is: a `SnapshotInfo` of `pkg/ts/decision.ts`, or nothing without one.
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    pub fn snapshot(&self, now: f64) -> Result<JsValue, JsValue> {
+        let now = instant(now)?;
+        let info = self.verifier.revocations().and_then(|lists| lists.info(now));
+        Ok(serde_wasm_bindgen::to_value(&info.as_ref().map(verdict::Snapshot::new))?)
+    }
+}
+
+#[wasm_bindgen]
+impl Incoming {
+    /// The names and lengths of the segments that are not at hand yet: a list of `WantedSegment` of `pkg/ts/core.ts`.
+    ///
+    /// # Errors
+    /// None in practice: the list always crosses.
+    pub fn missing(&self) -> Result<JsValue, JsValue> {
+        let segments = self.incoming.manifest().segments();
+        let wanted: Vec<Wanted> = self
+            .incoming
+            .missing()
+            .into_iter()
+            .filter_map(|name| segments.iter().find(|segment| segment.name == name))
+            .map(|segment| Wanted {
+                name: segment.name.object_name(),
+                bytes: number::from_u64(segment.bytes),
+            })
+            .collect();
+        Ok(serde_wasm_bindgen::to_value(&wanted)?)
+    }
+
+    /// Gives a segment's bytes. `digest`, where the host could compute it faster, is the SHA-256 of these very bytes.
+    ///
+    /// # Errors
+    /// `ERR_REVOCATION_SEGMENT_HASH_MISMATCH` or `ERR_REVOCATION_SEGMENT_INVALID`.
+    pub fn supply(&mut self, bytes: &Uint8Array, digest: Option<Box<[u8]>>) -> Result<(), JsValue> {
+        let bytes = shared(bytes);
+        match digest.and_then(|digest| <[u8; 32]>::try_from(digest.as_ref()).ok()) {
+            Some(digest) => self.incoming.supply_hashed(SegmentName::from_digest(digest), bytes),
+            None => self.incoming.supply(bytes),
+        }
+        .map_err(|error| fault::thrown(&error))
+    }
+}
+
+/// An error that JavaScript found, in the words of the one table.
+#[wasm_bindgen]
+#[must_use]
+pub fn failure(code: &str, detail: Option<String>) -> JsValue {
+    fault::found_by_javascript(code, detail.as_deref())
+}
+
+/// How much JavaScript should read at most before it hands it in: `Limits` of `pkg/ts/core.ts`.
+///
+/// # Errors
+/// None in practice: the numbers always cross.
+#[wasm_bindgen(js_name = limits)]
+pub fn size_limits() -> Result<JsValue, JsValue> {
+    Ok(serde_wasm_bindgen::to_value(&Limits {
+        token: limits::MAX_TOKEN_BYTES,
+        jwks: limits::MAX_JWKS_BYTES,
+        manifest: limits::MAX_MANIFEST_BYTES,
+    })?)
+}
+
+#[derive(Serialize)]
+struct Wanted {
+    name: String,
+    bytes: f64,
+}
+
+#[derive(Serialize)]
+struct Limits {
+    token: usize,
+    jwks: usize,
+    manifest: usize,
+}
+
+fn instant(millis: f64) -> Result<UnixTime, JsValue> {
+    let instant = UnixTime::from_numeric_date(millis / 1000.0);
+    instant.ok_or_else(|| {
+        let reason = "expected milliseconds since 1970, as Date.now() gives them".to_owned();
+        fault::thrown(&Error::ConfigInvalid { path: "now".to_owned(), reason })
+    })
+}
+
+fn as_number(remedy: Remedy) -> Option<i32> {
+    match remedy {
+        Remedy::Keys(issuer) => i32::try_from(issuer).ok(),
+        Remedy::Snapshot => Some(SNAPSHOT),
+    }
+}
+
+/// The npm package keeps the lists under `revocations`, beside their source.
+fn as_option(error: Error) -> Error {
+    match error {
+        Error::ConfigInvalid { path, reason } if path.starts_with("lists") => {
+            Error::ConfigInvalid { path: format!("revocations.{path}"), reason }
+        }
+        other => other,
+    }
+}
+
+/// The bytes in memory of our own, copied once: a segment may have 25 MiB.
+fn shared(bytes: &Uint8Array) -> Arc<[u8]> {
+    let length = usize::try_from(bytes.length()).unwrap_or_default();
+    let mut copy: Arc<[u8]> = std::iter::repeat_n(0, length).collect();
+    if let Some(copy) = Arc::get_mut(&mut copy) {
+        bytes.copy_to(copy);
+    }
+    copy
+}

@@ -111,6 +111,36 @@ codes! {
         "a revocation to be published is malformed", "nothing";
 }
 
+impl Code {
+    /// The stage of the flow at which a token is stopped with this code; none for what is not about a token.
+    #[must_use]
+    pub const fn stage(self) -> Option<&'static str> {
+        match self {
+            Self::JwsInvalid | Self::JwtInvalid | Self::NotSupported => Some("parse"),
+            Self::IssuerUnknown | Self::JwksUnavailable | Self::AlgNotAllowed | Self::NoMatchingKey => {
+                Some("key")
+            }
+            Self::SignatureInvalid => Some("signature"),
+            Self::ClaimInvalid | Self::Expired => Some("claims"),
+            Self::Revoked | Self::RevocationUnavailable | Self::RevocationUnknown => Some("revocation"),
+            Self::TokenMissing
+            | Self::TokenAmbiguous
+            | Self::JwksInvalid
+            | Self::JwkInvalid
+            | Self::ManifestInvalid
+            | Self::ManifestUntrusted
+            | Self::ManifestRollback
+            | Self::ManifestConflict
+            | Self::SegmentInvalid
+            | Self::SegmentHashMismatch
+            | Self::SegmentMissing
+            | Self::SourceUnavailable
+            | Self::ConfigInvalid
+            | Self::RevocationInvalid => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,85 @@
+// Builds the npm package into `dist/`, and the copy of it that the page in `www/` loads. Run by `npm run build` here and
+// by `cargo xtask build package`.
+//
+// Tools come from the environment (WASM_BINDGEN_BIN, WASM_OPT_BIN, TSC_BIN), from the repository, or from PATH.
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const PACKAGE = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const ROOT = dirname(PACKAGE);
+const DIST = join(PACKAGE, "dist");
+const PAGE = join(ROOT, "www/revocable");
+const NAME = "revocable_wasm";
+const WASM = join(DIST, `${NAME}_bg.wasm`);
+
+/** What a page needs: the entry for browsers and what it imports. */
+const FOR_PAGE = /^(?!node|workerd).*\.(js|wasm)$/;
+
+/**
+ * What wasm-pack writes beside its output is not for the tarball: its `.gitignore` would hide all of `dist/` from
+ * `npm pack`, and its `package.json` is of a package that nobody publishes. In a folder that has an `.npmignore`, npm
+ * does not look at `.gitignore`.
+ */
+const NPMIGNORE = "/.gitignore\n/.npmignore\n/package.json\n/README.md\n/*.wasm.d.ts\n";
+
+run("cargo", ["build", "--release", "--package", "revocable-wasm", "--target", "wasm32-unknown-unknown"]);
+const target = targetFolder();
+const staging = join(target, "wasm-bindgen");
+rmSync(staging, { recursive: true, force: true });
+run(tool("WASM_BINDGEN_BIN", ".tools/bin/wasm-bindgen", "wasm-bindgen"), [
+  ...["--target", "web", "--out-dir", staging, "--out-name", NAME],
+  // Every entry says where the Wasm is. A default would make bundlers take it along where nobody asks for it.
+  ...["--omit-default-module-path", join(target, "wasm32-unknown-unknown/release", `${NAME}.wasm`)],
+]);
+const wasm = join(staging, `${NAME}_bg.wasm`);
+run(tool("WASM_OPT_BIN", "node_modules/.bin/wasm-opt", "wasm-opt"), ["-O3", wasm, "--output", wasm]);
+
+// Nothing of the build before is left, and nothing is replaced before the long part has succeeded.
+rmSync(DIST, { recursive: true, force: true });
+mkdirSync(DIST);
+for (const file of ["js", "d.ts"].map((extension) => `${NAME}.${extension}`)) cpSync(join(staging, file), join(DIST, file));
+cpSync(wasm, WASM);
+run(tool("TSC_BIN", "node_modules/.bin/tsc", "tsc"), ["--project", join(PACKAGE, "tsconfig.json")]);
+for (const licence of ["LICENSE-APACHE", "LICENSE-MIT"]) cpSync(join(ROOT, licence), join(DIST, licence));
+writeFileSync(join(DIST, ".npmignore"), NPMIGNORE);
+
+rmSync(PAGE, { recursive: true, force: true });
+mkdirSync(PAGE, { recursive: true });
+for (const file of readdirSync(DIST).filter((file) => FOR_PAGE.test(file))) cpSync(join(DIST, file), join(PAGE, file));
+
+const bytes = readFileSync(WASM);
+console.error(`${WASM}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} as gzip -9 leaves it`);
+
+/** Cargo's own answer, which knows of the environment and of every configuration file. */
+function targetFolder() {
+  const metadata = execFileSync("cargo", ["metadata", "--format-version", "1", "--no-deps"], { cwd: ROOT });
+  return JSON.parse(metadata.toString()).target_directory;
+}
+
+/**
+ * @param {string} variable  whose value counts first
+ * @param {string} place     in the repository, tried next
+ * @param {string} name      on PATH, otherwise
+ */
+function tool(variable, place, name) {
+  const path = join(ROOT, place);
+  return process.env[variable] ?? (existsSync(path) ? path : name);
+}
+
+/**
+ * @param {string} program
+ * @param {string[]} args
+ */
+function run(program, args) {
+  try {
+    execFileSync(program, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
+  } catch (error) {
+    const { code, status } = /** @type {any} */ (error);
+    const why = code === "ENOENT" ? "is not there: run `cargo xtask build package`, which installs it" : `ended with ${status}`;
+    console.error(`build: ${program} ${why}`);
+    process.exit(1);
+  }
+}

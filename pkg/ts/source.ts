@@ -1,0 +1,67 @@
+// Where a snapshot's objects come from: a folder's URL, or a function of the caller's.
+
+import { failure } from "./core.js";
+import type { GetObject } from "./options.js";
+import { READ_TIMEOUT_MILLIS, inTime, readBody } from "./read.js";
+
+/** Reads an object of at most so many bytes; `undefined` when there is none. What comes back is nobody else's. */
+export type ReadObject = (name: string, limit: number) => Promise<Uint8Array<ArrayBuffer> | undefined>;
+
+/** The object that says which others there are. */
+export const MANIFEST = "manifest.jwt";
+
+/** Reads objects from below a URL. The manifest is asked for again only if it has changed. */
+export function readFromUrl(base: URL, fetch: typeof globalThis.fetch, hasHttpCache: boolean): ReadObject {
+  let known: { etag: string; bytes: Uint8Array<ArrayBuffer> } | undefined;
+  return async (name, limit) => {
+    const init: RequestInit = { signal: AbortSignal.timeout(READ_TIMEOUT_MILLIS) };
+    const etag = name === MANIFEST && !hasHttpCache ? known?.etag : undefined;
+    if (etag !== undefined) {
+      init.headers = { "if-none-match": etag };
+    } else if (name === MANIFEST && hasHttpCache) {
+      // The cache sends its own `If-None-Match`; ours would cost a page of another origin a preflight.
+      init.cache = "no-cache";
+    }
+    try {
+      const response = await fetch(new URL(name, base), init);
+      if (response.status === 304 && known !== undefined && etag !== undefined) {
+        await response.body?.cancel();
+        return known.bytes;
+      }
+      if (!response.ok) {
+        await response.body?.cancel();
+        if (response.status === 404 || response.status === 410) return undefined;
+        throw new Error(`HTTP status ${response.status}`);
+      }
+      const bytes = await readBody(response, limit);
+      if (name === MANIFEST) {
+        const etag = response.headers.get("etag");
+        known = etag === null ? undefined : { etag, bytes };
+      }
+      return bytes;
+    } catch (error) {
+      throw unavailable(name, error);
+    }
+  };
+}
+
+/** Reads objects through a function of the caller's. */
+export function readByFunction(get: GetObject): ReadObject {
+  return async (name, limit) => {
+    try {
+      const bytes: unknown = await inTime(Promise.resolve(get(name)));
+      if (bytes === null || bytes === undefined) return undefined;
+      if (!(bytes instanceof Uint8Array)) throw new Error("`source` gave something else than a Uint8Array");
+      if (bytes.byteLength > limit) throw new Error(`it has more than ${limit} bytes`);
+      // A copy: the bytes that are hashed must be those that are used, whatever the caller does to his meanwhile.
+      return new Uint8Array(bytes);
+    } catch (error) {
+      throw unavailable(name, error);
+    }
+  };
+}
+
+function unavailable(name: string, error: unknown): Error {
+  const detail = error instanceof Error ? error.message : "it could not be read";
+  return failure("ERR_REVOCATION_SOURCE_UNAVAILABLE", `\`${name}\`: ${detail}`, error);
+}

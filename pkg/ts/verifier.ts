@@ -1,0 +1,195 @@
+// The verifier: asks the core, reads what the core says is missing, and asks again.
+
+import type { Core, Incoming, Platform, Verdict, WantedSegment } from "./core.js";
+import { SNAPSHOT, failure, limits, loadWasm, parsed, typed, verdictOf } from "./core.js";
+import type { Decision, SnapshotInfo } from "./decision.js";
+import { RevocableError } from "./error.js";
+import type { CheckedOptions, VerifierOptions } from "./options.js";
+import { checkOptions } from "./options.js";
+import { READ_TIMEOUT_MILLIS, TooLarge, digestByHost, readBody } from "./read.js";
+import { Reading } from "./reading.js";
+import type { ReadObject } from "./source.js";
+import { MANIFEST, readByFunction, readFromUrl } from "./source.js";
+
+/** How many segments are read at a time: browsers keep six connections to a host. */
+const SEGMENTS_AT_A_TIME = 6;
+
+/**
+ * What `createVerifier` of a runtime is made of.
+ * @internal
+ */
+export function createVerifierOn(platform: Platform): (options: VerifierOptions) => Promise<Verifier> {
+  return async (options) => {
+    await loadWasm(platform);
+    return new Verifier(checkOptions(options), platform);
+  };
+}
+
+/** Says of tokens whether they stand. */
+export class Verifier {
+  readonly #core: Core;
+  readonly #now: () => number;
+  readonly #fetch: typeof fetch;
+  readonly #onReadError: (error: RevocableError) => void;
+  readonly #limits = limits();
+  readonly #keys: Reading[];
+  readonly #snapshot: Reading | undefined;
+
+  /** @internal */
+  constructor({ core, source, now, fetch, onReadError }: CheckedOptions, platform: Platform) {
+    this.#core = core;
+    this.#now = now;
+    this.#fetch = fetch;
+    this.#onReadError = onReadError;
+    this.#keys = Array.from({ length: core.issuers }, (_, issuer) => this.#reading(() => this.#readKeys(issuer)));
+    if (source !== undefined) {
+      const read =
+        source instanceof URL ? readFromUrl(source, fetch, platform.hasHttpCache) : readByFunction(source);
+      this.#snapshot = this.#reading(() => this.#readSnapshot(read));
+    }
+  }
+
+  /**
+   * Decides about a token: signature, claims, revocation, in this order. It never rejects because of the token or of
+   * what could not be read; both are decisions.
+   *
+   * The first call reads keys and snapshot. Later ones answer from memory and have whatever is older than its soft
+   * limit read again in the background. On Workers, pass `waitUntil: (work) => context.waitUntil(work)`: there, what is
+   * left when a request ends is stopped otherwise.
+   */
+  async verify(token: string, { waitUntil }: VerifyOptions = {}): Promise<Decision> {
+    // Whatever is no string is no token either. Of one that is too long, no more is copied than shows that it is.
+    const text = typeof token === "string" ? token.slice(0, this.#limits.token + 1) : "";
+    const failures = new Map<number, RevocableError | undefined>();
+    let verdict = verdictOf(this.#core, text, this.#now());
+    while (verdict.remedy !== undefined && !failures.has(verdict.remedy)) {
+      failures.set(verdict.remedy, await this.#readingOf(verdict.remedy)?.now());
+      verdict = verdictOf(this.#core, text, this.#now());
+    }
+    this.#readWhatIsDue(waitUntil);
+    return decisionOf(verdict, verdict.remedy === undefined ? undefined : failures.get(verdict.remedy));
+  }
+
+  /** How current the revocation lists are; `undefined` before the first was read, or where none is asked. */
+  get snapshot(): SnapshotInfo | undefined {
+    return typed(() => this.#core.snapshot(this.#now()) as SnapshotInfo | undefined);
+  }
+
+  /**
+   * Reads the snapshot and every key set that has a URL, at once.
+   *
+   * It rejects with the first failure, a `RevocableError`; what was good before goes on answering all the same.
+   */
+  async refresh(): Promise<SnapshotInfo | undefined> {
+    const remote = this.#keys.filter((_, issuer) => this.#core.keysUri(issuer) !== undefined);
+    const all = this.#snapshot === undefined ? remote : [...remote, this.#snapshot];
+    const failed = (await Promise.all(all.map((reading) => reading.again()))).find((error) => error !== undefined);
+    if (failed !== undefined) throw failed;
+    return this.snapshot;
+  }
+
+  #readWhatIsDue(waitUntil: VerifyOptions["waitUntil"]): void {
+    for (const what of this.#core.due(this.#now())) {
+      const work = this.#readingOf(what)?.inBackground();
+      if (work !== undefined) waitUntil?.(work);
+    }
+  }
+
+  #readingOf(what: number): Reading | undefined {
+    return what === SNAPSHOT ? this.#snapshot : this.#keys[what];
+  }
+
+  #reading(read: () => Promise<void>): Reading {
+    return new Reading(async () => {
+      try {
+        await read();
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof RevocableError)) throw error;
+        this.#onReadError(error);
+        return error;
+      }
+    });
+  }
+
+  async #readKeys(issuer: number): Promise<void> {
+    const uri = this.#core.keysUri(issuer);
+    if (uri === undefined) return;
+    this.#core.beginKeys(issuer, this.#now());
+    const document = await this.#readJwks(uri);
+    typed(() => this.#core.installKeys(issuer, document, this.#now()));
+  }
+
+  async #readJwks(uri: string): Promise<Uint8Array> {
+    try {
+      const response = await this.#fetch(uri, {
+        headers: { accept: "application/jwk-set+json, application/json" },
+        // Keys come from the configured place and from nowhere else. Workers refuse the word "error" here, so a
+        // redirect is taken as the answer, which is then none.
+        redirect: "manual",
+        signal: AbortSignal.timeout(READ_TIMEOUT_MILLIS),
+      });
+      if (response.status !== 200) {
+        await response.body?.cancel();
+        throw new Error(response.type === "opaqueredirect" ? "it redirects" : `HTTP status ${response.status}`);
+      }
+      return await readBody(response, this.#limits.jwks);
+    } catch (error) {
+      if (error instanceof TooLarge) throw failure("ERR_JWKS_INVALID", error.message, error);
+      throw failure("ERR_JWKS_UNAVAILABLE", error instanceof Error ? error.message : undefined, error);
+    }
+  }
+
+  async #readSnapshot(read: ReadObject): Promise<void> {
+    this.#core.beginSnapshot(this.#now());
+    const manifest = await read(MANIFEST, this.#limits.manifest);
+    if (manifest === undefined) {
+      throw failure("ERR_REVOCATION_SOURCE_UNAVAILABLE", `there is no \`${MANIFEST}\``);
+    }
+    const incoming = typed(() => this.#core.offer(manifest, this.#now()));
+    if (incoming === undefined) return;
+    try {
+      await gather(incoming, read);
+    } catch (error) {
+      incoming.free();
+      throw error;
+    }
+    typed(() => this.#core.accept(incoming, this.#now()));
+  }
+}
+
+/** What one call of `verify` may be given. */
+export interface VerifyOptions {
+  /** Keeps a Worker alive until work in the background is done. */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined;
+}
+
+/** Reads the segments that a newer snapshot wants, several at a time. Returns or throws once no reading is left. */
+async function gather(incoming: Incoming, read: ReadObject): Promise<void> {
+  const wanted = incoming.missing() as WantedSegment[];
+  const reader = async (): Promise<void> => {
+    for (let segment = wanted.shift(); segment !== undefined; segment = wanted.shift()) {
+      try {
+        const bytes = await read(segment.name, segment.bytes);
+        if (bytes === undefined) throw failure("ERR_REVOCATION_SEGMENT_MISSING");
+        const digest = await digestByHost(bytes);
+        typed(() => incoming.supply(bytes, digest));
+      } catch (error) {
+        // Without one of them the others are of no use.
+        wanted.length = 0;
+        throw error;
+      }
+    }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: SEGMENTS_AT_A_TIME }, reader));
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
+
+function decisionOf({ decision, claims, header, status, error, snapshot }: Verdict, cause: unknown): Decision {
+  if (decision === "allow" && status !== undefined) {
+    return { decision, claims: parsed(claims), header: parsed(header), status, snapshot };
+  }
+  if (decision === "allow" || error === undefined) throw new TypeError("the core's verdict is incomplete");
+  return { decision, error: new RevocableError(error, cause), snapshot };
+}
