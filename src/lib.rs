@@ -57,6 +57,11 @@ pub use revocation::{
 pub use time::{Cutoff, UnixTime};
 pub use verifier::{Issuer, Remedy, Verifier};
 
+/// The README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 /// Examples that must not compile.
 #[cfg(doctest)]
 #[doc = include_str!("../tests/stages.md")]

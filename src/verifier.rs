@@ -57,7 +57,7 @@ impl Issuer {
 }
 
 /// Something that must be read before a decision can be another one. See [`Verifier::remedy`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Remedy {
     /// The keys of the issuer with this index.
     Keys(usize),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::builder::NonEmptyStringValueParser;
-use revocable::limits::{MAX_JWKS_BYTES, MAX_MANIFEST_BYTES};
+use revocable::limits::{MAX_JWKS_BYTES, MAX_MANIFEST_BYTES, MAX_SEQ};
 use revocable::publish::{Built, Epsilon, Publisher, SigningKey};
 use revocable::{Jwks, List, Offer, Revocations, Salt, Secrets, SegmentName, UnixTime};
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", conflicts_with = "seq")]
     previous: Option<PathBuf>,
     /// The snapshot's number, greater than any published before; 1 if left out
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=LARGEST_SEQ))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_SEQ))]
     seq: Option<u64>,
     /// Build as of this time, in seconds since 1970; the clock's if left out
     #[arg(long, value_name = "UNIX", value_parser = input::instant)]
@@ -158,8 +158,6 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// A private key says `"key_ops":["sign"]`. The library holds its public part to the rules of keys that verify, which
-/// that member would fail, so it is looked at and taken out here.
 fn signing_key(path: &Path) -> Result<SigningKey, Failure> {
     let document = read_file(path, MAX_JWKS_BYTES)?;
     SigningKey::from_jwk(&document).map_err(|error| Failure::about(path.display(), &error))
@@ -195,7 +193,8 @@ fn publisher(args: &Args, key: &SigningKey, now: UnixTime) -> Result<Publisher, 
     Ok(args.covers.iter().fold(publisher, Publisher::cover))
 }
 
-/// Opens what was built as a reader would, so that a snapshot that readers refuse is never published.
+/// Opens what was built as a reader would, the segments too, and as of now, so that a snapshot that readers refuse is
+/// never published.
 fn read_back(built: &Built, authority: &str, key: &SigningKey, now: UnixTime) -> Result<Said, Failure> {
     let said =
         said(built.manifest.as_bytes()).ok_or_else(|| Failure::new(INVALID, "the manifest is unreadable"))?;
@@ -339,8 +338,6 @@ fn salt(text: &str) -> Result<Salt, &'static str> {
 }
 
 const MANIFEST: &str = "manifest.jwt";
-/// 2^53 - 1: the largest integer that every JSON implementation reads alike.
-const LARGEST_SEQ: u64 = 9_007_199_254_740_991;
 const INVALID: &str = revocable::Code::RevocationInvalid.as_str();
 
 const AFTER_HELP: &str = "\

@@ -12,7 +12,7 @@ use clap::builder::NonEmptyStringValueParser;
 use revocable::limits::{MAX_CLOCK_TOLERANCE_SECONDS, MAX_JWKS_BYTES, MAX_MANIFEST_BYTES, MAX_TOKEN_BYTES};
 use revocable::{
     Decision, Error, Expectations, Incoming, Issuer, Jwks, KeyCache, Kind, List, Object, Offer, Refused,
-    Revocations, Rule, Secrets, SegmentName, SegmentRef, Status, UnixTime, Unknown, Verifier,
+    Revocations, Rule, Secrets, SegmentName, SegmentRef, Status, UnixTime, Verifier,
 };
 use serde::Serialize;
 
@@ -41,8 +41,8 @@ pub(crate) struct Args {
     /// The folder of the snapshot: manifest.jwt and segments/
     #[arg(long, value_name = "DIR")]
     snapshot: PathBuf,
-    /// Whose lists are believed about --issuer, and their public keys; repeatable. Split at the last `=`: the name may
-    /// hold one, the path may not
+    /// Whose lists are believed about --issuer, and their public keys; repeatable, one of them has to have signed the
+    /// snapshot. Split at the last `=`: the name may hold one, the path may not
     #[arg(long, value_name = "AUTHORITY=FILE", required = true, value_parser = list)]
     lists: Vec<ListArg>,
     /// Check as of this time, in seconds since 1970; the clock's if left out
@@ -151,7 +151,8 @@ fn decide(args: &Args, token: &str, now: UnixTime, ui: Ui) -> Result<Exit, Failu
         Decision::Unavailable(Refused { error, .. }) => {
             let fault = match error {
                 Error::JwksUnavailable => keys_fault,
-                Error::RevocationUnavailable(Unknown::NoSnapshot) => snapshot_fault,
+                // Where there is a fault there is no snapshot, whatever the lists say of its absence.
+                Error::RevocationUnavailable(_) => snapshot_fault,
                 _ => None,
             };
             let asked = matches!(error, Error::RevocationUnavailable(_)).then_some("unknown");
@@ -200,12 +201,12 @@ fn snapshot(args: &Args, now: UnixTime, progress: &Progress) -> Result<Revocatio
         // A shared secret cannot vouch for a list: every reader could sign one.
         lists.push(List::new(authority, jwks(keys, Secrets::Ignore)?, [args.issuer.as_str()]));
     }
-    let mut revocations = Revocations::new(lists);
     let path = args.snapshot.join("manifest.jwt");
     let manifest = input::read(&path, MAX_MANIFEST_BYTES)
         .map_err(|error| unreadable(&path, Error::SourceUnavailable, &error))?;
     let about = |error| Failure::about(path.display(), &error);
-    if let Offer::Newer(mut incoming) = revocations.offer(&manifest, now).map_err(about)? {
+    let (mut revocations, offer) = offer(lists, &manifest, now).map_err(about)?;
+    if let Offer::Newer(mut incoming) = offer {
         for name in incoming.missing() {
             read_segment(&args.snapshot, &mut incoming, name)?;
             progress.advance();
@@ -213,6 +214,19 @@ fn snapshot(args: &Args, now: UnixTime, progress: &Progress) -> Result<Revocatio
         revocations.accept(*incoming, now).map_err(about)?;
     }
     Ok(revocations)
+}
+
+/// Offers the manifest to each list alone. It is one authority's, and beside that one's list the others, of which there
+/// is no snapshot here, would leave every token unknown.
+fn offer(lists: Vec<List>, manifest: &[u8], now: UnixTime) -> Result<(Revocations, Offer), Error> {
+    let offer_to = |lists| {
+        let mut revocations = Revocations::new(lists);
+        revocations.offer(manifest, now).map(|offer| (revocations, offer))
+    };
+    // A list of another authority says no more of it than no list at all. The first to say something else is its own.
+    let stranger = offer_to(Vec::new());
+    let mut answers = lists.into_iter().map(|list| offer_to(vec![list]));
+    answers.find(|answer| answer.as_ref().err() != stranger.as_ref().err()).unwrap_or(stranger)
 }
 
 /// Reads no more of a segment than the manifest says there is, and takes its name only from its own bytes.

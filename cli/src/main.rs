@@ -72,8 +72,8 @@ fn not_run(error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
-/// At the end of every command's help.
-pub(crate) const EXIT_CODES: &str = "\
+/// At the end of the program's own help; each command's says which of these it ends with.
+const EXIT_CODES: &str = "\
 Exit codes:
   0   done; `check`: allow
   1   failed, and nothing was changed; `check`: deny, the token is at fault

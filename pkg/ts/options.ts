@@ -107,6 +107,9 @@ export function checkOptions(options: VerifierOptions): CheckedOptions {
   if (Array.isArray(lists) && lists.length === 0) {
     throw wrong("revocations.lists", "there must be at least one; `revocations: false` asks none");
   }
+  if (Array.isArray(lists) && lists.length > 1) {
+    throw wrong("revocations.lists", "expected at most one: a source holds one manifest");
+  }
   return { core: coreOf(configText({ issuers, lists })), source: sourceOf(source), ...functions };
 }
 

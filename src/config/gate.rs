@@ -90,10 +90,25 @@ impl GateConfig {
             (false, Some(key)) => Readers::KeyHolders { secret: key.secret },
             (false, None) => Readers::Nobody,
         };
-        let cors = Cors::new(self.cors.map(|cors| cors.allow_origins).unwrap_or_default());
+        let origins = self.cors.map(|cors| cors.allow_origins).unwrap_or_default();
+        if let Some(index) = origins.iter().position(|origin| !is_origin(origin)) {
+            let path = format!("cors.allowOrigins[{index}]");
+            return Err(wrong(path, "expected `*`, or a scheme and a host such as `https://app.example`"));
+        }
+        let cors = Cors::new(origins);
         let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists }.build()?;
         Ok(Gate::new(verifier, sources, readers, cors, self.expose_reason))
     }
+}
+
+/// An origin as browsers send it (RFC 6454 §6.2): what is spelled otherwise would never match.
+fn is_origin(text: &str) -> bool {
+    let host = text
+        .split_once("://")
+        .filter(|(scheme, _)| matches!(*scheme, "http" | "https"))
+        .map(|(_, host)| host);
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte);
+    text == "*" || host.is_some_and(|host| !host.is_empty() && host.bytes().all(allowed))
 }
 
 /// Puts secrets where they are referred to. One that stands in the document itself is refused: a configuration is read by

@@ -19,7 +19,11 @@ pub enum Error {
     /// The request carries no token.
     TokenMissing,
     /// The request carries a token source twice, or a malformed one.
-    TokenAmbiguous(&'static str),
+    RequestInvalid(&'static str),
+    /// There is nothing under this name, or not for whoever asks.
+    NotFound,
+    /// The origin could not be reached.
+    OriginUnavailable,
     /// The token is not a compact JWS (RFC 7515 §7.1), strictly read.
     JwsInvalid(&'static str),
     /// The payload is not a JWT claims set (RFC 7519 §4), strictly read.
@@ -122,7 +126,9 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::TokenMissing => Code::TokenMissing,
-            Self::TokenAmbiguous(_) => Code::TokenAmbiguous,
+            Self::RequestInvalid(_) => Code::RequestInvalid,
+            Self::NotFound => Code::NotFound,
+            Self::OriginUnavailable => Code::OriginUnavailable,
             Self::JwsInvalid(_) => Code::JwsInvalid,
             Self::JwtInvalid(_) => Code::JwtInvalid,
             Self::NotSupported(_) => Code::NotSupported,
@@ -176,7 +182,7 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.code().meaning())?;
         match self {
-            Self::TokenAmbiguous(detail)
+            Self::RequestInvalid(detail)
             | Self::JwsInvalid(detail)
             | Self::JwtInvalid(detail)
             | Self::NotSupported(detail)

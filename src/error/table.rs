@@ -57,8 +57,10 @@ const UNAVAILABLE: Option<&str> = Some("temporarily_unavailable");
 codes! {
     TokenMissing = "ERR_TOKEN_MISSING", 401, None,
         "the request carries no token", "nothing";
-    TokenAmbiguous = "ERR_TOKEN_AMBIGUOUS", 400, INVALID_REQUEST,
+    RequestInvalid = "ERR_REQUEST_INVALID", 400, INVALID_REQUEST,
         "the request carries a token source twice, or a malformed one", "nothing";
+    NotFound = "ERR_NOT_FOUND", 404, None,
+        "there is nothing under this name, or not for whoever asks", "nothing";
     JwsInvalid = "ERR_JWS_INVALID", 401, INVALID_TOKEN,
         "not three parts of canonical base64url with a JSON header", "nothing";
     JwtInvalid = "ERR_JWT_INVALID", 401, INVALID_TOKEN,
@@ -105,6 +107,8 @@ codes! {
         "a segment that the manifest names is not at hand", "the manifest's signature";
     SourceUnavailable = "ERR_REVOCATION_SOURCE_UNAVAILABLE", 503, UNAVAILABLE,
         "the revocation data could not be read", "nothing";
+    OriginUnavailable = "ERR_ORIGIN_UNAVAILABLE", 502, None,
+        "the origin could not be reached", "everything";
     ConfigInvalid = "ERR_CONFIG_INVALID", 503, UNAVAILABLE,
         "the configuration has an unknown, missing or wrong field", "nothing";
     RevocationInvalid = "ERR_REVOCATION_INVALID", 0, None,
@@ -124,7 +128,7 @@ impl Code {
             Self::ClaimInvalid | Self::Expired => Some("claims"),
             Self::Revoked | Self::RevocationUnavailable | Self::RevocationUnknown => Some("revocation"),
             Self::TokenMissing
-            | Self::TokenAmbiguous
+            | Self::RequestInvalid
             | Self::JwksInvalid
             | Self::JwkInvalid
             | Self::ManifestInvalid
@@ -135,6 +139,8 @@ impl Code {
             | Self::SegmentHashMismatch
             | Self::SegmentMissing
             | Self::SourceUnavailable
+            | Self::NotFound
+            | Self::OriginUnavailable
             | Self::ConfigInvalid
             | Self::RevocationInvalid => None,
         }
@@ -157,7 +163,7 @@ mod tests {
                 401 if *code == Code::TokenMissing => assert_eq!(code.oauth_error(), None),
                 401 => assert_eq!(code.oauth_error(), Some("invalid_token")),
                 503 => assert_eq!(code.oauth_error(), Some("temporarily_unavailable")),
-                0 => assert_eq!(code.oauth_error(), None),
+                0 | 404 | 502 => assert_eq!(code.oauth_error(), None),
                 other => panic!("{code:?} answers {other}"),
             }
         }

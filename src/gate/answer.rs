@@ -34,14 +34,17 @@ impl Answer {
         match (status, code.oauth_error()) {
             (503, _) => headers.push(("retry-after", RETRY_AFTER_SECONDS.to_owned())),
             // RFC 6750 §3.1: a request without any token is told how to authenticate, and nothing else.
-            (_, None) => headers.push(("www-authenticate", "Bearer".to_owned())),
+            (401, None) => headers.push(("www-authenticate", "Bearer".to_owned())),
+            (_, None) => {}
             (_, Some(oauth)) => headers.push((
                 "www-authenticate",
                 format!(r#"Bearer error="{oauth}", error_description="{summary}""#),
             )),
         }
-        let mut body =
-            json!({ "error": code.oauth_error().unwrap_or("invalid_request"), "error_description": summary });
+        let mut body = json!({ "error_description": summary });
+        if let (Some(body), Some(oauth)) = (body.as_object_mut(), code.oauth_error()) {
+            body.insert("error".to_owned(), oauth.into());
+        }
         if expose_reason && let Some(body) = body.as_object_mut() {
             body.insert("code".to_owned(), code.as_str().into());
             body.insert("reason".to_owned(), error.to_string().into());
@@ -59,6 +62,8 @@ fn summary(code: Code, status: u16) -> &'static str {
     match (status, code) {
         (503, _) => "whether the request may pass cannot be told now",
         (400, _) => "the request carries its token in a malformed way",
+        (404, _) => "there is nothing under this name",
+        (502, _) => "what is behind the gate could not be reached",
         (_, Code::TokenMissing) => "the request carries no token",
         _ => "the token is malformed, expired, revoked or otherwise invalid",
     }
@@ -76,6 +81,7 @@ mod tests {
     fn a_request_without_a_token_gets_a_bare_challenge() {
         let answer = Answer::refusal(&Error::TokenMissing, false);
         assert_eq!((answer.status, header(&answer, "www-authenticate").as_deref()), (401, Some("Bearer")));
+        assert!(!answer.body.contains("\"error\""), "{}", answer.body);
     }
 
     #[test]
@@ -93,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_malformed_request_gets_invalid_request() {
-        let answer = Answer::refusal(&Error::TokenAmbiguous("it is given twice"), false);
+        let answer = Answer::refusal(&Error::RequestInvalid("it is given twice"), false);
         assert_eq!(answer.status, 400);
         assert!(header(&answer, "www-authenticate").unwrap().contains("invalid_request"));
     }
@@ -107,6 +113,16 @@ mod tests {
         assert_eq!(answer.status, 503);
         assert_eq!(header(&answer, "retry-after").as_deref(), Some(RETRY_AFTER_SECONDS));
         assert_eq!(header(&answer, "www-authenticate"), None);
+    }
+
+    #[test]
+    fn what_is_not_there_and_what_cannot_be_reached_is_no_challenge() {
+        for (error, status) in [(Error::NotFound, 404), (Error::OriginUnavailable, 502)] {
+            let answer = Answer::refusal(&error, false);
+            assert_eq!(answer.status, status);
+            assert_eq!(header(&answer, "www-authenticate"), None);
+            assert_eq!(header(&answer, "retry-after"), None, "the origin may have seen half of the request");
+        }
     }
 
     #[test]

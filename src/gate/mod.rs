@@ -62,18 +62,26 @@ impl Gate {
         &mut self.verifier
     }
 
-    /// Whether a request is a CORS preflight. A browser sends it without credentials, so it goes to the origin
-    /// unchecked, and without identity headers.
+    /// Whether a request is a CORS preflight. A browser sends it without credentials or a body, so it goes to the origin
+    /// unchecked, without identity headers, and without any credentials ([`Gate::is_credential`]) or body that another
+    /// client may have sent along.
     #[must_use]
     pub fn is_preflight(method: &str, request: &impl RequestHeaders) -> bool {
         method == "OPTIONS"
             && ["origin", "access-control-request-method"].iter().all(|name| request.header(name).is_some())
     }
 
+    /// Whether a header may carry a token or another credential.
+    #[must_use]
+    pub fn is_credential(&self, header: &str) -> bool {
+        let of_source = |source: &TokenSource| matches!(source, TokenSource::Header(name) if name == header);
+        ["authorization", "cookie"].contains(&header) || self.sources.iter().any(of_source)
+    }
+
     /// The token of a request: of the first configured source that is present.
     ///
     /// # Errors
-    /// [`Error::TokenMissing`], or [`Error::TokenAmbiguous`] when the source is given twice or malformed.
+    /// [`Error::TokenMissing`], or [`Error::RequestInvalid`] when the source is given twice or malformed.
     pub fn token(&self, request: &impl RequestHeaders) -> Result<String, Error> {
         for source in &self.sources {
             if let Some(token) = source.token(request)? {
@@ -112,15 +120,15 @@ impl Readers {
     /// Whether a request may read the snapshot. `secret` fetches a secret by its name.
     ///
     /// # Errors
-    /// [`Error::TokenMissing`] or [`Error::SignatureInvalid`], both of which answer 401;
-    /// [`Error::ConfigInvalid`] when the platform does not have the secret.
+    /// [`Error::NotFound`] where nobody may; [`Error::TokenMissing`] or [`Error::SignatureInvalid`], both of which answer
+    /// 401; [`Error::ConfigInvalid`] when the platform does not have the secret.
     pub fn admit(
         &self,
         request: &impl RequestHeaders,
         secret: impl FnOnce(&str) -> Option<String>,
     ) -> Result<(), Error> {
         let Self::KeyHolders { secret: name } = self else {
-            return if *self == Self::Anybody { Ok(()) } else { Err(Error::TokenMissing) };
+            return if *self == Self::Anybody { Ok(()) } else { Err(Error::NotFound) };
         };
         let expected =
             secret(name).filter(|secret| is_token68(secret)).ok_or_else(|| Error::ConfigInvalid {

@@ -35,7 +35,7 @@ impl TokenSource {
     /// The token in this place; `None` when there is nothing in it.
     ///
     /// # Errors
-    /// [`Error::TokenAmbiguous`] when there is more than one, or something that is no token.
+    /// [`Error::RequestInvalid`] when there is more than one, or something that is no token.
     pub fn token(&self, request: &impl RequestHeaders) -> Result<Option<String>, Error> {
         match self {
             Self::Bearer => match request.header("authorization") {
@@ -57,10 +57,9 @@ fn bearer(value: &str) -> Result<Option<String>, Error> {
     let (scheme, token) = value.split_once([' ', '\t']).unwrap_or((value, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
         // Two header lines arrive as one list; a bearer token in its second half is a source given twice.
-        let second = value
-            .split(',')
-            .skip(1)
-            .any(|part| part.trim_start().to_ascii_lowercase().starts_with("bearer "));
+        let second = value.split(',').skip(1).any(|part| {
+            part.split_ascii_whitespace().next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
+        });
         return if second { Err(TWICE) } else { Ok(None) };
     }
     token68(token.trim()).map(Some)
@@ -87,7 +86,7 @@ fn token68(token: &str) -> Result<String, Error> {
         return Err(TWICE);
     }
     if !is_token68(token) {
-        return Err(Error::TokenAmbiguous("it is empty, or has characters that no token has"));
+        return Err(Error::RequestInvalid("it is empty, or has characters that no token has"));
     }
     Ok(token.to_owned())
 }
@@ -97,7 +96,7 @@ pub(super) fn is_token68(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
 }
 
-const TWICE: Error = Error::TokenAmbiguous("it is given twice");
+const TWICE: Error = Error::RequestInvalid("it is given twice");
 
 fn is_http_token(name: &str) -> bool {
     !name.is_empty()
@@ -147,7 +146,7 @@ mod tests {
             "Bearer a b",
             "Bearer a\u{e9}",
         ] {
-            assert!(matches!(bearer(value), Err(Error::TokenAmbiguous(_))), "{value}");
+            assert!(matches!(bearer(value), Err(Error::RequestInvalid(_))), "{value}");
         }
         assert_eq!(cookie("session=a; session=b"), Err(TWICE));
         assert!(cookie("session=").is_err());

@@ -1,7 +1,7 @@
 //! An issuer's keys over time: fixed, or read from a URL and trusted for a bounded time.
 
 use crate::error::Error;
-use crate::freshness::Urgency;
+use crate::freshness::{FAILURE_PAUSE_SECONDS, RETRY_SECONDS, Urgency};
 use crate::time::UnixTime;
 
 use super::{Jwks, Secrets};
@@ -11,10 +11,6 @@ const FRESH_SECONDS: u64 = 600;
 /// A key set that cannot be read again is relied on for so many seconds after it was last read: 1 hour. So a key that
 /// the issuer removes stops working within that time, whatever happens to the network.
 const STALE_SECONDS: u64 = 3600;
-/// Between two attempts at a refresh that keeps failing there are at least so many seconds.
-const RETRY_SECONDS: u64 = 5;
-/// After a reading that came to nothing, nobody waits for another one within so many seconds.
-const FAILURE_PAUSE_SECONDS: u64 = 2;
 /// Tokens that name an unknown `kid` make the set be read again at most once in so many seconds, so that strangers
 /// cannot turn a gate against its issuer.
 const UNKNOWN_KID_COOLDOWN_SECONDS: u64 = 30;

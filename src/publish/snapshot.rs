@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::key::{Jwks, Secrets};
 use crate::limits::{
     EXPIRED_ENTRY_GRACE_SECONDS, MAX_COVERED_ISSUERS, MAX_LIST_VALUES, MAX_MANIFEST_BYTES, MAX_RULES,
-    MAX_SEGMENTS,
+    MAX_SEGMENTS, MAX_SEQ,
 };
 use crate::revocation::{Entry, ID_HASH, Id, Kind, Manifest, Rule, Salt, SegmentName, encode, error_bits};
 use crate::time::UnixTime;
@@ -138,8 +138,8 @@ impl Publisher {
             return invalid("the previous manifest is another authority's");
         }
         match previous.seq().checked_add(1) {
-            Some(seq) => this.seq = seq,
-            None => return invalid("the previous manifest bears the last number there is"),
+            Some(seq) if seq <= MAX_SEQ => this.seq = seq,
+            _ => return invalid("the previous manifest bears the last number there is"),
         }
         this.prev = Some(*previous.hash());
         this.covers.extend(previous.covered().map(str::to_owned));
@@ -209,7 +209,7 @@ impl Publisher {
         if self.covers.is_empty() {
             return Err(Error::RevocationInvalid("no token issuer is covered".to_owned()));
         }
-        if self.valid_for == 0 {
+        if self.now.plus_seconds(self.valid_for).as_seconds() <= self.now.as_seconds() {
             return Err(Error::RevocationInvalid("the snapshot would expire as it is made".to_owned()));
         }
         if self.covers.len() > MAX_COVERED_ISSUERS {

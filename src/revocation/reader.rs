@@ -9,18 +9,13 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::flow::Claims;
-use crate::freshness::Urgency;
+use crate::freshness::{FAILURE_PAUSE_SECONDS, RETRY_SECONDS, Urgency};
 use crate::key::Jwks;
 use crate::time::UnixTime;
 
 use super::manifest::{Manifest, SegmentName};
 use super::snapshot::{Held, Snapshot, SnapshotInfo};
 use super::{Segment as _, Status, Unknown};
-
-/// Between two attempts at a refresh that keeps failing there are at least so many seconds.
-const RETRY_SECONDS: u64 = 5;
-/// After a look that came to nothing, nobody waits for another one within so many seconds.
-const FAILURE_PAUSE_SECONDS: u64 = 2;
 
 /// An authority whose lists are believed, and for which token issuers. This is the reader's own configuration: no list
 /// can widen it, and no token issuer's key set adds to it.
@@ -182,8 +177,9 @@ impl Revocations {
     /// Puts a gathered snapshot in force.
     ///
     /// # Errors
-    /// [`Error::SegmentMissing`] while one is missing; [`Error::ManifestInvalid`] when it has expired meanwhile; [`Error::ManifestRollback`] or [`Error::ManifestConflict`] when
-    /// another came into force meanwhile. What is in force stays in force.
+    /// [`Error::SegmentMissing`] while one is missing; [`Error::ManifestInvalid`] when it has expired meanwhile;
+    /// [`Error::ManifestRollback`] or [`Error::ManifestConflict`] when another came into force meanwhile. What is in
+    /// force stays in force.
     pub fn accept(&mut self, incoming: Incoming, now: UnixTime) -> Result<(), Error> {
         let Incoming { manifest, list, segments } = incoming;
         self.not_older(&manifest, list)?;

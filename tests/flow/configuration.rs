@@ -244,6 +244,11 @@ fn what_would_silently_mean_nothing_is_refused() {
     let cases = [
         (changed(|c| c["issuers"][0]["algorithms"] = json!([])), "issuers[0].algorithms"),
         (changed(|c| c["issuers"][0]["audience"] = json!([])), "issuers[0].audience"),
+        (
+            changed(|c| c["cors"] = json!({ "allowOrigins": ["*", "https://a.example/"] })),
+            "cors.allowOrigins[1]",
+        ),
+        (changed(|c| c["cors"] = json!({ "allowOrigins": ["*.example"] })), "cors.allowOrigins[0]"),
         (changed(|c| c["lists"][0]["issuer"] = json!(ISSUER)), "lists[0].issuer"),
         (changed(|c| c["lists"][0]["issuer"] = json!("")), "lists[0].issuer"),
         (changed(|c| c["lists"][0]["keys"] = private.clone()), "lists[0].keys"),

@@ -1,14 +1,15 @@
 //! The playground: static files from the `ASSETS` binding, below our own namespace.
 
+use revocable::Error;
 use worker::{Env, Request, Response};
 
 use crate::reply;
 
 pub(crate) async fn asset(request: &Request, env: &Env, path: &str) -> worker::Result<Response> {
     if !matches!(request.method().as_ref(), "GET" | "HEAD") {
-        return reply::empty(405, &[("allow", "GET, HEAD".to_owned())]);
+        return reply::not_allowed("GET, HEAD", Vec::new());
     }
-    let Ok(assets) = env.assets("ASSETS") else { return reply::empty(404, &[]) };
+    let Ok(assets) = env.assets("ASSETS") else { return reply::refusal(&Error::NotFound, None) };
     let mut url = request.url()?;
     url.set_path(path);
     let file = web_sys::Request::new_with_str_and_init(url.as_str(), &{

@@ -21,7 +21,7 @@ impl RequestHeaders for RequestFields<'_> {
 pub(crate) async fn gate(request: Request, env: &Env, context: &Context) -> worker::Result<Response> {
     let fields = RequestFields(request.headers());
     if Gate::is_preflight(request.method().as_ref(), &fields) {
-        return origin::forward(&request, env, &[]).await;
+        return origin::forward_preflight(&request, env).await;
     }
     let token = state::with(|gate| gate.token(&fields)).unwrap_or(Err(Error::TokenMissing));
     let decision = match token {

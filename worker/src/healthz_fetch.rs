@@ -7,6 +7,11 @@ use crate::{host, reply, state};
 
 pub(crate) fn healthz(request: &Request, env: &Env) -> worker::Result<Response> {
     let configured = state::configure(env);
+    let origin = request.headers().get("origin")?;
+    let mut headers = state::with(|gate| gate.cors().headers(origin.as_deref())).unwrap_or_default();
+    if !matches!(request.method().as_ref(), "GET" | "HEAD") {
+        return reply::not_allowed("GET, HEAD", headers);
+    }
     let now = host::now();
     let snapshot = state::with(|gate| gate.verifier().revocations()?.info(now)).flatten();
     let body = json!({
@@ -19,8 +24,8 @@ pub(crate) fn healthz(request: &Request, env: &Env) -> worker::Result<Response> 
             "checkedSecondsAgo": info.checked_millis_ago / 1000,
         })),
     });
-    let headers = [("content-type", "application/json; charset=utf-8"), ("cache-control", "no-store")];
-    let headers = headers.map(|(name, value)| (name, value.to_owned()));
+    headers.push(("content-type", "application/json; charset=utf-8".to_owned()));
+    headers.push(("cache-control", "no-store".to_owned()));
     let body = if request.method().as_ref() == "HEAD" { String::new() } else { body.to_string() };
     reply::bytes(200, &headers, body.into_bytes())
 }

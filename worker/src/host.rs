@@ -5,7 +5,8 @@ use js_sys::{Promise, Reflect, Uint8Array};
 use revocable::{SegmentName, UnixTime};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    AbortSignal, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response, WorkerGlobalScope,
+    AbortSignal, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response,
+    WorkerGlobalScope,
 };
 
 /// What time it is, as far as the runtime says: in production it stands still between I/O.
@@ -32,12 +33,14 @@ pub(crate) async fn get(url: &str, limit: usize, timeout_millis: u32) -> Result<
         return Err(JsValue::from(format!("the answer has status {}", response.status())));
     }
     match response.body() {
-        Some(body) => read(&body.get_reader().dyn_into()?, limit).await,
+        Some(body) => read(&body, limit).await,
         None => Ok(Vec::new()),
     }
 }
 
-async fn read(reader: &ReadableStreamDefaultReader, limit: usize) -> Result<Vec<u8>, JsValue> {
+/// Reads a stream to its end; more than `limit` bytes are a failure.
+pub(crate) async fn read(stream: &ReadableStream, limit: usize) -> Result<Vec<u8>, JsValue> {
+    let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
     let mut bytes = Vec::new();
     loop {
         let chunk = JsFuture::from(reader.read()).await?;
@@ -48,10 +51,16 @@ async fn read(reader: &ReadableStreamDefaultReader, limit: usize) -> Result<Vec<
         let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
         if bytes.len().saturating_add(length) > limit {
             abandon(&reader.cancel());
-            return Err(JsValue::from("the answer is too large"));
+            return Err(JsValue::from("there is more of it than is allowed"));
         }
         bytes.extend(chunk.to_vec());
     }
+}
+
+/// What the platform says of a fault. It names URLs of the configuration at most, never anything of a request.
+pub(crate) fn describe(fault: &JsValue) -> String {
+    let message = || Reflect::get(fault, &"message".into()).ok()?.as_string();
+    fault.as_string().or_else(message).unwrap_or_else(|| "a fault without a message".to_owned())
 }
 
 /// Nobody waits for it, and its failure means nothing.

@@ -12,11 +12,12 @@ pub(crate) fn refused(error: &Error) {
     );
 }
 
-/// Something of our own did not succeed.
-pub(crate) fn failed(what: &str, error: &Error) {
+/// Something of our own did not succeed. `detail` is what the platform said of it.
+pub(crate) fn failed(what: &str, error: &Error, detail: Option<&str>) {
+    let (code, reason) = (error.code().as_str(), error.to_string());
     console_error!(
         "{}",
-        json!({ "event": "failed", "what": what, "code": error.code().as_str(), "reason": error.to_string() })
+        json!({ "event": "failed", "what": what, "code": code, "reason": reason, "detail": detail })
     );
 }
 

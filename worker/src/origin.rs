@@ -5,17 +5,39 @@ use js_sys::futures::JsFuture;
 use revocable::Error;
 use revocable::gate::is_identity_header;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{RequestInit, WorkerGlobalScope};
+use web_sys::{RequestCache, RequestInit, RequestRedirect, WorkerGlobalScope};
 use worker::{Env, Headers, Request, Response, Url};
 
-use crate::{log, reply};
+use crate::{log, reply, state};
 
 const BINDING: &str = "ORIGIN";
 
+/// Forwards an admitted request with the identity of its token.
 pub(crate) async fn forward(
     request: &Request,
     env: &Env,
     identity: &[(&str, String)],
+) -> worker::Result<Response> {
+    // Made from the request itself, so that method, body stream and `redirect: manual` come along as they are.
+    let original: &RequestInit = request.inner().unchecked_ref();
+    send(request, original, env, identity, |_| false).await
+}
+
+/// Forwards a preflight without whatever a browser would not have sent with it.
+pub(crate) async fn forward_preflight(request: &Request, env: &Env) -> worker::Result<Response> {
+    let bare = RequestInit::new();
+    bare.set_method("OPTIONS");
+    bare.set_headers(&request.inner().headers());
+    bare.set_redirect(RequestRedirect::Manual);
+    send(request, &bare, env, &[], |name| state::with(|gate| gate.is_credential(name)) != Some(false)).await
+}
+
+async fn send(
+    request: &Request,
+    init: &RequestInit,
+    env: &Env,
+    identity: &[(&str, String)],
+    is_left_out: impl Fn(&str) -> bool,
 ) -> worker::Result<Response> {
     let binding = Reflect::get(env, &JsValue::from(BINDING))?;
     let url = match binding.as_string() {
@@ -26,26 +48,35 @@ pub(crate) async fn forward(
     };
     let url = match url {
         Ok(url) => url,
-        Err(reason) => return misconfigured(reason),
+        Err(reason) => return misconfigured(reason, request),
     };
-    // Made from the request itself, so that method, body stream and `redirect: manual` come along as they are.
-    let original: &RequestInit = request.inner().unchecked_ref();
-    let forwarded = web_sys::Request::new_with_str_and_init(url.as_str(), original)?;
+    let forwarded = web_sys::Request::new_with_str_and_init(url.as_str(), init)?;
     let fields = Headers(forwarded.headers());
-    let made_up: Vec<String> = fields.keys().filter(|name| is_identity_header(name)).collect();
-    for name in made_up {
+    let left_out: Vec<String> =
+        fields.keys().filter(|name| is_identity_header(name) || is_left_out(name)).collect();
+    for name in left_out {
         fields.delete(&name)?;
     }
     for (name, value) in identity {
         fields.set(name, value)?;
     }
-    if binding.is_object() {
-        return env.service(BINDING)?.fetch_request(Request::from(forwarded)).await;
-    }
-    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    let response: web_sys::Response =
-        JsFuture::from(scope.fetch_with_request(&forwarded)).await?.dyn_into()?;
-    Ok(Response::from(response))
+    let answer = if binding.is_object() {
+        env.service(BINDING)?.fetch_request(Request::from(forwarded)).await
+    } else {
+        let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+        let uncached = RequestInit::new();
+        // The edge's cache knows nothing of identities: it could give one user's answer to another.
+        uncached.set_cache(RequestCache::NoStore);
+        let response = JsFuture::from(scope.fetch_with_request_and_init(&forwarded, &uncached)).await;
+        response
+            .and_then(|response| response.dyn_into::<web_sys::Response>())
+            .map(Into::into)
+            .map_err(Into::into)
+    };
+    answer.or_else(|fault| {
+        log::failed("forward", &Error::OriginUnavailable, Some(&fault.to_string()));
+        reply::refusal(&Error::OriginUnavailable, request.headers().get("origin")?.as_deref())
+    })
 }
 
 /// The client's path and query, below the origin's URL.
@@ -60,8 +91,8 @@ fn rebase(base: &str, asked: &Url) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-fn misconfigured(reason: &str) -> worker::Result<Response> {
+fn misconfigured(reason: &str, request: &Request) -> worker::Result<Response> {
     let error = Error::ConfigInvalid { path: BINDING.to_owned(), reason: reason.to_owned() };
-    log::failed("forward", &error);
-    reply::refusal(&error, None)
+    log::failed("forward", &error, None);
+    reply::refusal(&error, request.headers().get("origin")?.as_deref())
 }

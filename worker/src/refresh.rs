@@ -1,94 +1,179 @@
 //! Reads what the library asks for, keys from their URL and the snapshot from KV, and hands it in.
 //!
-//! Single flight is the library's own note that a look has begun, and the last one to finish wins: no request waits for
-//! another's promise.
+//! One request reads at a time, and the others look again by timers of their own: a promise belongs to the request that
+//! made it, and dies with it. A reading that takes long, or whose request is gone, is taken over.
 
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
 
-use futures_util::future::try_join_all;
-use revocable::limits::MAX_JWKS_BYTES;
-use revocable::{Error, Offer, Remedy, SegmentName};
+use futures_util::future::{Either, select};
+use futures_util::{StreamExt, stream};
+use revocable::limits::{MAX_JWKS_BYTES, MAX_MANIFEST_BYTES};
+use revocable::{Error, Offer, Remedy, SegmentName, UnixTime};
+use wasm_bindgen::JsValue;
 use worker::kv::KvStore;
-use worker::{Context, Env};
+use worker::{Context, Delay, Env};
 
 use crate::{host, log, state};
 
 /// Whoever serves keys has so long to do it.
 const JWKS_TIMEOUT_MILLIS: u32 = 5_000;
-/// The least that KV allows. Behind it, KV itself may be a minute behind its last write.
-const MANIFEST_CACHE_SECONDS: u64 = 30;
-/// Segments never change.
-const SEGMENT_CACHE_SECONDS: u64 = 24 * 3600;
+/// KV has so long for a manifest and its segments.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The least that KV allows. It holds for what is *not* there as well, so segments, which never change, have no more: one
+/// that becomes visible after its manifest must be found when it is looked for again.
+const KV_CACHE_SECONDS: u64 = 30;
+/// How many segments are read at a time.
+const SEGMENTS_AT_A_TIME: usize = 6;
+/// A reading under way for longer no longer keeps others from beginning one.
+const TAKE_OVER_MILLIS: u64 = 1_000;
+/// How often to look whether somebody else's reading has ended, and how often at most.
+const LOOK: Duration = Duration::from_millis(20);
+const MOST_LOOKS: usize = 100;
 
-/// Reads what a decision lacks, and says in the log what came of it.
+thread_local! {
+    /// What is being read, and since when.
+    static UNDER_WAY: RefCell<HashMap<Remedy, UnixTime>> = RefCell::new(HashMap::new());
+}
+
+/// Why a reading came to nothing: the code, and what the platform said.
+struct Failure {
+    error: Error,
+    detail: Option<String>,
+}
+
+/// Has something read by the time this returns, by this request or another; failing that, the log says why.
 pub(crate) async fn remedy(remedy: Remedy, env: &Env) {
-    let (what, outcome) = match remedy {
-        Remedy::Keys(issuer) => ("keys", keys(issuer).await),
-        Remedy::Snapshot => ("snapshot", snapshot(env).await),
-    };
-    if let Err(error) = outcome {
-        state::with_mut(|gate| gate.verifier_mut().fail(remedy, host::now()));
-        log::failed(what, &error);
+    if !is_under_way(remedy) {
+        return read(remedy, env).await;
+    }
+    for _ in 0..MOST_LOOKS {
+        Delay::from(LOOK).await;
+        if !UNDER_WAY.with_borrow(|under_way| under_way.contains_key(&remedy)) {
+            return;
+        }
+        if !is_under_way(remedy) {
+            return read(remedy, env).await;
+        }
     }
 }
 
 /// Reads, after the answer, whatever has passed its soft limit.
 pub(crate) fn in_background(env: &Env, context: &Context) {
-    let now = host::now();
-    let due = state::with_mut(|gate| {
-        let due = gate.verifier().due(now);
-        due.iter().for_each(|remedy| gate.verifier_mut().begin(*remedy, now));
-        due
-    });
-    for due in due.unwrap_or_default() {
+    let due = state::with(|gate| gate.verifier().due(host::now())).unwrap_or_default();
+    for due in due.into_iter().filter(|due| !is_under_way(*due)) {
+        begin(due);
         let env = env.clone();
-        context.wait_until(async move { remedy(due, &env).await });
+        context.wait_until(async move { read(due, &env).await });
     }
 }
 
-async fn keys(issuer: usize) -> Result<(), Error> {
-    let uri = state::with_mut(|gate| {
-        gate.verifier_mut().begin(Remedy::Keys(issuer), host::now());
+fn is_under_way(remedy: Remedy) -> bool {
+    let since = UNDER_WAY.with_borrow(|under_way| under_way.get(&remedy).copied());
+    since.is_some_and(|since| host::now().millis_since(since) < TAKE_OVER_MILLIS)
+}
+
+fn begin(remedy: Remedy) {
+    let now = host::now();
+    UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(remedy, now));
+    state::with_mut(|gate| gate.verifier_mut().begin(remedy, now));
+}
+
+async fn read(remedy: Remedy, env: &Env) {
+    begin(remedy);
+    let (what, outcome) = match remedy {
+        Remedy::Keys(issuer) => ("keys", keys(issuer).await),
+        Remedy::Snapshot => ("snapshot", within(SNAPSHOT_TIMEOUT, snapshot(env)).await),
+    };
+    UNDER_WAY.with_borrow_mut(|under_way| under_way.remove(&remedy));
+    if let Err(Failure { error, detail }) = outcome {
+        state::with_mut(|gate| gate.verifier_mut().fail(remedy, host::now()));
+        log::failed(what, &error, detail.as_deref());
+    }
+}
+
+async fn within(time: Duration, reading: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    match select(pin!(reading), pin!(Delay::from(time))).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => Err(Failure::of(Error::SourceUnavailable, "KV did not answer in time")),
+    }
+}
+
+async fn keys(issuer: usize) -> Result<(), Failure> {
+    let uri = state::with(|gate| {
         gate.verifier().issuers().get(issuer).and_then(|issuer| issuer.keys().uri().map(str::to_owned))
     });
     let Some(uri) = uri.flatten() else { return Ok(()) };
-    let read = host::get(&uri, MAX_JWKS_BYTES, JWKS_TIMEOUT_MILLIS).await;
-    let document = read.map_err(|_| Error::JwksUnavailable)?;
+    let document = host::get(&uri, MAX_JWKS_BYTES, JWKS_TIMEOUT_MILLIS).await;
+    let document = document.map_err(|fault| Failure::js(Error::JwksUnavailable, &fault))?;
     let installed = state::with_mut(|gate| match gate.verifier_mut().issuer_mut(issuer) {
         Some(issuer) => issuer.keys_mut().install(&document, host::now()),
         None => Ok(()),
     });
-    installed.unwrap_or(Ok(()))
+    Ok(installed.unwrap_or(Ok(()))?)
 }
 
-async fn snapshot(env: &Env) -> Result<(), Error> {
-    state::with_mut(|gate| gate.verifier_mut().begin(Remedy::Snapshot, host::now()));
-    let kv = env.kv("REVOCATIONS").map_err(|_| Error::SourceUnavailable)?;
-    let read = kv.get("manifest.jwt").cache_ttl(MANIFEST_CACHE_SECONDS).bytes().await;
-    let manifest = read.ok().flatten().ok_or(Error::SourceUnavailable)?;
+async fn snapshot(env: &Env) -> Result<(), Failure> {
+    let kv = env.kv("REVOCATIONS");
+    let kv = kv.map_err(|_| Failure::of(Error::SourceUnavailable, "there is no KV binding REVOCATIONS"))?;
+    let manifest = object(&kv, "manifest.jwt", MAX_MANIFEST_BYTES).await?;
+    let manifest = manifest
+        .ok_or(Failure::of(Error::SourceUnavailable, "KV holds no manifest.jwt, or does not show it yet"))?;
     let offered = state::with_mut(|gate| {
         gate.verifier_mut().revocations_mut().map(|lists| lists.offer(&manifest, host::now()))
     });
     let Some(offer) = offered.flatten() else { return Ok(()) };
-    let mut incoming = match offer? {
-        Offer::Unchanged => return Ok(()),
-        Offer::Newer(incoming) => incoming,
-    };
-    let segments = try_join_all(incoming.missing().into_iter().map(|name| segment(&kv, name))).await?;
-    for (name, bytes) in segments {
-        incoming.supply_hashed(name, bytes)?;
+    let Offer::Newer(mut incoming) = offer? else { return Ok(()) };
+    let missing = incoming.missing();
+    let mut wanted: Vec<(SegmentName, u64)> =
+        incoming.manifest().segments().iter().map(|segment| (segment.name, segment.bytes)).collect();
+    wanted.retain(|(name, _)| missing.contains(name));
+    // Each is handed in as it comes, so that no more than these few are held twice.
+    let mut segments = stream::iter(wanted)
+        .map(|(name, bytes)| segment(&kv, name, bytes))
+        .buffer_unordered(SEGMENTS_AT_A_TIME);
+    while let Some(read) = segments.next().await {
+        let (name, bytes) = read?;
+        incoming.supply_hashed(name, bytes.into())?;
     }
     let accepted = state::with_mut(|gate| {
         gate.verifier_mut().revocations_mut().map(|lists| lists.accept(*incoming, host::now()))
     });
-    accepted.flatten().unwrap_or(Ok(()))
+    Ok(accepted.flatten().unwrap_or(Ok(()))?)
 }
 
-/// Reads a segment under the name that its own bytes make. A manifest may be visible before its segments are: then the
-/// snapshot before goes on answering.
-async fn segment(kv: &KvStore, name: SegmentName) -> Result<(SegmentName, Arc<[u8]>), Error> {
-    let read = kv.get(&name.object_name()).cache_ttl(SEGMENT_CACHE_SECONDS).bytes().await;
-    let bytes = read.map_err(|_| Error::SourceUnavailable)?.ok_or(Error::SegmentMissing)?;
-    let name = host::segment_name(&bytes).await.map_err(|_| Error::SourceUnavailable)?;
-    Ok((name, bytes.into()))
+/// Reads a segment, no more of it than the manifest says there is, and names it by what its own bytes make. A manifest may
+/// be visible before its segments are: then the snapshot before goes on answering.
+async fn segment(kv: &KvStore, name: SegmentName, bytes: u64) -> Result<(SegmentName, Vec<u8>), Failure> {
+    let limit = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let bytes = object(kv, &name.object_name(), limit).await?.ok_or(Error::SegmentMissing)?;
+    let name = host::segment_name(&bytes).await;
+    Ok((name.map_err(|fault| Failure::js(Error::SourceUnavailable, &fault))?, bytes))
+}
+
+async fn object(kv: &KvStore, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Failure> {
+    let stream = kv.get(name).cache_ttl(KV_CACHE_SECONDS).stream().await;
+    let stream = stream.map_err(|fault| Failure::of(Error::SourceUnavailable, &fault.to_string()))?;
+    let Some(stream) = stream else { return Ok(None) };
+    let read = host::read(&stream, limit).await;
+    Ok(Some(read.map_err(|fault| Failure::js(Error::SourceUnavailable, &fault))?))
+}
+
+impl Failure {
+    fn of(error: Error, detail: &str) -> Self {
+        Self { error, detail: Some(detail.to_owned()) }
+    }
+
+    fn js(error: Error, fault: &JsValue) -> Self {
+        Self::of(error, &host::describe(fault))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, detail: None }
+    }
 }

@@ -26,9 +26,16 @@ pub(crate) fn unconfigured(error: &Error) -> worker::Result<Response> {
     let headers = [
         ("content-type", "application/json; charset=utf-8"),
         ("cache-control", "no-store"),
-        ("retry-after", "5"),
+        ("retry-after", "2"),
     ];
     bytes(503, &headers.map(|(name, value)| (name, value.to_owned())), body.to_string().into_bytes())
+}
+
+/// 405: what may be asked of this path instead.
+pub(crate) fn not_allowed(allow: &str, headers: Vec<(&'static str, String)>) -> worker::Result<Response> {
+    let mut headers = headers;
+    headers.extend([("allow", allow.to_owned()), ("cache-control", "no-store".to_owned())]);
+    empty(405, &headers)
 }
 
 /// An answer with a body.

@@ -50,10 +50,7 @@ async fn serve(
     match method.as_ref() {
         "OPTIONS" => return reply::empty(204, &cors(true)),
         "GET" | "HEAD" => {}
-        _ => return reply::empty(405, &[("allow", "GET, HEAD, OPTIONS".to_owned())]),
-    }
-    if state::with(|gate| gate.readers() == &Readers::Nobody) == Some(true) {
-        return reply::empty(404, &[]);
+        _ => return reply::not_allowed("GET, HEAD, OPTIONS", cors(false)),
     }
     let admitted = state::with(|gate| {
         let secret = |name: &str| env.secret(name).ok().map(|secret| secret.to_string());
@@ -69,11 +66,13 @@ async fn serve(
         }
     };
     bring_up(env, context).await;
-    let picked = state::with(|gate| gate.verifier().revocations()?.snapshot().map(pick)).flatten();
-    let (name, body) = match picked {
-        None => return reply::refusal(&Error::SourceUnavailable, origin),
-        Some(None) => return reply::empty(404, &cors(false)),
-        Some(Some(picked)) => picked,
+    let picked = state::with(|gate| {
+        let lists = gate.verifier().revocations().ok_or(Error::NotFound)?;
+        pick(lists.snapshot().ok_or(Error::SourceUnavailable)?).ok_or(Error::NotFound)
+    });
+    let (name, body) = match picked.unwrap_or(Err(Error::SourceUnavailable)) {
+        Ok(picked) => picked,
+        Err(error) => return reply::refusal(&error, origin),
     };
     let etag = format!("\"{name}\"");
     let scope = if public { "public" } else { "private" };

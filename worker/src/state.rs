@@ -20,7 +20,7 @@ pub(crate) fn configure(env: &Env) -> Result<(), Error> {
         let gate = gate.get_or_insert_with(|| {
             let gate = read(env);
             if let Err(error) = &gate {
-                log::failed("configure", error);
+                log::failed("configure", error, None);
             }
             gate
         });

@@ -179,6 +179,17 @@ fn an_empty_list_has_to_cover_somebody() {
 }
 
 #[test]
+fn a_snapshot_that_no_reader_would_take_any_more_is_not_written() {
+    let sandbox = Sandbox::with_keys("build-no-reader");
+    // Where time ends, a snapshot ends too, however long it was to be valid.
+    let last = "253402300799";
+    let arguments = ["build", "--input", "-", "--key", "list.jwk", "--issuer", AUTHORITY, "--out", "out"];
+    let ended = sandbox.run(&[&arguments[..], &["--covers", ISSUER, "--now", last]].concat());
+    ended.fails(1, "ERR_REVOCATION_MANIFEST_INVALID");
+    assert!(!sandbox.path("out").exists());
+}
+
+#[test]
 fn a_snapshot_follows_the_one_before_by_number_hash_salt_issuers_and_rules() {
     let sandbox = Sandbox::with_keys("build-chain");
     sandbox.build("one", &revoke(&["jti"], &["t-1"]), &["--covers", "https://other.example"]).succeeds();

@@ -273,8 +273,33 @@ fn one_of_several_lists_may_vouch_and_an_authoritys_name_may_hold_an_equals_sign
     arguments.extend(["--now", &now, "--covers", ISSUER]);
     sandbox.run(&arguments).succeeds();
     let lists = format!("{name}=list.pub.jwk");
-    let more = ["--lists", "https://another.example=list.pub.jwk", "--lists", &lists];
-    sandbox.check_with("snapshot", &token(json!({})), &more).allows();
+    let another = "https://another.example=list.pub.jwk";
+    for [first, second] in [[another, &lists], [&lists, another]] {
+        let more = ["--lists", first, "--lists", second];
+        assert_eq!(sandbox.check_with("snapshot", &token(json!({})), &more).allows()["seq"], 1);
+    }
+}
+
+#[test]
+fn where_none_of_several_lists_may_vouch_the_fault_is_told_by_the_one_that_the_manifest_names() {
+    let sandbox = with_snapshot("check-lists-fault", &revoke(&["jti"], &["another"]));
+    sandbox.run(&["keygen", "--out", "other.jwk"]).succeeds();
+    let reason = |lists: &[&str]| {
+        let more: Vec<&str> = lists.iter().flat_map(|list| ["--lists", list]).collect();
+        let ended = sandbox.check_with("snapshot", &token(json!({})), &more);
+        ended.cannot_tell("ERR_REVOCATION_MANIFEST_UNTRUSTED")["reason"].clone()
+    };
+    let strangers = ["https://a.example=list.pub.jwk", "https://b.example=list.pub.jwk"];
+    let named = format!("{AUTHORITY}=other.pub.jwk");
+    let told = reason(&[&named]);
+    assert_ne!(told, reason(&strangers));
+    assert_eq!(told, reason(&[&named, strangers[0]]));
+    assert_eq!(told, reason(&[strangers[0], &named, strangers[1]]));
+
+    fs::remove_file(sandbox.segment("snapshot")).unwrap();
+    let ours = format!("{AUTHORITY}=list.pub.jwk");
+    let more = ["--lists", strangers[0], "--lists", &ours];
+    sandbox.check_with("snapshot", &token(json!({})), &more).cannot_tell("ERR_REVOCATION_SEGMENT_MISSING");
 }
 
 #[test]

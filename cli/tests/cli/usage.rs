@@ -29,6 +29,7 @@ fn a_wrong_command_line_ends_with_64_and_its_code_and_does_nothing() {
         with(&build, &["--now", "-1"]),
         with(&build, &["--now", "inf"]),
         with(&build, &["--ttl", "0"]),
+        with(&build, &["--valid-for", "0"]),
         with(&build, &["--valid-for", "1.5"]),
         with(&build, &["--covers", ""]),
         vec!["build", "--input", "-", "--key", "-", "--issuer", "a", "--out", "o"],
