@@ -11,6 +11,7 @@ import { until } from "../../xtask/node/stack.mjs";
 
 const run = promisify(execFile);
 // As after `cargo install wasm-pack wasm-bindgen-cli`: on the path. Nothing else is told to anybody.
+/** @type {NodeJS.ProcessEnv} */
 const env = { ...process.env, PATH: [join(ROOT, ".tools/bin"), process.env.PATH].join(delimiter), WRANGLER_SEND_METRICS: "false" };
 for (const name of ["WASM_BINDGEN_BIN", "WASM_OPT_BIN", "ESBUILD_BIN"]) delete env[name];
 const options = { cwd: ROOT, env, maxBuffer: 64 * 1024 * 1024 };

@@ -67,13 +67,15 @@ describe("the issuer's keys", () => {
       assert.equal(code, "ERR_JWKS_UNAVAILABLE");
       answer = { status: 200, body: JSON.stringify(stack.issuer.jwks) };
       reads = 0;
-      for (let n = 0; n < 5; n += 1) assert.equal((await ask(gate, token)).status, 503);
-      assert.equal(reads, 0, "right after a failure, nobody is asked again");
+      assert.equal((await ask(gate, token)).status, 503);
+      for (let n = 0; n < 4; n += 1) await ask(gate, token);
+      // On a busy machine the pause may be over before the last of them.
+      assert.ok(reads <= 1, `right after a failure, the keys were read ${reads} times`);
       assert.equal((await until(() => ask(gate, token), ({ status }) => status === 200)).status, 200);
     });
   }
 
-  test("a key that appears later is found, once for many tokens that name it", async () => {
+  test("the keys are read once, also for many tokens that name a key they do not have", async () => {
     const next = await generateKeyPair("ES256");
     const jwk = { ...(await exportJWK(next.publicKey)), kid: "next", alg: "ES256" };
     answer = { status: 200, body: JSON.stringify({ keys: [jwk] }) };
@@ -87,9 +89,8 @@ describe("the issuer's keys", () => {
       .setExpirationTime("1h")
       .sign(next.privateKey);
     assert.equal((await ask(gate, token)).status, 200);
-    assert.equal(reads, 1);
     const unknown = await stack.issuer.mint({}, { kid: "demo-1" });
     for (let n = 0; n < 20; n += 1) assert.equal((await ask(gate, unknown)).code, "ERR_JWKS_NO_MATCHING_KEY");
-    assert.ok(reads <= 2, `the set was read ${reads} times`);
+    assert.equal(reads, 1);
   });
 });

@@ -2,9 +2,9 @@
 //! whole of `revocable`; this file is its command line and nothing else.
 
 mod bench;
-mod browsers;
 mod build;
 mod count;
+mod debian;
 mod demo;
 mod fresh;
 mod package;
@@ -57,7 +57,7 @@ enum Task {
     },
     /// Builds the npm package and writes its tarball to `target/npm/`.
     Package,
-    /// Runs every check: format, lints, docs, native tests, browsers, workerd, the npm package, what people type.
+    /// Runs every check: format, lints, docs, types, native tests, browsers, workerd, the npm package, what people type.
     ///
     /// Goes on after a suite that fails. Its last line is `N passed, N failed`.
     Test {

@@ -49,14 +49,28 @@ impl Progress {
 
     /// Runs a command to its end, whatever that is. The output of one that failed is shown.
     pub(crate) fn watch(&self, title: &str, command: &mut Command) -> Result<Outcome> {
+        let outcome = self.attempt(title, command)?;
+        if !outcome.status.success() {
+            self.show_failure(title, &outcome);
+        }
+        Ok(outcome)
+    }
+
+    /// Runs a command to its end. If it fails, nothing is said: there may be another way, and the caller knows.
+    pub(crate) fn attempt(&self, title: &str, command: &mut Command) -> Result<Outcome> {
         let outcome = self.follow(title, command)?;
-        let seconds = outcome.took.as_secs_f64();
-        let ending = if outcome.status.success() { "ok  " } else { "FAIL" };
-        if !outcome.status.success() && !self.verbose {
+        if outcome.status.success() {
+            self.say(&format!("ok   {title} ({:.1} s)", outcome.took.as_secs_f64()));
+        }
+        Ok(outcome)
+    }
+
+    /// Shows what a command that failed has said, and that it failed.
+    pub(crate) fn show_failure(&self, title: &str, outcome: &Outcome) {
+        if !self.verbose {
             eprint!("{}", outcome.output);
         }
-        self.say(&format!("{ending} {title} ({seconds:.1} s)"));
-        Ok(outcome)
+        self.say(&format!("FAIL {title} ({:.1} s)", outcome.took.as_secs_f64()));
     }
 
     /// Collects both streams of a running command and keeps the reader posted.

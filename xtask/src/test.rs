@@ -1,6 +1,7 @@
 //! Runs every suite, goes on after one that fails, adds up their own counts, and closes with one line.
 
 use std::collections::HashMap;
+use std::env;
 use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -10,8 +11,9 @@ use clap::ValueEnum;
 
 use crate::build;
 use crate::count::{self, Counts};
-use crate::progress::Progress;
-use crate::tools::{self, Tool};
+use crate::debian;
+use crate::progress::{Outcome, Progress};
+use crate::tools::{self, Tool, WASM_TARGET};
 use crate::workspace::Workspace;
 
 /// A group of checks, in the order in which they run.
@@ -21,12 +23,14 @@ pub(crate) enum Suite {
     Fmt,
     /// Clippy on the native crates and their tests; a warning is an error.
     Clippy,
-    /// Clippy on the crates that become WebAssembly, for that target.
+    /// Clippy on the crates that become WebAssembly and on the tests that browsers run, for that target.
     ClippyWasm,
     /// rustdoc on the native libraries; a warning is an error.
     Doc,
     /// rustdoc on the crates that become WebAssembly, for that target.
     DocWasm,
+    /// TypeScript on the JavaScript of `xtask/node/`, `tests/worker/` and `tests/typed/`.
+    Types,
     /// `cargo test`, doc tests included.
     Native,
     /// `wasm-pack test --headless --chrome`.
@@ -37,7 +41,7 @@ pub(crate) enum Suite {
     Worker,
     /// The npm package in Node: `tests/npm/`.
     Npm,
-    /// The npm package and the page in Chromium: `tests/browser/`.
+    /// The npm package and the page in Chromium, the npm package in Firefox: `tests/browser/`.
     Browser,
     /// What the README tells people to type, as typed: `tests/typed/`.
     Typed,
@@ -66,23 +70,33 @@ pub(crate) fn test(workspace: &Workspace, progress: &Progress, only: &[Suite]) -
     Ok(close(&rows))
 }
 
-/// Runs one suite. What a suite cannot count is counted as one check that passed or failed.
+/// Runs one suite: all its commands, also after one that fails.
 fn run(workspace: &Workspace, progress: &Progress, suite: Suite) -> Result<Counts> {
-    let Some(mut command) = suite.command(workspace)? else {
-        progress.say(&format!(
-            "FAIL {}: there is no test in {}",
-            suite.name(),
-            suite.folder().unwrap_or_default()
-        ));
+    let mut commands = suite.commands(workspace)?;
+    if commands.is_empty() {
+        let (name, folder) = (suite.name(), suite.folder().unwrap_or_default());
+        progress.say(&format!("FAIL {name}: there is no test in {folder}"));
         return Ok(Counts::ONE_FAILED);
-    };
-    let outcome = progress.watch(&format!("test: {}", suite.name()), &mut command)?;
+    }
+    let mut counts = Counts::default();
+    for command in &mut commands {
+        let outcome = progress.watch(&format!("test: {}", suite.name()), command)?;
+        counts.add(count(suite, &outcome));
+    }
+    Ok(counts)
+}
+
+/// What a command of a suite reports. One that cannot count is one check that passed or failed.
+fn count(suite: Suite, outcome: &Outcome) -> Counts {
     let success = outcome.status.success();
     let mut counts = match suite {
-        Suite::Fmt | Suite::Clippy | Suite::ClippyWasm | Suite::Doc | Suite::DocWasm if success => {
-            Counts::ONE_PASSED
+        Suite::Fmt | Suite::Clippy | Suite::ClippyWasm | Suite::Doc | Suite::DocWasm | Suite::Types => {
+            if success {
+                Counts::ONE_PASSED
+            } else {
+                Counts::ONE_FAILED
+            }
         }
-        Suite::Fmt | Suite::Clippy | Suite::ClippyWasm | Suite::Doc | Suite::DocWasm => Counts::ONE_FAILED,
         Suite::Native => count::libtest(&outcome.output),
         Suite::Chromium | Suite::Firefox => count::wasm_bindgen_test(&outcome.output),
         Suite::Worker | Suite::Npm | Suite::Browser | Suite::Typed => count::node_test(&outcome.output),
@@ -91,7 +105,7 @@ fn run(workspace: &Workspace, progress: &Progress, suite: Suite) -> Result<Count
     if (!success && counts.failed == 0) || counts.is_empty() {
         counts.add(Counts::ONE_FAILED);
     }
-    Ok(counts)
+    counts
 }
 
 /// Prints the table and the closing line.
@@ -128,6 +142,7 @@ impl Suite {
         match self {
             Self::Fmt | Self::Clippy | Self::Doc | Self::Native => &[],
             Self::ClippyWasm | Self::DocWasm => &[Tool::WasmTarget],
+            Self::Types => &[Tool::NpmPackages],
             Self::Chromium | Self::Firefox => tools::FOR_BROWSERS,
             Self::Worker => tools::FOR_WORKER,
             Self::Npm => tools::FOR_PACKAGE,
@@ -167,10 +182,10 @@ impl Suite {
         }
     }
 
-    /// The command that runs the suite; `None` if its folder holds no test.
-    fn command(self, workspace: &Workspace) -> Result<Option<Command>> {
+    /// The commands that run the suite; none if its folder holds no test.
+    fn commands(self, workspace: &Workspace) -> Result<Vec<Command>> {
         if let Some(folder) = self.folder() {
-            return node_test(workspace, folder);
+            return Ok(node_test(workspace, folder)?.into_iter().collect());
         }
         let mut cargo = workspace.cargo();
         match self {
@@ -181,17 +196,33 @@ impl Suite {
             Self::Doc => build::native_crates(cargo.args(["doc", "--lib", "--no-deps", "--all-features"])),
             Self::DocWasm => build::wasm_crates(cargo.args(["doc", "--lib", "--no-deps", "--all-features"])),
             Self::Native => build::native_crates(cargo.args(["test", "--all-features", "--no-fail-fast"])),
-            Self::Chromium => return Ok(Some(wasm_pack(workspace, "--chrome"))),
-            Self::Firefox => return Ok(Some(wasm_pack(workspace, "--firefox"))),
-            Self::Worker | Self::Npm | Self::Browser | Self::Typed => return Ok(None),
+            Self::Types => return Ok(vec![tsc(workspace)]),
+            Self::Chromium => return Ok(vec![wasm_pack(workspace, "--chrome")]),
+            Self::Firefox => return Ok(vec![wasm_pack(workspace, "--firefox")]),
+            Self::Worker | Self::Npm | Self::Browser | Self::Typed => return Ok(Vec::new()),
         };
         match self {
             Self::Clippy | Self::ClippyWasm => cargo.args(["--", "-D", "warnings"]),
             Self::Doc | Self::DocWasm => cargo.env("RUSTDOCFLAGS", "-D warnings"),
             _ => &mut cargo,
         };
-        Ok(Some(cargo))
+        let more = (self == Self::ClippyWasm).then(|| clippy_browser_tests(workspace));
+        Ok([cargo].into_iter().chain(more).collect())
     }
+}
+
+/// Without the feature `publish`: the tests that need it run natively only.
+fn clippy_browser_tests(workspace: &Workspace) -> Command {
+    let mut cargo = workspace.cargo();
+    cargo.args(["clippy", "--package", "revocable", "--target", WASM_TARGET, "--tests"]);
+    cargo.args(["--", "-D", "warnings"]);
+    cargo
+}
+
+fn tsc(workspace: &Workspace) -> Command {
+    let mut command = workspace.node("node_modules/typescript/bin/tsc");
+    command.args(["--project", "xtask/node"]);
+    command
 }
 
 fn wasm_pack(workspace: &Workspace, browser: &str) -> Command {
@@ -221,6 +252,9 @@ fn node_test(workspace: &Workspace, folder: &str) -> Result<Option<Command>> {
     let mut node = workspace.command("node");
     // One file at a time: several of them build, and they share the folders that are built into.
     node.args(["--test", "--test-reporter=spec", "--test-concurrency=1", NODE_TEST_TIMEOUT]).args(files);
+    if let (None, Some(chromium)) = (env::var_os(CHROMIUM), debian::chromium()) {
+        node.env(CHROMIUM, chromium);
+    }
     Ok(Some(node))
 }
 
@@ -255,6 +289,8 @@ impl Parts {
     }
 }
 
+/// Which Chromium the tests drive. Whoever sets it is not overruled.
+const CHROMIUM: &str = "CHROMIUM_BIN";
 /// A test that hangs ends after ten minutes: the longest builds something.
 const NODE_TEST_TIMEOUT: &str = "--test-timeout=600000";
 

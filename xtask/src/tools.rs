@@ -5,10 +5,10 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::browsers;
+use crate::debian;
 use crate::progress::{Outcome, Progress};
 use crate::system::line_to_type;
 use crate::workspace::Workspace;
@@ -55,16 +55,34 @@ pub(crate) fn install_all(workspace: &Workspace, progress: &Progress) -> Result<
 /// Installs those of the tools that are missing.
 pub(crate) fn install(workspace: &Workspace, progress: &Progress, tools: &[Tool]) -> Result<()> {
     let wants = |tool| tools.contains(&tool);
+    let crates = missing_crates(workspace, tools)?;
     // First whatever may stop and ask for something, so that nobody waits for minutes to be told then.
-    if wants(Tool::Browsers) {
-        browsers::install(workspace, progress)?;
-    }
+    install_debian_packages(workspace, progress, wants(Tool::Browsers), !crates.is_empty())?;
     if wants(Tool::NpmPackages) {
         install_npm_packages(workspace, progress)?;
     }
     if wants(Tool::WasmTarget) {
         install_wasm_target(workspace, progress)?;
     }
+    install_crates(workspace, progress, &crates)
+}
+
+fn install_debian_packages(
+    workspace: &Workspace,
+    progress: &Progress,
+    needs_browsers: bool,
+    compiles: bool,
+) -> Result<()> {
+    let browsers = if needs_browsers { debian::missing_browsers() } else { Vec::new() };
+    let to_compile = if compiles { debian::missing_to_compile(workspace) } else { &[] };
+    let otherwise = if browsers.is_empty() { "" } else { WITHOUT_BROWSERS };
+    let packages: Vec<&str> = to_compile.iter().copied().chain(browsers).collect();
+    debian::install(workspace, progress, &packages, otherwise)
+}
+
+/// The tools from crates.io that are wanted and not in `.tools/`, each with the version to install.
+fn missing_crates(workspace: &Workspace, tools: &[Tool]) -> Result<Vec<(&'static str, String)>> {
+    let wants = |tool| tools.contains(&tool);
     let mut crates = Vec::new();
     if wants(Tool::WasmBindgen) {
         crates.push(("wasm-bindgen-cli", locked_version(workspace, "wasm-bindgen")?));
@@ -78,7 +96,9 @@ pub(crate) fn install(workspace: &Workspace, progress: &Progress, tools: &[Tool]
     if wants(Tool::Geckodriver) {
         crates.push(("geckodriver", GECKODRIVER.into()));
     }
-    install_crates(workspace, progress, &crates)
+    let record = fs::read_to_string(workspace.path(".tools/.crates.toml")).unwrap_or_default();
+    crates.retain(|(name, version)| !is_installed(&record, name, version));
+    Ok(crates)
 }
 
 fn install_wasm_target(workspace: &Workspace, progress: &Progress) -> Result<()> {
@@ -95,17 +115,20 @@ fn install_wasm_target(workspace: &Workspace, progress: &Progress) -> Result<()>
 }
 
 fn install_crates(workspace: &Workspace, progress: &Progress, crates: &[(&str, String)]) -> Result<()> {
-    let record = fs::read_to_string(workspace.path(".tools/.crates.toml")).unwrap_or_default();
-    let missing: Vec<_> =
-        crates.iter().filter(|(name, version)| !is_installed(&record, name, version)).collect();
-    for (name, version) in &missing {
+    for (name, version) in crates {
         let title = format!("install {name} {version} into .tools/ (some minutes, once)");
-        let outcome = progress.watch(&title, &mut cargo_install(workspace, name, version, true))?;
+        let outcome = progress.attempt(&title, &mut cargo_install(workspace, name, version, true))?;
         if outcome.status.success() {
             continue;
         }
-        ensure!(lock_is_unavailable(&outcome), "{name} {version} could not be installed");
-        // A registry mirror may lag behind the tool's own Cargo.lock. The tool's version stays exact all the same.
+        if !lock_is_unavailable(&outcome) {
+            progress.show_failure(&title, &outcome);
+            bail!("{name} {version} could not be installed");
+        }
+        // Yanked since, or a mirror lags behind. The tool's own version stays exact all the same.
+        progress.say(&format!(
+            "note {name}'s own Cargo.lock names a version that the registry does not have; trying without it"
+        ));
         let title = format!("install {name} {version} with the dependencies that the registry has");
         progress.run(&title, &mut cargo_install(workspace, name, version, false))?;
     }
@@ -186,19 +209,21 @@ fn require_node(workspace: &Workspace) -> Result<()> {
         let output = workspace.command(program).arg("--version").output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let major = version("node").and_then(|node| major_version(&node));
-    if major.is_some_and(|major| major >= NODE_MAJOR) && version("npm").is_some() {
+    let node = version("node").and_then(|node| major_and_minor(&node));
+    if node.is_some_and(|node| node >= NODE) && version("npm").is_some() {
         return Ok(());
     }
+    let (major, minor) = NODE;
     let line = line_to_type(NODE_LINE);
     bail!(
-        "Node {NODE_MAJOR} or newer with npm is needed. On Debian, type this and try again:\n\n    {line}\n"
+        "Node {major}.{minor} or newer with npm is needed. On Debian, type this and try again:\n\n    {line}\n"
     )
 }
 
-/// 20 from `v20.20.2`.
-fn major_version(version: &str) -> Option<u32> {
-    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+/// 20 and 11 from `v20.11.1`.
+fn major_and_minor(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.strip_prefix('v')?.split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
 }
 
 const WORKER_BUILD: &str = "0.8.7";
@@ -206,9 +231,13 @@ const WASM_PACK: &str = "0.15.1";
 const GECKODRIVER: &str = "0.37.1";
 /// Where the tools are built; removed afterwards.
 const TOOLS_TARGET: &str = ".tools/target";
-const NODE_MAJOR: u32 = 20;
+/// The first whose `node --test` knows `--test-timeout`; also in `package.json`.
+const NODE: (u32, u32) = (20, 18);
 const NODE_LINE: &str = "sudo apt-get update && sudo apt-get install -y curl && \
-    curl -fsSL https://deb.nodesource.com/setup_20.x | sudo -E bash - && sudo apt-get install -y nodejs";
+    curl -fsSL https://deb.nodesource.com/setup_22.x | sudo -E bash - && sudo apt-get install -y nodejs";
+const WITHOUT_BROWSERS: &str = "
+The suites that need no browser run without: `cargo xtask test --only native --only worker`, for example.
+";
 
 #[cfg(test)]
 mod tests {
@@ -238,9 +267,28 @@ mod tests {
     }
 
     #[test]
-    fn the_major_version_of_node_is_read() {
-        assert_eq!(major_version("v20.20.2"), Some(20));
-        assert_eq!(major_version("20"), None);
+    fn the_major_and_minor_version_of_node_are_read_and_compared_in_this_order() {
+        assert_eq!(major_and_minor("v20.11.1"), Some((20, 11)));
+        for (version, is_enough) in [
+            ("v20.18.0", true),
+            ("v20.10.9", false),
+            ("v20.9.0", false),
+            ("v18.20.0", false),
+            ("v22.0.0", true),
+        ] {
+            assert_eq!(major_and_minor(version).is_some_and(|node| node >= NODE), is_enough, "{version}");
+        }
+        for wrong in ["20.11.1", "v20", "v20.x", ""] {
+            assert_eq!(major_and_minor(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn package_json_asks_for_the_same_node() {
+        let (major, minor) = NODE;
+        let wanted = format!(">={major}.{minor}.0");
+        let package: Value = serde_json::from_str(include_str!("../../package.json")).unwrap();
+        assert_eq!(package.pointer("/engines/node").and_then(Value::as_str), Some(wanted.as_str()));
     }
 
     #[test]
