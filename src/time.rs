@@ -60,6 +60,13 @@ impl UnixTime {
         Self::from_millis(self.0.saturating_add(millis))
     }
 
+    /// Whether this is one of the last `seconds` before `now`. An instant that has not come yet is not: when a clock has
+    /// been set back, nothing is recent but what happens from then on.
+    #[must_use]
+    pub const fn is_within(self, seconds: u64, now: Self) -> bool {
+        self.0 <= now.0 && now.0 < self.plus_seconds(seconds).0
+    }
+
     /// How long after `earlier` this is, in milliseconds; zero when it is not after it.
     #[must_use]
     pub const fn millis_since(self, earlier: Self) -> u64 {
@@ -153,6 +160,15 @@ mod tests {
         assert!(cutoff.revokes(UnixTime::from_numeric_date(1_790_000_000.499)));
         assert!(!cutoff.revokes(UnixTime::from_numeric_date(1_790_000_000.5)));
         assert!(cutoff.revokes(None), "no iat is issued before everything");
+    }
+
+    #[test]
+    fn an_instant_that_has_not_come_yet_is_not_recent() {
+        let now = UnixTime::from_seconds(1_790_000_000);
+        assert!(now.is_within(5, now));
+        assert!(now.is_within(5, now.plus_seconds(4)));
+        assert!(!now.is_within(5, now.plus_seconds(5)));
+        assert!(!now.plus_millis(1).is_within(5, now));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 use crate::flow::Allowed;
 
 /// What every identity header begins with.
-pub const IDENTITY_PREFIX: &str = "x-revocable-";
+const IDENTITY_PREFIX: &str = "x-revocable-";
 
 /// Whether a header that a client sent claims to be an identity header.
 #[must_use]

@@ -12,7 +12,7 @@ use crate::verifier::Verifier;
 
 pub use answer::Answer;
 pub use cors::Cors;
-pub use identity::{IDENTITY_PREFIX, is_identity_header};
+pub use identity::is_identity_header;
 use token_source::is_token68;
 pub use token_source::{RequestHeaders, TokenSource};
 
@@ -63,19 +63,21 @@ impl Gate {
     }
 
     /// Whether a request is a CORS preflight. A browser sends it without credentials or a body, so it goes to the origin
-    /// unchecked, without identity headers, and without any credentials ([`Gate::is_credential`]) or body that another
-    /// client may have sent along.
+    /// unchecked, without a body, and without any header that is not of a preflight ([`Gate::is_of_preflight`]).
     #[must_use]
     pub fn is_preflight(method: &str, request: &impl RequestHeaders) -> bool {
         method == "OPTIONS"
             && ["origin", "access-control-request-method"].iter().all(|name| request.header(name).is_some())
     }
 
-    /// Whether a header may carry a token or another credential.
+    /// Whether a header belongs to a preflight: what browsers and the proxies on the way put there, and nothing that an
+    /// origin might act upon.
     #[must_use]
-    pub fn is_credential(&self, header: &str) -> bool {
-        let of_source = |source: &TokenSource| matches!(source, TokenSource::Header(name) if name == header);
-        ["authorization", "cookie"].contains(&header) || self.sources.iter().any(of_source)
+    pub fn is_of_preflight(header: &str) -> bool {
+        ["host", "origin", "referer", "user-agent"].contains(&header)
+            || ["accept", "access-control-request-", "cf-", "sec-", "x-forwarded-"]
+                .iter()
+                .any(|start| header.starts_with(start))
     }
 
     /// The token of a request: of the first configured source that is present.

@@ -9,7 +9,7 @@ use super::{Jwks, Secrets};
 /// A key set read less than so many seconds ago is not read again: 10 minutes.
 const FRESH_SECONDS: u64 = 600;
 /// A key set that cannot be read again is relied on for so many seconds after it was last read: 1 hour. So a key that
-/// the issuer removes stops working within that time, whatever happens to the network.
+/// the issuer removes stops working within that time of the last reading that found it.
 const STALE_SECONDS: u64 = 3600;
 /// Tokens that name an unknown `kid` make the set be read again at most once in so many seconds, so that strangers
 /// cannot turn a gate against its issuer.
@@ -22,7 +22,15 @@ pub struct KeyCache(Source);
 #[derive(Debug)]
 enum Source {
     Fixed(Jwks),
-    Remote { uri: String, read: Option<Read>, attempted_at: Option<UnixTime>, failed_at: Option<UnixTime> },
+    Remote { uri: String, read: Option<Read>, looks: Looks },
+}
+
+/// When the set was last looked for.
+#[derive(Debug)]
+struct Looks {
+    begun_at: Option<UnixTime>,
+    is_under_way: bool,
+    failed_at: Option<UnixTime>,
 }
 
 #[derive(Debug)]
@@ -41,7 +49,11 @@ impl KeyCache {
     /// Keys to be read from `uri`.
     #[must_use]
     pub const fn remote(uri: String) -> Self {
-        Self(Source::Remote { uri, read: None, attempted_at: None, failed_at: None })
+        Self(Source::Remote {
+            uri,
+            read: None,
+            looks: Looks { begun_at: None, is_under_way: false, failed_at: None },
+        })
     }
 
     /// Where they are read from; `None` for fixed ones.
@@ -60,7 +72,7 @@ impl KeyCache {
     pub fn current(&self, now: UnixTime) -> Result<&Jwks, Error> {
         match &self.0 {
             Source::Fixed(jwks) => Ok(jwks),
-            Source::Remote { read: Some(read), .. } if now < read.at.plus_seconds(STALE_SECONDS) => {
+            Source::Remote { read: Some(read), .. } if read.at.is_within(STALE_SECONDS, now) => {
                 Ok(&read.jwks)
             }
             Source::Remote { .. } => Err(Error::JwksUnavailable),
@@ -71,12 +83,11 @@ impl KeyCache {
     #[must_use]
     pub fn wanted(&self, now: UnixTime) -> Urgency {
         match &self.0 {
-            Source::Remote { read: Some(read), attempted_at, .. } => {
-                let tried =
-                    attempted_at.is_some_and(|at| at > read.at && now < at.plus_seconds(RETRY_SECONDS));
-                if now >= read.at.plus_seconds(STALE_SECONDS) {
+            Source::Remote { read: Some(read), looks, .. } => {
+                let tried = |at: UnixTime| at > read.at && at.is_within(RETRY_SECONDS, now);
+                if !read.at.is_within(STALE_SECONDS, now) {
                     Urgency::Now
-                } else if now < read.at.plus_seconds(FRESH_SECONDS) || tried {
+                } else if read.at.is_within(FRESH_SECONDS, now) || looks.begun_at.is_some_and(tried) {
                     Urgency::No
                 } else {
                     Urgency::Background
@@ -87,29 +98,39 @@ impl KeyCache {
         }
     }
 
-    /// Whether to read them again because a token names a key that is not among them.
+    /// Whether to read them again, or to wait for who does, because a token names a key that is not among them.
     #[must_use]
     pub fn wanted_for_unknown_key(&self, now: UnixTime) -> bool {
         match &self.0 {
-            Source::Remote { attempted_at: Some(at), .. } => {
-                now >= at.plus_seconds(UNKNOWN_KID_COOLDOWN_SECONDS)
+            Source::Remote { looks: Looks { begun_at: Some(at), is_under_way, .. }, .. } => {
+                let is_under_way = *is_under_way && at.is_within(RETRY_SECONDS, now);
+                is_under_way || !at.is_within(UNKNOWN_KID_COOLDOWN_SECONDS, now)
             }
-            Source::Remote { attempted_at: None, .. } => true,
+            Source::Remote { .. } => true,
             Source::Fixed(_) => false,
         }
     }
 
     /// Says that reading has begun, so that others do not begin too.
     pub fn begin(&mut self, now: UnixTime) {
-        if let Source::Remote { attempted_at, .. } = &mut self.0 {
-            *attempted_at = Some(now);
+        if let Source::Remote { looks, .. } = &mut self.0 {
+            looks.begun_at = Some(now);
+            looks.is_under_way = true;
+        }
+    }
+
+    /// Says that reading has ended, whatever came of it.
+    pub fn end(&mut self) {
+        if let Source::Remote { looks, .. } = &mut self.0 {
+            looks.is_under_way = false;
         }
     }
 
     /// Says that reading came to nothing.
     pub fn fail(&mut self, now: UnixTime) {
-        if let Source::Remote { failed_at, .. } = &mut self.0 {
-            *failed_at = Some(now);
+        self.end();
+        if let Source::Remote { looks, .. } = &mut self.0 {
+            looks.failed_at = Some(now);
         }
     }
 
@@ -117,8 +138,10 @@ impl KeyCache {
     #[must_use]
     pub fn failed_lately(&self, now: UnixTime) -> bool {
         match &self.0 {
-            Source::Remote { failed_at: Some(at), .. } => now < at.plus_seconds(FAILURE_PAUSE_SECONDS),
-            _ => false,
+            Source::Remote { looks, .. } => {
+                looks.failed_at.is_some_and(|at| at.is_within(FAILURE_PAUSE_SECONDS, now))
+            }
+            Source::Fixed(_) => false,
         }
     }
 
@@ -127,6 +150,7 @@ impl KeyCache {
     /// # Errors
     /// [`Error::JwksInvalid`] or [`Error::JwkInvalid`]; the keys before stay.
     pub fn install(&mut self, document: &[u8], now: UnixTime) -> Result<(), Error> {
+        self.end();
         if let Source::Remote { read, .. } = &mut self.0 {
             *read = Some(Read { jwks: Jwks::parse(document, Secrets::Ignore)?, at: now });
         }
@@ -171,11 +195,21 @@ mod tests {
     }
 
     #[test]
+    fn keys_read_at_an_instant_that_has_not_come_yet_are_read_again() {
+        let cache = read_at_start();
+        let before = UnixTime::from_seconds(1_789_990_000);
+        assert_eq!(cache.wanted(before), Urgency::Now);
+        assert!(cache.current(before).is_err());
+    }
+
+    #[test]
     fn unknown_keys_make_the_set_be_read_again_once_in_thirty_seconds() {
         let mut cache = read_at_start();
         assert!(!cache.wanted_for_unknown_key(START.plus_seconds(29)));
         assert!(cache.wanted_for_unknown_key(START.plus_seconds(30)));
         cache.begin(START.plus_seconds(30));
+        assert!(cache.wanted_for_unknown_key(START.plus_seconds(31)), "others wait for who reads");
+        cache.end();
         assert!(!cache.wanted_for_unknown_key(START.plus_seconds(31)));
     }
 }

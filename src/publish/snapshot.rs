@@ -325,7 +325,8 @@ fn segment(
     (reference, bytes)
 }
 
-/// How often one decision asks a list of this rule: once, or once for each audience.
+/// How often one decision asks a list of this rule: once, or once for each audience. A list in a claim that usually has one
+/// value is not allowed for; [`crate::manual::lists`] says so.
 fn lookups(rule: &Rule) -> u64 {
     if rule.members().iter().any(|member| member.as_str() == "aud") { count(MAX_LIST_VALUES) } else { 1 }
 }

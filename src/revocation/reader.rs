@@ -113,13 +113,10 @@ impl Revocations {
     fn wanted_of(&self, list: usize, now: UnixTime) -> Urgency {
         let Some(Current { snapshot, checked_at }) = self.current.get(&list) else { return Urgency::Now };
         let ttl = snapshot.manifest().ttl();
+        let tried = |at: UnixTime| at > *checked_at && at.is_within(ttl.min(RETRY_SECONDS), now);
         if now >= snapshot.manifest().expires_at() {
             Urgency::Now
-        } else if now < checked_at.plus_seconds(ttl)
-            || self
-                .attempted_at
-                .is_some_and(|at| at > *checked_at && now < at.plus_seconds(ttl.min(RETRY_SECONDS)))
-        {
+        } else if checked_at.is_within(ttl, now) || self.attempted_at.is_some_and(tried) {
             Urgency::No
         } else {
             Urgency::Background
@@ -140,7 +137,7 @@ impl Revocations {
     /// Whether a look came to nothing within the last seconds, so that nobody should wait for another.
     #[must_use]
     pub fn failed_lately(&self, now: UnixTime) -> bool {
-        self.failed_at.is_some_and(|at| now < at.plus_seconds(FAILURE_PAUSE_SECONDS))
+        self.failed_at.is_some_and(|at| at.is_within(FAILURE_PAUSE_SECONDS, now))
     }
 
     /// Takes a manifest's bytes: authentic, understood, unexpired and not older than any seen, or refused.

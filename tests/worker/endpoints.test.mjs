@@ -46,6 +46,7 @@ describe("the endpoints", () => {
     assert.equal((await stack.gate.fetch(`/_revocable/${segment}`, { headers: { "if-none-match": response.headers.get("etag") ?? "" } })).status, 304);
     const head = await stack.gate.fetch(`/_revocable/${segment}`, { method: "HEAD" });
     assert.equal(head.status, 200);
+    assert.notEqual(head.headers.get("content-length"), "0", "RFC 9110 §8.6: what GET has, or nothing");
     assert.equal(await head.text(), "");
   });
 
@@ -97,6 +98,7 @@ describe("the endpoints", () => {
     assert.match(await page.text(), /<title>/);
     assert.equal((await stack.gate.fetch("/index.html")).status, 401, "outside, everything is gated");
     assert.equal((await stack.gate.fetch("/_revocable/nothing-there")).status, 404);
+    assert.equal((await stack.gate.fetch("/_revocable/index.html")).status, 200, "and nothing leads out of it");
   });
 
   describe("a gate that is not usable says so and lets nothing pass", () => {

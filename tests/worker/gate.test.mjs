@@ -218,8 +218,8 @@ describe("the gate", () => {
   test("a token of a megabyte is refused and the gate lives on", async () => {
     const token = await stack.issuer.mint({ filler: "x".repeat(1_000_000) });
     const response = await stack.gate.fetch("/", { headers: bearer(token) }).catch(() => undefined);
-    // The runtime may refuse such a header before the gate sees it; in a cookie or a header, it is never let through.
-    assert.ok(response === undefined || response.status >= 400);
+    // The runtime may refuse such a header before the gate sees it.
+    assert.ok(response === undefined || [400, 401, 431].includes(response.status));
     assert.equal((await stack.gate.fetch("/", { headers: bearer(await stack.issuer.mint()) })).status, 200);
   });
 });

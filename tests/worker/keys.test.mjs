@@ -75,6 +75,16 @@ describe("the issuer's keys", () => {
     });
   }
 
+  test("an issuer that never answers: unavailable in bounded time, and healed when it does", async () => {
+    answer = { status: 200, body: "", hangs: true };
+    const gate = await gateWith();
+    const token = await stack.issuer.mint();
+    const answers = await Promise.all(Array.from({ length: 5 }, () => ask(gate, token)));
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [503]);
+    answer = { status: 200, body: JSON.stringify(stack.issuer.jwks) };
+    assert.equal((await until(() => ask(gate, token), ({ status }) => status === 200)).status, 200);
+  });
+
   test("the keys are read once, also for many tokens that name a key they do not have", async () => {
     const next = await generateKeyPair("ES256");
     const jwk = { ...(await exportJWK(next.publicKey)), kid: "next", alg: "ES256" };

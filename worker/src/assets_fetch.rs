@@ -11,7 +11,7 @@ pub(crate) async fn asset(request: &Request, env: &Env, path: &str) -> worker::R
     }
     let Ok(assets) = env.assets("ASSETS") else { return reply::refusal(&Error::NotFound, None) };
     let mut url = request.url()?;
-    url.set_path(path);
+    url.set_path(if path.is_empty() { "index.html" } else { path });
     let file = web_sys::Request::new_with_str_and_init(url.as_str(), &{
         let init = web_sys::RequestInit::new();
         init.set_method(request.method().as_ref());

@@ -26,6 +26,5 @@ pub(crate) fn healthz(request: &Request, env: &Env) -> worker::Result<Response> 
     });
     headers.push(("content-type", "application/json; charset=utf-8".to_owned()));
     headers.push(("cache-control", "no-store".to_owned()));
-    let body = if request.method().as_ref() == "HEAD" { String::new() } else { body.to_string() };
-    reply::bytes(200, &headers, body.into_bytes())
+    reply::bytes(200, &headers, body.to_string().into_bytes())
 }

@@ -5,8 +5,8 @@ use js_sys::{Promise, Reflect, Uint8Array};
 use revocable::{SegmentName, UnixTime};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    AbortSignal, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response,
-    WorkerGlobalScope,
+    AbortSignal, ReadableStream, ReadableStreamDefaultReader, RequestCache, RequestInit, RequestRedirect,
+    Response, WorkerGlobalScope,
 };
 
 /// What time it is, as far as the runtime says: in production it stands still between I/O.
@@ -27,6 +27,8 @@ pub(crate) async fn get(url: &str, limit: usize, timeout_millis: u32) -> Result<
     let init = RequestInit::new();
     // Keys come from where the configuration says, and from nowhere that place may point to.
     init.set_redirect(RequestRedirect::Manual);
+    // A key that has been removed must not come back out of a cache on the way.
+    init.set_cache(RequestCache::NoStore);
     init.set_signal(Some(&AbortSignal::timeout_with_u32(timeout_millis)));
     let response: Response = JsFuture::from(scope().fetch_with_str_and_init(url, &init)).await?.dyn_into()?;
     if response.status() != 200 {

@@ -34,6 +34,7 @@ const NAMESPACE: &str = "/_revocable/";
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
     let path = request.path();
+    let origin = request.headers().get("origin")?;
     let ours = path.strip_prefix(NAMESPACE);
     if ours == Some("healthz") {
         return healthz_fetch::healthz(&request, &env);
@@ -52,6 +53,6 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
     // What is left are faults of the platform, such as a binding of another type. They are told to the log alone.
     answer.or_else(|fault| {
         log::fault(&fault);
-        reply::refusal(&Error::SourceUnavailable, None)
+        reply::refusal(&Error::SourceUnavailable, origin.as_deref())
     })
 }

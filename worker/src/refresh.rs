@@ -28,15 +28,23 @@ const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
 const KV_CACHE_SECONDS: u64 = 30;
 /// How many segments are read at a time.
 const SEGMENTS_AT_A_TIME: usize = 6;
-/// A reading under way for longer no longer keeps others from beginning one.
-const TAKE_OVER_MILLIS: u64 = 1_000;
+/// A reading of which nothing comes for longer no longer keeps others from beginning one.
+const TAKE_OVER_SECONDS: u64 = 1;
 /// How often to look whether somebody else's reading has ended, and how often at most.
 const LOOK: Duration = Duration::from_millis(20);
 const MOST_LOOKS: usize = 100;
 
 thread_local! {
-    /// What is being read, and since when.
-    static UNDER_WAY: RefCell<HashMap<Remedy, UnixTime>> = RefCell::new(HashMap::new());
+    /// What is being read.
+    static UNDER_WAY: RefCell<HashMap<Remedy, Flight>> = RefCell::new(HashMap::new());
+}
+
+/// A reading under way. Its number tells it from one that has taken it over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Flight {
+    number: u64,
+    /// Since when nothing has come of it.
+    since: UnixTime,
 }
 
 /// Why a reading came to nothing: the code, and what the platform said.
@@ -47,16 +55,13 @@ struct Failure {
 
 /// Has something read by the time this returns, by this request or another; failing that, the log says why.
 pub(crate) async fn remedy(remedy: Remedy, env: &Env) {
-    if !is_under_way(remedy) {
-        return read(remedy, env).await;
-    }
     for _ in 0..MOST_LOOKS {
+        if !is_under_way(remedy) {
+            return read(remedy, begin(remedy), env).await;
+        }
         Delay::from(LOOK).await;
         if !UNDER_WAY.with_borrow(|under_way| under_way.contains_key(&remedy)) {
             return;
-        }
-        if !is_under_way(remedy) {
-            return read(remedy, env).await;
         }
     }
 }
@@ -65,31 +70,54 @@ pub(crate) async fn remedy(remedy: Remedy, env: &Env) {
 pub(crate) fn in_background(env: &Env, context: &Context) {
     let due = state::with(|gate| gate.verifier().due(host::now())).unwrap_or_default();
     for due in due.into_iter().filter(|due| !is_under_way(*due)) {
-        begin(due);
+        let number = begin(due);
         let env = env.clone();
-        context.wait_until(async move { read(due, &env).await });
+        context.wait_until(async move { read(due, number, &env).await });
     }
 }
 
 fn is_under_way(remedy: Remedy) -> bool {
-    let since = UNDER_WAY.with_borrow(|under_way| under_way.get(&remedy).copied());
-    since.is_some_and(|since| host::now().millis_since(since) < TAKE_OVER_MILLIS)
+    let flight = UNDER_WAY.with_borrow(|under_way| under_way.get(&remedy).copied());
+    flight.is_some_and(|flight| flight.since.is_within(TAKE_OVER_SECONDS, host::now()))
 }
 
-fn begin(remedy: Remedy) {
-    let now = host::now();
-    UNDER_WAY.with_borrow_mut(|under_way| under_way.insert(remedy, now));
-    state::with_mut(|gate| gate.verifier_mut().begin(remedy, now));
+fn begin(remedy: Remedy) -> u64 {
+    let since = host::now();
+    state::with_mut(|gate| gate.verifier_mut().begin(remedy, since));
+    UNDER_WAY.with_borrow_mut(|under_way| {
+        let number = under_way.get(&remedy).map_or(0, |before| before.number.wrapping_add(1));
+        under_way.insert(remedy, Flight { number, since });
+        number
+    })
 }
 
-async fn read(remedy: Remedy, env: &Env) {
-    begin(remedy);
+/// Says that something has come of a reading, so that it is not taken over.
+fn progress(remedy: Remedy, number: u64) {
+    UNDER_WAY.with_borrow_mut(|under_way| {
+        if let Some(flight) = under_way.get_mut(&remedy).filter(|flight| flight.number == number) {
+            flight.since = host::now();
+        }
+    });
+}
+
+/// Ends a reading; false when another has taken it over, whose outcome counts.
+fn end(remedy: Remedy, number: u64) -> bool {
+    UNDER_WAY.with_borrow_mut(|under_way| {
+        let is_ours = under_way.get(&remedy).is_some_and(|flight| flight.number == number);
+        if is_ours {
+            under_way.remove(&remedy);
+        }
+        is_ours
+    })
+}
+
+/// Reads what has been begun.
+async fn read(remedy: Remedy, number: u64, env: &Env) {
     let (what, outcome) = match remedy {
         Remedy::Keys(issuer) => ("keys", keys(issuer).await),
-        Remedy::Snapshot => ("snapshot", within(SNAPSHOT_TIMEOUT, snapshot(env)).await),
+        Remedy::Snapshot => ("snapshot", within(SNAPSHOT_TIMEOUT, snapshot(env, number)).await),
     };
-    UNDER_WAY.with_borrow_mut(|under_way| under_way.remove(&remedy));
-    if let Err(Failure { error, detail }) = outcome {
+    if let (true, Err(Failure { error, detail })) = (end(remedy, number), outcome) {
         state::with_mut(|gate| gate.verifier_mut().fail(remedy, host::now()));
         log::failed(what, &error, detail.as_deref());
     }
@@ -116,7 +144,7 @@ async fn keys(issuer: usize) -> Result<(), Failure> {
     Ok(installed.unwrap_or(Ok(()))?)
 }
 
-async fn snapshot(env: &Env) -> Result<(), Failure> {
+async fn snapshot(env: &Env, number: u64) -> Result<(), Failure> {
     let kv = env.kv("REVOCATIONS");
     let kv = kv.map_err(|_| Failure::of(Error::SourceUnavailable, "there is no KV binding REVOCATIONS"))?;
     let manifest = object(&kv, "manifest.jwt", MAX_MANIFEST_BYTES).await?;
@@ -138,6 +166,7 @@ async fn snapshot(env: &Env) -> Result<(), Failure> {
     while let Some(read) = segments.next().await {
         let (name, bytes) = read?;
         incoming.supply_hashed(name, bytes.into())?;
+        progress(Remedy::Snapshot, number);
     }
     let accepted = state::with_mut(|gate| {
         gate.verifier_mut().revocations_mut().map(|lists| lists.accept(*incoming, host::now()))

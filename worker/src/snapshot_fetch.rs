@@ -10,7 +10,7 @@ use crate::{host, log, refresh, reply, state};
 
 pub(crate) async fn manifest(request: &Request, env: &Env, context: &Context) -> worker::Result<Response> {
     serve(request, env, context, "application/jwt", "no-cache", |snapshot| {
-        Some((SegmentName::from_digest(*snapshot.manifest().hash()), snapshot.manifest().text().to_vec()))
+        Some((SegmentName::from_digest(*snapshot.manifest().hash()), snapshot.manifest().text()))
     })
     .await
 }
@@ -24,7 +24,7 @@ pub(crate) async fn segment(
     let name = SegmentName::from_hex(name);
     serve(request, env, context, "application/octet-stream", "max-age=31536000, immutable", |snapshot| {
         let name = name?;
-        Some((name, snapshot.segment(&name)?.to_vec()))
+        Some((name, snapshot.segment(&name)?))
     })
     .await
 }
@@ -35,7 +35,7 @@ async fn serve(
     context: &Context,
     content_type: &str,
     caching: &str,
-    pick: impl FnOnce(&Snapshot) -> Option<(SegmentName, Vec<u8>)>,
+    pick: impl FnOnce(&Snapshot) -> Option<(SegmentName, &[u8])>,
 ) -> worker::Result<Response> {
     let origin = request.headers().get("origin")?;
     let origin = origin.as_deref();
@@ -66,24 +66,27 @@ async fn serve(
         }
     };
     bring_up(env, context).await;
+    let known = request.headers().get("if-none-match")?;
     let picked = state::with(|gate| {
         let lists = gate.verifier().revocations().ok_or(Error::NotFound)?;
-        pick(lists.snapshot().ok_or(Error::SourceUnavailable)?).ok_or(Error::NotFound)
+        let (name, body) = pick(lists.snapshot().ok_or(Error::SourceUnavailable)?).ok_or(Error::NotFound)?;
+        let etag = format!("\"{name}\"");
+        // Who has it already gets no copy of it.
+        let is_known = known.is_some_and(|known| matches_etag(&known, &etag));
+        Ok((etag, (!is_known).then(|| body.to_vec())))
     });
-    let (name, body) = match picked.unwrap_or(Err(Error::SourceUnavailable)) {
+    let (etag, body) = match picked.unwrap_or(Err(Error::SourceUnavailable)) {
         Ok(picked) => picked,
         Err(error) => return reply::refusal(&error, origin),
     };
-    let etag = format!("\"{name}\"");
     let scope = if public { "public" } else { "private" };
-    let mut headers = vec![("etag", etag.clone()), ("cache-control", format!("{scope}, {caching}"))];
+    let mut headers = vec![("etag", etag), ("cache-control", format!("{scope}, {caching}"))];
     headers.extend(cors(false));
-    if request.headers().get("if-none-match")?.is_some_and(|known| matches_etag(&known, &etag)) {
-        return reply::empty(304, &headers);
-    }
+    let Some(body) = body else { return reply::empty(304, &headers) };
     headers.push(("content-type", content_type.to_owned()));
     headers.push(("x-content-type-options", "nosniff".to_owned()));
-    reply::bytes(200, &headers, if method.as_ref() == "HEAD" { Vec::new() } else { body })
+    // To HEAD, too: the runtime says how long it is, and leaves it out.
+    reply::bytes(200, &headers, body)
 }
 
 /// Makes sure that there is a snapshot, and that it does not stay an old one.

@@ -69,6 +69,7 @@ export async function startGate({ config, origin, port = 0, objects, bindings, s
       directory: join(ROOT, "www"),
       binding: "ASSETS",
       // The gate sees every request first: a file can never be reached around it.
+      assetConfig: { html_handling: "none" },
       routerConfig: { has_user_worker: true, invoke_user_worker_ahead_of_assets: true },
     },
     ...worker,

@@ -125,7 +125,7 @@ fn install_crates(workspace: &Workspace, progress: &Progress, crates: &[(&str, S
             progress.show_failure(&title, &outcome);
             bail!("{name} {version} could not be installed");
         }
-        // Yanked since, or a mirror lags behind. The tool's own version stays exact all the same.
+        // Yanked since. The tool's own version stays exact all the same.
         progress.say(&format!(
             "note {name}'s own Cargo.lock names a version that the registry does not have; trying without it"
         ));
