@@ -1,7 +1,6 @@
 // The playground: reads the form, asks the verifier, and shows how far the token came.
 //
 // Nothing is decided here. Whether a token stands, and at which stage it was stopped, is the verifier's answer.
-import { createVerifier } from "./revocable/browser.js";
 
 /** The stages in their order, by the names that an error's `stage` bears. */
 const STAGES = [
@@ -38,12 +37,19 @@ const field = {
 let asked = 0;
 let kept;
 
-const sample = await readSample();
 field.source.value = new URL("./", location.href).href;
-offerSamples();
-fillIn(sample.tokens[0]);
-showDecision("none", undefined, "Press Verify.");
 showStages(NOT_REACHED);
+const [sampleRead, verifierLoaded] = await Promise.allSettled([readSample(), loadVerifier()]);
+const sample = sampleRead.value;
+if (sample) {
+  offerSamples();
+  fillIn(sample.tokens[0]);
+} else {
+  doWithoutSample();
+}
+const missing = [verifierLoaded, sampleRead].find(({ status }) => status === "rejected");
+if (missing) showNotRun(missing.reason);
+else showDecision("none", undefined, "Press Verify.");
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -60,9 +66,22 @@ document.addEventListener("keydown", (event) => {
 document.documentElement.dataset.ready = "";
 
 async function readSample() {
-  const response = await fetch("sample/sample.json");
-  if (!response.ok) throw new Error(`the sample answered ${response.status}`);
-  return response.json();
+  try {
+    const response = await fetch("sample/sample.json");
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    return await response.json();
+  } catch (error) {
+    throw new Error(`the samples could not be loaded, a token of your own can be verified: ${error.message}`);
+  }
+}
+
+/** Not a static import: this page is to say so if it fails. */
+async function loadVerifier() {
+  try {
+    return await import("./revocable/browser.js");
+  } catch (error) {
+    throw new Error(`the verifier could not be loaded: ${error.message}`);
+  }
 }
 
 async function verify() {
@@ -88,7 +107,10 @@ async function verify() {
 /** The verifier of these options: the one before if they have not changed, since it knows which snapshots it has seen. */
 async function verifierOf(options) {
   const text = JSON.stringify(options);
-  if (kept?.text !== text) kept = { text, verifier: await createVerifier(options) };
+  if (kept?.text !== text) {
+    const { createVerifier } = await loadVerifier();
+    kept = { text, verifier: await createVerifier(options) };
+  }
   return kept.verifier;
 }
 
@@ -209,6 +231,14 @@ function offerSamples() {
   }
 }
 
+/** Without samples there are none to choose, and no list of theirs. */
+function doWithoutSample() {
+  form.querySelector(".samples").hidden = true;
+  form.querySelector('[name="list"][value="sample"]').disabled = true;
+  form.elements.list.value = "url";
+  showSnapshotFields();
+}
+
 function fillIn(token) {
   field.token.value = token.token;
   field.issuer.value = sample.issuer;
@@ -241,7 +271,7 @@ function duration(seconds) {
 
 /** A message of the verifier's, as a sentence. Its messages hold no token and no claim's value. */
 function sentence(message) {
-  return `${message[0].toUpperCase()}${message.slice(1)}.`;
+  return `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`;
 }
 
 function element(name, attributes = {}, ...children) {

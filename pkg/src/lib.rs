@@ -75,12 +75,6 @@ impl Core {
         self.verifier.issuers().len()
     }
 
-    /// Whether lists are asked.
-    #[wasm_bindgen(getter, js_name = asksLists)]
-    pub fn asks_lists(&self) -> bool {
-        self.verifier.revocations().is_some()
-    }
-
     /// Where an issuer's keys are read from; nothing when they were given inline.
     #[wasm_bindgen(js_name = keysUri)]
     pub fn keys_uri(&self, issuer: usize) -> Option<String> {
@@ -110,6 +104,14 @@ impl Core {
         match self.verifier.issuer_mut(issuer) {
             Some(issuer) => issuer.keys_mut().install(document, now).map_err(|error| fault::thrown(&error)),
             None => Ok(()),
+        }
+    }
+
+    /// Says that reading an issuer's keys has ended, however it did.
+    #[wasm_bindgen(js_name = endKeys)]
+    pub fn end_keys(&mut self, issuer: usize) {
+        if let Some(issuer) = self.verifier.issuer_mut(issuer) {
+            issuer.keys_mut().end();
         }
     }
 

@@ -9,8 +9,8 @@ export type { Core, Incoming } from "./revocable_wasm.js";
 
 /** What one runtime does in its own way. */
 export interface Platform {
-  /** The Wasm: compiled, as bytes, or as an answer that holds them. */
-  wasm: () => WebAssembly.Module | Promise<Uint8Array<ArrayBuffer> | Response>;
+  /** The Wasm: compiled, or what reads it as bytes or as an answer that holds them. */
+  wasm: WebAssembly.Module | (() => Promise<Uint8Array<ArrayBuffer> | Response>);
   /** Whether its `fetch` keeps an HTTP cache, and asks again with what is in it when told `cache: "no-cache"`. */
   hasHttpCache: boolean;
 }
@@ -58,20 +58,20 @@ export interface Limits {
 export const SNAPSHOT = -1;
 
 /**
- * Loads the Wasm unless it is there.
+ * Loads the Wasm unless it is there or on its way.
  *
  * A module that is already compiled, as workerd has it, is taken at once: a promise made for one request must not be
  * waited for by another there.
  */
 export async function loadWasm(platform: Platform): Promise<void> {
   if (isLoaded) return;
-  const source = platform.wasm();
-  if (source instanceof WebAssembly.Module) {
+  const source = platform.wasm;
+  if (typeof source !== "function") {
     wasm.initSync({ module: source });
     isLoaded = true;
     return;
   }
-  loading ??= init({ module_or_path: source }).then(
+  loading ??= init({ module_or_path: source() }).then(
     () => {
       isLoaded = true;
     },

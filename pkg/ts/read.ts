@@ -1,7 +1,16 @@
 // Reading what others send: for a bounded time, and no more bytes than asked for.
 
-/** How long one reading may take. */
+import type { Alive } from "./reading.js";
+
+/** How long reading something may take whose length is not known beforehand. */
 export const READ_TIMEOUT_MILLIS = 5000;
+/** What is known to be long may take longer: 32 KB a second are enough. */
+const BYTES_PER_MILLI = 32;
+
+/** How long reading something of this length may take. */
+export function timeoutFor(bytes: number): number {
+  return READ_TIMEOUT_MILLIS + bytes / BYTES_PER_MILLI;
+}
 
 /** The bytes of a body that turns out to have more of them than wanted are not kept. */
 export class TooLarge extends Error {
@@ -11,8 +20,8 @@ export class TooLarge extends Error {
   }
 }
 
-/** The whole body, unless it is longer than `limit`. */
-export async function readBody(response: Response, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+/** The whole body, unless it is longer than `limit`; `alive` hears of every piece. */
+export async function readBody(response: Response, limit: number, alive: Alive): Promise<Uint8Array<ArrayBuffer>> {
   if (Number(response.headers.get("content-length") ?? 0) > limit) {
     await response.body?.cancel();
     throw new TooLarge(limit);
@@ -23,6 +32,7 @@ export async function readBody(response: Response, limit: number): Promise<Uint8
   for (;;) {
     const { done, value } = (await reader?.read()) ?? { done: true };
     if (done) break;
+    alive();
     length += value.byteLength;
     if (length > limit) {
       await reader?.cancel();
@@ -39,14 +49,19 @@ export async function readBody(response: Response, limit: number): Promise<Uint8
   return body;
 }
 
-/** What `work` comes to, unless it takes too long. */
-export async function inTime<T>(work: Promise<T>): Promise<T> {
+/** What `work` comes to, unless it takes too long. Its signal tells it so; nobody waits for work that ignores it. */
+export async function inTime<T>(millis: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("it took too long")), READ_TIMEOUT_MILLIS);
+    timer = setTimeout(() => {
+      const tooLong = new Error("it took too long");
+      reject(tooLong);
+      controller.abort(tooLong);
+    }, millis);
   });
   try {
-    return await Promise.race([work, deadline]);
+    return await Promise.race([work(controller.signal), deadline]);
   } finally {
     clearTimeout(timer);
   }

@@ -3,10 +3,12 @@
 import type { Core, Incoming, Platform, Verdict, WantedSegment } from "./core.js";
 import { SNAPSHOT, failure, limits, loadWasm, parsed, typed, verdictOf } from "./core.js";
 import type { Decision, SnapshotInfo } from "./decision.js";
+import type { ErrorCode } from "./error.js";
 import { RevocableError } from "./error.js";
 import type { CheckedOptions, VerifierOptions } from "./options.js";
 import { checkOptions } from "./options.js";
-import { READ_TIMEOUT_MILLIS, TooLarge, digestByHost, readBody } from "./read.js";
+import { READ_TIMEOUT_MILLIS, TooLarge, digestByHost, inTime, readBody } from "./read.js";
+import type { Alive } from "./reading.js";
 import { Reading } from "./reading.js";
 import type { ReadObject } from "./source.js";
 import { MANIFEST, readByFunction, readFromUrl } from "./source.js";
@@ -30,7 +32,8 @@ export class Verifier {
   readonly #core: Core;
   readonly #now: () => number;
   readonly #fetch: typeof fetch;
-  readonly #onReadError: (error: RevocableError) => void;
+  readonly #hasHttpCache: boolean;
+  readonly #onReadError: (error: RevocableError) => unknown;
   readonly #limits = limits();
   readonly #keys: Reading[];
   readonly #snapshot: Reading | undefined;
@@ -40,12 +43,15 @@ export class Verifier {
     this.#core = core;
     this.#now = now;
     this.#fetch = fetch;
+    this.#hasHttpCache = platform.hasHttpCache;
     this.#onReadError = onReadError;
-    this.#keys = Array.from({ length: core.issuers }, (_, issuer) => this.#reading(() => this.#readKeys(issuer)));
+    this.#keys = Array.from({ length: core.issuers }, (_, issuer) =>
+      this.#reading("ERR_JWKS_UNAVAILABLE", (alive) => this.#readKeys(issuer, alive)),
+    );
     if (source !== undefined) {
       const read =
         source instanceof URL ? readFromUrl(source, fetch, platform.hasHttpCache) : readByFunction(source);
-      this.#snapshot = this.#reading(() => this.#readSnapshot(read));
+      this.#snapshot = this.#reading("ERR_REVOCATION_SOURCE_UNAVAILABLE", (alive) => this.#readSnapshot(read, alive));
     }
   }
 
@@ -76,7 +82,8 @@ export class Verifier {
   }
 
   /**
-   * Reads the snapshot and every key set that has a URL, at once.
+   * Reads the snapshot and every key set that has a URL, at once. What it reads was asked for after this call: a
+   * reading already under way is waited for, and followed by another.
    *
    * It rejects with the first failure, a `RevocableError`; what was good before goes on answering all the same.
    */
@@ -89,7 +96,7 @@ export class Verifier {
   }
 
   #readWhatIsDue(waitUntil: VerifyOptions["waitUntil"]): void {
-    for (const what of this.#core.due(this.#now())) {
+    for (const what of typed(() => this.#core.due(this.#now()))) {
       const work = this.#readingOf(what)?.inBackground();
       if (work !== undefined) waitUntil?.(work);
     }
@@ -99,57 +106,75 @@ export class Verifier {
     return what === SNAPSHOT ? this.#snapshot : this.#keys[what];
   }
 
-  #reading(read: () => Promise<void>): Reading {
-    return new Reading(async () => {
+  /** A reading that fails with a [`RevocableError`] and nothing else; `otherwise` is for what nobody foresaw. */
+  #reading(otherwise: ErrorCode, read: (alive: Alive) => Promise<void>): Reading {
+    return new Reading(async (alive) => {
       try {
-        await read();
+        await read(alive);
         return undefined;
-      } catch (error) {
-        if (!(error instanceof RevocableError)) throw error;
-        this.#onReadError(error);
+      } catch (thrown) {
+        const error = thrown instanceof RevocableError ? thrown : failure(otherwise, messageOf(thrown), thrown);
+        void this.#report(error);
         return error;
       }
     });
   }
 
-  async #readKeys(issuer: number): Promise<void> {
-    const uri = this.#core.keysUri(issuer);
-    if (uri === undefined) return;
-    this.#core.beginKeys(issuer, this.#now());
-    const document = await this.#readJwks(uri);
-    typed(() => this.#core.installKeys(issuer, document, this.#now()));
-  }
-
-  async #readJwks(uri: string): Promise<Uint8Array> {
+  async #report(error: RevocableError): Promise<void> {
     try {
-      const response = await this.#fetch(uri, {
-        headers: { accept: "application/jwk-set+json, application/json" },
-        // Keys come from the configured place and from nowhere else. Workers refuse the word "error" here, so a
-        // redirect is taken as the answer, which is then none.
-        redirect: "manual",
-        signal: AbortSignal.timeout(READ_TIMEOUT_MILLIS),
-      });
-      if (response.status !== 200) {
-        await response.body?.cancel();
-        throw new Error(response.type === "opaqueredirect" ? "it redirects" : `HTTP status ${response.status}`);
-      }
-      return await readBody(response, this.#limits.jwks);
-    } catch (error) {
-      if (error instanceof TooLarge) throw failure("ERR_JWKS_INVALID", error.message, error);
-      throw failure("ERR_JWKS_UNAVAILABLE", error instanceof Error ? error.message : undefined, error);
+      await this.#onReadError(error);
+    } catch {
+      // What goes wrong in the caller's function decides about no token, and ends no process.
     }
   }
 
-  async #readSnapshot(read: ReadObject): Promise<void> {
-    this.#core.beginSnapshot(this.#now());
-    const manifest = await read(MANIFEST, this.#limits.manifest);
+  async #readKeys(issuer: number, alive: Alive): Promise<void> {
+    const uri = this.#core.keysUri(issuer);
+    if (uri === undefined) return;
+    typed(() => this.#core.beginKeys(issuer, this.#now()));
+    try {
+      const document = await this.#readJwks(uri, alive);
+      typed(() => this.#core.installKeys(issuer, document, this.#now()));
+    } finally {
+      this.#core.endKeys(issuer);
+    }
+  }
+
+  async #readJwks(uri: string, alive: Alive): Promise<Uint8Array> {
+    const init: RequestInit = {
+      headers: { accept: "application/jwk-set+json, application/json" },
+      // Keys come from the configured place and from nowhere else. Workers refuse the word "error" here, so a redirect
+      // is taken as the answer, which is then none.
+      redirect: "manual",
+    };
+    // What an HTTP cache holds may lack the very key that is looked for.
+    if (this.#hasHttpCache) init.cache = "no-cache";
+    try {
+      return await inTime(READ_TIMEOUT_MILLIS, async (signal) => {
+        const response = await this.#fetch(uri, { ...init, signal });
+        if (response.status !== 200) {
+          await response.body?.cancel();
+          throw new Error(response.type === "opaqueredirect" ? "it redirects" : `HTTP status ${response.status}`);
+        }
+        return readBody(response, this.#limits.jwks, alive);
+      });
+    } catch (error) {
+      if (error instanceof TooLarge) throw failure("ERR_JWKS_INVALID", error.message, error);
+      throw failure("ERR_JWKS_UNAVAILABLE", messageOf(error), error);
+    }
+  }
+
+  async #readSnapshot(read: ReadObject, alive: Alive): Promise<void> {
+    typed(() => this.#core.beginSnapshot(this.#now()));
+    const manifest = await read(MANIFEST, this.#limits.manifest, alive);
+    alive();
     if (manifest === undefined) {
       throw failure("ERR_REVOCATION_SOURCE_UNAVAILABLE", `there is no \`${MANIFEST}\``);
     }
     const incoming = typed(() => this.#core.offer(manifest, this.#now()));
     if (incoming === undefined) return;
     try {
-      await gather(incoming, read);
+      await gather(incoming, read, alive);
     } catch (error) {
       incoming.free();
       throw error;
@@ -165,15 +190,16 @@ export interface VerifyOptions {
 }
 
 /** Reads the segments that a newer snapshot wants, several at a time. Returns or throws once no reading is left. */
-async function gather(incoming: Incoming, read: ReadObject): Promise<void> {
+async function gather(incoming: Incoming, read: ReadObject, alive: Alive): Promise<void> {
   const wanted = incoming.missing() as WantedSegment[];
   const reader = async (): Promise<void> => {
     for (let segment = wanted.shift(); segment !== undefined; segment = wanted.shift()) {
       try {
-        const bytes = await read(segment.name, segment.bytes);
+        const bytes = await read(segment.name, segment.bytes, alive);
         if (bytes === undefined) throw failure("ERR_REVOCATION_SEGMENT_MISSING");
         const digest = await digestByHost(bytes);
         typed(() => incoming.supply(bytes, digest));
+        alive();
       } catch (error) {
         // Without one of them the others are of no use.
         wanted.length = 0;
@@ -184,6 +210,10 @@ async function gather(incoming: Incoming, read: ReadObject): Promise<void> {
   const outcomes = await Promise.allSettled(Array.from({ length: SEGMENTS_AT_A_TIME }, reader));
   const failed = outcomes.find((outcome) => outcome.status === "rejected");
   if (failed !== undefined) throw failed.reason;
+}
+
+function messageOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error ? thrown.message : undefined;
 }
 
 function decisionOf({ decision, claims, header, status, error, snapshot }: Verdict, cause: unknown): Decision {

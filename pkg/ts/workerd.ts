@@ -5,4 +5,4 @@ import { createVerifierOn } from "./verifier.js";
 export * from "./api.js";
 
 /** Makes a verifier. It reads keys and snapshot when the first token comes. */
-export const createVerifier = createVerifierOn({ wasm: () => wasm, hasHttpCache: false });
+export const createVerifier = createVerifierOn({ wasm, hasHttpCache: false });

@@ -105,6 +105,36 @@ test("keys that are no JSON, and a list that is not filled in, are named and not
   assert.match(await page.locator("#decision").innerText(), /issuers\[0\]\.jwksUri/);
 });
 
+test("samples that do not load are said to be missing, and a token of one's own is verified all the same", async () => {
+  const page = await open({}, "**/sample.json");
+  await answered(page, "Not run");
+  assert.match(await page.locator("#decision").innerText(), /samples could not be loaded/);
+  assert.deepEqual(await outcomes(page), Array(6).fill("none"));
+  assert.equal(await page.getByLabel("The built-in sample").isDisabled(), true);
+  await fillIn(page, { token: fixture.tokens.good });
+  await page.getByRole("button", { name: "Verify" }).click();
+  await answered(page, "Allowed");
+});
+
+test("a verifier that does not load is said to be missing at once, and nothing is decided", async () => {
+  const page = await open({}, "**/browser.js");
+  await answered(page, "Not run");
+  assert.match(await page.locator("#decision").innerText(), /verifier could not be loaded/);
+  await page.getByRole("button", { name: "Verify" }).click();
+  await answered(page, "Not run");
+});
+
+test("Wasm that does not load is an answer that was not run, and once it loads one is", async () => {
+  const page = await open({}, "**/*.wasm");
+  await answered(page, "Not asked yet");
+  await page.getByRole("button", { name: "Verify" }).click();
+  await answered(page, "Not run");
+  assert.deepEqual(await outcomes(page), Array(6).fill("none"));
+  await page.unroute("**/*.wasm");
+  await page.getByRole("button", { name: "Verify" }).click();
+  await answered(page, "Allowed");
+});
+
 test("the keyboard alone reaches every control in the order of reading, and Ctrl+Enter verifies", async () => {
   const page = await open();
   const reached = [];
@@ -205,12 +235,13 @@ test("nothing is loaded from elsewhere, and no token leaves the page", async () 
   assert.deepEqual(page.complaints, []);
 });
 
-/** Opens the page, ready to be used; `complaints` is what the console says, violations of the policy among it. */
-async function open(options = {}) {
+/** Opens the page, ready to be used, but for a file that is withheld; `complaints` is what the console says, violations of the policy among it. */
+async function open(options = {}, withheld = undefined) {
   const page = await browser.newPage({ viewport: DESKTOP, ...options });
   page.complaints = [];
   page.on("console", (message) => page.complaints.push(message.text()));
   page.on("pageerror", (error) => page.complaints.push(error.message));
+  if (withheld !== undefined) await page.route(withheld, (route) => route.abort());
   await page.goto(`${site.url}/_revocable/`);
   await page.waitForSelector("html[data-ready]");
   return page;

@@ -25,6 +25,12 @@ export async function runSuite(revocable, fixture) {
 
 /** What each case's name promises. A name is a sentence: condition, policy, result. */
 const cases = {
+  // The first case, so that the Wasm is not there yet; a page's test counts how often it is fetched.
+  async "verifiers that are made at once, before the Wasm is there, all answer"({ verifier, tokens }) {
+    const made = await Promise.all(Array.from({ length: 5 }, () => verifier()));
+    for (const checking of made) equal((await checking.verify(tokens.good)).decision, "allow");
+  },
+
   async "a good token is allowed, with its claims, its header and the snapshot's age"({ verifier, tokens }) {
     const answer = await (await verifier()).verify(tokens.good);
     equal(answer.decision, "allow");
@@ -64,21 +70,21 @@ const cases = {
   },
 
   async "tokens issued before their user's cutoff are denied, later ones allowed"({ verifier, tokens }) {
-    const { verify, denied } = helpers(await verifier());
+    const { verify, denied } = asking(await verifier());
     equal((await denied(tokens.cutOff, "ERR_JWT_REVOKED", "revocation")).kind, "cutoff");
     await denied(tokens.withoutIatOfCutOff, "ERR_JWT_REVOKED", "revocation");
     equal((await verify(tokens.afterCutOff)).decision, "allow");
   },
 
   async "a removed app's tokens of that user are denied, and of another user allowed"({ verifier, tokens }) {
-    const { verify, denied } = helpers(await verifier());
+    const { verify, denied } = asking(await verifier());
     const error = await denied(tokens.ofRemovedApp, "ERR_JWT_REVOKED", "revocation");
     equal(JSON.stringify(error.rule), '["azp","sub"]');
     equal((await verify(tokens.ofRemovedAppForAnother)).decision, "allow");
   },
 
   async "tokens by a revoked key are denied, also without kid"({ verifier, tokens }) {
-    const { denied } = helpers(await verifier());
+    const { denied } = asking(await verifier());
     await denied(tokens.byLeakedKey, "ERR_JWT_REVOKED", "revocation");
     await denied(tokens.byLeakedKeyWithoutKid, "ERR_JWT_REVOKED", "revocation");
   },
@@ -92,7 +98,7 @@ const cases = {
   },
 
   async "a token whose claims are not the ones wanted is denied at that claim"({ verifier, tokens }) {
-    const { denied } = helpers(await verifier());
+    const { denied } = asking(await verifier());
     const claims = {
       notYetValid: "nbf",
       postdated: "iat",
@@ -110,7 +116,7 @@ const cases = {
   },
 
   async "a token that its issuer's keys did not sign is denied, each kind with its code"({ verifier, tokens }) {
-    const { denied } = helpers(await verifier());
+    const { denied } = asking(await verifier());
     await denied(tokens.forged, "ERR_JWS_SIGNATURE_VERIFICATION_FAILED", "signature");
     await denied(tokens.tampered, "ERR_JWS_SIGNATURE_VERIFICATION_FAILED", "signature");
     await denied(tokens.byUnknownIssuer, "ERR_JWT_ISSUER_UNKNOWN", "key");
@@ -122,12 +128,12 @@ const cases = {
   },
 
   async "an algorithm outside the issuer's list is denied"({ verifier, tokens }) {
-    const { denied } = helpers(await verifier({ issuer: { algorithms: ["EdDSA"] } }));
+    const { denied } = asking(await verifier({ issuer: { algorithms: ["EdDSA"] } }));
     await denied(tokens.good, "ERR_JOSE_ALG_NOT_ALLOWED", "key");
   },
 
   async "what is no token is denied, each kind with its code"({ verifier, tokens }) {
-    const { denied } = helpers(await verifier());
+    const { denied } = asking(await verifier());
     const malformed = ["withoutDots", "withFourParts", "withEmptyHeader", "withEmptyPayload", "withEmptySignature"];
     malformed.push("withNonCanonicalBase64url", "withPadding", "withPayload10000Deep");
     for (const token of malformed) await denied(tokens[token], "ERR_JWS_INVALID", "parse", token);
@@ -141,7 +147,7 @@ const cases = {
   },
 
   async "a token of a megabyte, and what is no string at all, is denied"({ verifier }) {
-    const { denied } = helpers(await verifier());
+    const { denied } = asking(await verifier());
     await denied("a".repeat(1_000_000), "ERR_JWS_INVALID", "parse");
     await denied("é".repeat(16_000), "ERR_JWS_INVALID", "parse");
     for (const wrong of [undefined, null, 1, {}, [], Symbol("token"), new Uint8Array(3)]) {
@@ -151,11 +157,11 @@ const cases = {
 
   async "a manifest as a bearer token is denied, whoever signed it"(context) {
     const { createVerifier, verifier, tokens, authority, listKeys } = context;
-    const { denied } = helpers(await verifier());
+    const { denied } = asking(await verifier());
     await denied(tokens.thatIsAManifest, "ERR_JWT_ISSUER_UNKNOWN", "key");
     equal((await denied(tokens.withTypOfManifest, "ERR_JWT_CLAIM_VALIDATION_FAILED", "claims")).claim, "typ");
     const trusting = await createVerifier({ issuers: [{ issuer: authority, jwks: listKeys }], revocations: false });
-    equal((await helpers(trusting).denied(tokens.thatIsAManifest, "ERR_JWT_CLAIM_VALIDATION_FAILED")).claim, "typ");
+    equal((await asking(trusting).denied(tokens.thatIsAManifest, "ERR_JWT_CLAIM_VALIDATION_FAILED")).claim, "typ");
   },
 
   async "no error repeats the token or a value of its claims"({ verifier, tokens }) {
@@ -193,7 +199,7 @@ const cases = {
   },
 
   async "a bad token is denied even while the lists are not to be had"({ verifier, tokens }) {
-    const { denied } = helpers(await verifier({ source: async () => null }));
+    const { denied } = asking(await verifier({ source: async () => null }));
     await denied(tokens.forged, "ERR_JWS_SIGNATURE_VERIFICATION_FAILED", "signature");
     await denied(tokens.expired, "ERR_JWT_EXPIRED", "claims");
   },
@@ -233,6 +239,20 @@ const cases = {
     const { decision, error } = await checking.verify(tokens.good);
     equal(decision, "unavailable");
     equal(error.code, "ERR_REVOCATION_UNAVAILABLE");
+  },
+
+  async "a refresh during a reading waits for it and then reads again"({ verifier, tokens, objects }) {
+    const segments = { ...objects("first"), ...objects("second") };
+    const manifests = ["first", "second"];
+    const source = (name) => {
+      const bytes = name === "manifest.jwt" ? objects(manifests.shift())[name] : segments[name];
+      return slowly(() => bytes, 100)();
+    };
+    const checking = await verifier({ source });
+    const underWay = checking.verify(tokens.good);
+    equal((await checking.refresh()).seq, 2);
+    equal((await underWay).decision, "allow");
+    equal(manifests.length, 0);
   },
 
   async "a newer snapshot comes into force by a refresh"({ verifier, tokens, changing }) {
@@ -351,6 +371,76 @@ const cases = {
     ok(Date.now() - started >= 900, "it waited for the first reader");
   },
 
+  async "a reading that makes progress is not taken over, however long it takes"({ verifier, tokens, source, web }) {
+    let asked = 0;
+    const slow = slowly(source("first"), 700);
+    const byFunction = await verifier({ source: (name) => ((asked += name === "manifest.jwt" ? 1 : 0), slow(name)) });
+    const site = web({ folder: (name) => new Response(inPieces(source("first"), name, 700)) });
+    const byUrl = await verifier({ source: "https://cdn.example/", fetch: site.fetch });
+    const answers = [byFunction, byUrl].flatMap((checking) => [1, 2, 3].map(() => checking.verify(tokens.good)));
+    for (const { decision } of await Promise.all(answers)) equal(decision, "allow");
+    equal(asked, 1);
+    equal(site.requests.filter(({ url }) => url.endsWith("/manifest.jwt")).length, 1);
+  },
+
+  async "a reading that was taken over and fails then says nothing about the one that took over"(context) {
+    const { verifier, tokens, changing, source: good } = context;
+    const { use, source } = changing("first");
+    use(slowly(() => Promise.reject(new Error("down")), 1500));
+    const checking = await verifier({ source });
+    const takenOver = checking.verify(tokens.good);
+    use(slowly(good("first"), 600));
+    const successor = checking.verify(tokens.good);
+    equal((await takenOver).decision, "unavailable");
+    // The one that took over is at it still.
+    equal((await checking.verify(tokens.good)).decision, "allow");
+    equal((await successor).decision, "allow");
+  },
+
+  async "an onReadError that throws or rejects changes no answer, neither at once nor in the background"(context) {
+    const { verifier, tokens, changing } = context;
+    const listeners = [
+      () => { throw new Error("the listener's own"); },
+      () => Promise.reject(new Error("the listener's own")),
+    ];
+    for (const onReadError of listeners) {
+      const clock = makeClock();
+      const { use, source } = changing("first");
+      use(async () => null);
+      const { decision, error } = await (await verifier({ source, onReadError })).verify(tokens.good);
+      equal(decision, "unavailable");
+      equal(error.cause.code, "ERR_REVOCATION_SOURCE_UNAVAILABLE");
+      use("first");
+      const checking = await verifier({ source, onReadError, now: clock.now });
+      equal((await checking.verify(tokens.good)).decision, "allow");
+      use(async () => null);
+      clock.forward(61);
+      const handed = [];
+      equal((await checking.verify(tokens.good, { waitUntil: (work) => handed.push(work) })).decision, "allow");
+      equal((await Promise.all(handed)).map(({ code }) => code).join(), "ERR_REVOCATION_SOURCE_UNAVAILABLE");
+    }
+  },
+
+  async "a source or a fetch that never answers is unavailable within seconds, also if it ignores its signal"(context) {
+    const { verifier, tokens } = context;
+    const silent = () => new Promise(() => {});
+    const byUrl = { jwks: undefined, jwksUri: "https://issuer.example/jwks.json" };
+    const kinds = [
+      [{ source: silent }, "ERR_REVOCATION_SOURCE_UNAVAILABLE"],
+      [{ source: "https://cdn.example/", fetch: silent }, "ERR_REVOCATION_SOURCE_UNAVAILABLE"],
+      [{ source: "https://cdn.example/", fetch: async () => new Response(new ReadableStream()) }, "ERR_REVOCATION_SOURCE_UNAVAILABLE"],
+      [{ issuer: byUrl, fetch: silent }, "ERR_JWKS_UNAVAILABLE"],
+      [{ issuer: byUrl, fetch: async () => new Response(new ReadableStream()) }, "ERR_JWKS_UNAVAILABLE"],
+    ];
+    const started = Date.now();
+    await Promise.all(kinds.map(async ([options, code]) => {
+      const { decision, error } = await (await verifier(options)).verify(tokens.good);
+      equal(decision, "unavailable");
+      equal(error.cause.code, code);
+    }));
+    ok(Date.now() - started < 8000, `${Date.now() - started} ms`);
+  },
+
   async "a source that is down is asked at most once a second"({ verifier, tokens }) {
     let asked = 0;
     const checking = await verifier({ source: async () => ((asked += 1), null) });
@@ -404,6 +494,7 @@ const cases = {
       endless: () => new Response(endless()),
       declaredTooLarge: () => new Response("x", { headers: { "content-length": "99999999" } }),
       broken: () => { throw new TypeError("fetch failed"); },
+      nothing: () => undefined,
     };
     for (const [name, answer] of Object.entries(answers)) {
       const { fetch } = web({ folder: answer });
@@ -426,6 +517,25 @@ const cases = {
     equal((await checking.verify(tokens.good)).decision, "allow");
     equal(site.requests.length, 2);
     equal(site.requests[0].redirect, "manual");
+    // Only browsers have an HTTP cache that could answer with the keys before.
+    equal(site.requests[1].conditional, typeof document !== "undefined");
+  },
+
+  async "tokens of a new key that come while the keys are being read wait for that one reading"(context) {
+    const { verifier, tokens, web, jwks } = context;
+    const clock = makeClock();
+    const site = web({ jwks: () => Response.json({ keys: jwks.keys.filter(({ kid }) => kid !== "current") }) });
+    const issuer = { jwks: undefined, jwksUri: "https://issuer.example/jwks.json" };
+    const checking = await verifier({ issuer, fetch: site.fetch, now: clock.now });
+    equal((await checking.verify(tokens.goodByEdDSA)).decision, "allow");
+    site.answers.jwks = slowly(() => Response.json(jwks), 200);
+    clock.forward(31);
+    const answers = await Promise.all(Array.from({ length: 10 }, () => checking.verify(tokens.good)));
+    equal(answers.map(({ decision }) => decision).join(), Array(10).fill("allow").join());
+    equal(site.requests.length, 2);
+    // Once it has ended, a stranger's kid waits for nothing.
+    equal((await checking.verify(tokens.withUnknownKid)).error.code, "ERR_JWKS_NO_MATCHING_KEY");
+    equal(site.requests.length, 2);
   },
 
   async "keys that cannot be read at a cold start are unavailable, each kind with its cause"(context) {
@@ -439,6 +549,7 @@ const cases = {
       absent: [() => new Response("no", { status: 404 }), "ERR_JWKS_UNAVAILABLE"],
       redirect: [() => new Response(null, { status: 302, headers: { location: "/x" } }), "ERR_JWKS_UNAVAILABLE"],
       broken: [() => { throw new TypeError("fetch failed"); }, "ERR_JWKS_UNAVAILABLE"],
+      nothing: [() => undefined, "ERR_JWKS_UNAVAILABLE"],
     };
     for (const [name, [answer, code]] of Object.entries(kinds)) {
       const issuer = { jwks: undefined, jwksUri: "https://issuer.example/jwks.json" };
@@ -563,9 +674,9 @@ function tools({ createVerifier }, { issuer, authority, jwks, listKeys, snapshot
         const conditional = headers.has("if-none-match") || init.cache === "no-cache";
         requests.push({ url, conditional, redirect: init.redirect });
         if (url.endsWith("/jwks.json")) return answers.jwks();
-        if (typeof answers.folder === "function") return answers.folder();
         if (headers.get("if-none-match") === etag && etag !== undefined) return new Response(null, { status: 304 });
         const name = url.replace(/^.*?((segments\/)?[^/]*)$/, "$1");
+        if (typeof answers.folder === "function") return answers.folder(name);
         const bytes = objects(answers.folder)[name];
         if (bytes === undefined) return new Response("no", { status: 404 });
         return new Response(bytes, { headers: etag && name === "manifest.jwt" ? { etag } : {} });
@@ -582,7 +693,7 @@ function tools({ createVerifier }, { issuer, authority, jwks, listKeys, snapshot
   };
 }
 
-function helpers(checking) {
+function asking(checking) {
   const verify = (token) => checking.verify(token);
   const denied = async (token, code, stage, label = code) => {
     const { decision, error } = await verify(token);
@@ -592,6 +703,27 @@ function helpers(checking) {
     return error;
   };
   return { verify, denied };
+}
+
+/** What `read` gives, so many milliseconds later. */
+function slowly(read, millis) {
+  return async (...args) => {
+    await new Promise((resolve) => setTimeout(resolve, millis));
+    return read(...args);
+  };
+}
+
+/** An object's bytes in two pieces, the second so many milliseconds after the first. */
+function inPieces(source, name, millis) {
+  return new ReadableStream({
+    async start(controller) {
+      const bytes = await source(name);
+      controller.enqueue(bytes.slice(0, 10));
+      await new Promise((resolve) => setTimeout(resolve, millis));
+      controller.enqueue(bytes.slice(10));
+      controller.close();
+    },
+  });
 }
 
 /** A clock that stands still until it is moved, in seconds. */
