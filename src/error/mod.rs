@@ -100,7 +100,7 @@ pub enum Error {
         /// What is wrong there.
         reason: String,
     },
-    /// A revocation to be published is malformed.
+    /// What is to be published is malformed.
     RevocationInvalid(String),
 }
 

@@ -112,7 +112,7 @@ codes! {
     ConfigInvalid = "ERR_CONFIG_INVALID", 503, UNAVAILABLE,
         "the configuration has an unknown, missing or wrong field", "nothing";
     RevocationInvalid = "ERR_REVOCATION_INVALID", 0, None,
-        "a revocation to be published is malformed", "nothing";
+        "what is to be published is malformed", "nothing";
 }
 
 impl Code {

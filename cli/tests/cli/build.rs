@@ -185,7 +185,7 @@ fn a_snapshot_that_no_reader_would_take_any_more_is_not_written() {
     let last = "253402300799";
     let arguments = ["build", "--input", "-", "--key", "list.jwk", "--issuer", AUTHORITY, "--out", "out"];
     let ended = sandbox.run(&[&arguments[..], &["--covers", ISSUER, "--now", last]].concat());
-    ended.fails(1, "ERR_REVOCATION_MANIFEST_INVALID");
+    ended.fails(1, "ERR_REVOCATION_INVALID");
     assert!(!sandbox.path("out").exists());
 }
 
