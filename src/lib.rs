@@ -43,19 +43,19 @@ mod verifier;
 
 pub use error::{ClaimFault, Code, Error};
 pub use flow::{
-    Action, Allowed, Authentic, Checked, Claims, Decision, Expectations, Header, Policy, Refused, Selected,
-    Unverified,
+    Action, Allowed, Answer, Authentic, Checked, Claims, Decision, Expectations, Header, Policy, Question,
+    Refused, Selected, Unverified, Verification,
 };
 pub use freshness::Urgency;
 pub use gate::Gate;
 pub use json::Object;
-pub use key::{Algorithm, Jwks, Key, KeyCache, Material, Secrets};
+pub use key::{Algorithm, Curve, Jwks, Key, KeyCache, KeyOptions, Material, Secrets};
 pub use revocation::{
     Entry, Id, Incoming, Kind, List, Manifest, Member, Offer, Revocations, Rule, Salt, Segment, SegmentName,
     SegmentRef, Snapshot, SnapshotInfo, SortedIds, Status, Unknown, Value,
 };
 pub use time::{Cutoff, UnixTime};
-pub use verifier::{Issuer, Remedy, Verifier};
+pub use verifier::{Asking, Issuer, Progress, Remedy, Verifier};
 
 /// The README's example.
 #[cfg(doctest)]

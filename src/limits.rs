@@ -19,6 +19,12 @@ pub const MAX_JWKS_KEYS: usize = 256;
 /// The most keys tried for one token that names no `kid`: each costs a signature verification.
 pub const MAX_KEY_CANDIDATES: usize = 16;
 
+/// The fewest bits of an RSA modulus (RFC 7518 §3.3).
+pub const MIN_RSA_BITS: usize = 2048;
+
+/// The most bits of an RSA modulus: verifying takes time with the square of it, and no issuer is known to use more.
+pub const MAX_RSA_BITS: usize = 8192;
+
 /// The deepest nesting of JSON, counting the outermost object as one.
 pub const MAX_JSON_DEPTH: usize = 32;
 

@@ -1,10 +1,12 @@
 //! The verifier: every stage of the flow in order, for many issuers, over keys and lists that change.
 
 use crate::error::Error;
-use crate::flow::{Decision, Expectations, Policy, Unverified};
+use crate::flow::{
+    Answer, Authentic, Decision, Expectations, Policy, Question, Selected, Unverified, Verification,
+};
 use crate::freshness::Urgency;
 use crate::key::{Algorithm, KeyCache};
-use crate::revocation::{Revocations, Status, Unknown};
+use crate::revocation::{Revocations, SnapshotInfo, Status, Unknown};
 use crate::time::UnixTime;
 
 /// A trusted issuer of tokens.
@@ -65,6 +67,31 @@ pub enum Remedy {
     Snapshot,
 }
 
+/// How far a token has come.
+#[derive(Debug)]
+#[must_use]
+pub enum Progress {
+    /// To the end.
+    Decided(Decision),
+    /// To a signature that the host is to be asked about.
+    Asking(Box<Asking>),
+}
+
+/// A token whose signature the host is asked about; [`Verifier::resume`] takes it further.
+#[derive(Debug)]
+pub struct Asking {
+    issuer: usize,
+    question: Question,
+}
+
+impl Asking {
+    /// What to ask.
+    #[must_use]
+    pub const fn question(&self) -> &Question {
+        &self.question
+    }
+}
+
 /// Verifies tokens. It makes no I/O and calls no clock: [`Verifier::due`] and [`Verifier::remedy`] say what is to be
 /// read, and whoever reads it hands it in.
 #[derive(Debug)]
@@ -94,20 +121,57 @@ impl Verifier {
         self
     }
 
-    /// Takes a token the whole way.
+    /// Takes a token the whole way, with engines that answer at once; one that is left to the host is refused.
     pub fn verify(&self, token: &str, now: UnixTime) -> Decision {
-        let snapshot = self.revocations.as_ref().and_then(|lists| lists.info(now));
-        self.try_verify(token, now).unwrap_or_else(|error| Decision::refuse(error, snapshot))
+        self.try_verify(token, now).unwrap_or_else(|error| Decision::refuse(error, self.info(now)))
     }
 
     fn try_verify(&self, token: &str, now: UnixTime) -> Result<Decision, Error> {
+        let (issuer, selected) = self.select(token, now)?;
+        self.judge(selected.verify()?, issuer, now)
+    }
+
+    /// Takes a token the whole way, or as far as the host is to be asked about its signature.
+    pub fn start(&self, token: &str, now: UnixTime) -> Progress {
+        self.progress(now, || {
+            let (issuer, selected) = self.select(token, now)?;
+            Ok((issuer, selected.start()?))
+        })
+    }
+
+    /// Takes a token further with what the host said of its signature.
+    pub fn resume(&self, asking: Asking, answer: Answer, now: UnixTime) -> Progress {
+        let Asking { issuer, question } = asking;
+        self.progress(now, || Ok((issuer, question.answer(answer)?)))
+    }
+
+    fn progress(
+        &self,
+        now: UnixTime,
+        verify: impl FnOnce() -> Result<(usize, Verification), Error>,
+    ) -> Progress {
+        let decided = match verify() {
+            Ok((issuer, Verification::Asking(question))) => {
+                return Progress::Asking(Box::new(Asking { issuer, question }));
+            }
+            Ok((issuer, Verification::Authentic(authentic))) => self.judge(authentic, issuer, now),
+            Err(error) => Err(error),
+        };
+        Progress::Decided(decided.unwrap_or_else(|error| Decision::refuse(error, self.info(now))))
+    }
+
+    /// The first two stages.
+    fn select<'t>(&self, token: &'t str, now: UnixTime) -> Result<(usize, Selected<'t, '_>), Error> {
         let unverified = Unverified::parse(token)?;
-        let issuer = self.issuer_of(&unverified).and_then(|index| self.issuers.get(index));
-        let issuer = issuer.ok_or(Error::IssuerUnknown)?;
-        let claims = unverified
-            .select(issuer.keys.current(now)?, &issuer.algorithms)?
-            .verify()?
-            .check_claims(&issuer.expectations, now)?;
+        let index = self.issuer_of(&unverified).ok_or(Error::IssuerUnknown)?;
+        let issuer = self.issuers.get(index).ok_or(Error::IssuerUnknown)?;
+        Ok((index, unverified.select(issuer.keys.current(now)?, &issuer.algorithms)?))
+    }
+
+    /// The last three.
+    fn judge(&self, authentic: Authentic, issuer: usize, now: UnixTime) -> Result<Decision, Error> {
+        let issuer = self.issuers.get(issuer).ok_or(Error::IssuerUnknown)?;
+        let claims = authentic.check_claims(&issuer.expectations, now)?;
         // Whatever the lists know, and also where none is asked.
         claims.require(issuer.required.as_deref().unwrap_or_default())?;
         match &self.revocations {
@@ -116,6 +180,10 @@ impl Verifier {
                 Ok(claims.check_revocation(lists, issuer.required.as_deref(), now)?.apply(&self.policy))
             }
         }
+    }
+
+    fn info(&self, now: UnixTime) -> Option<SnapshotInfo> {
+        self.revocations.as_ref().and_then(|lists| lists.info(now))
     }
 
     fn issuer_of(&self, token: &Unverified<'_>) -> Option<usize> {

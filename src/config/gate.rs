@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::engine::{self, Engines};
 use crate::error::Error;
 use crate::gate::{Cors, Gate, Readers, TokenSource};
 use crate::json::Object;
@@ -64,7 +65,19 @@ impl GateConfig {
     ///
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field whose value does not make sense.
-    pub fn build(mut self, secret: impl Fn(&str) -> Option<String>) -> Result<Gate, Error> {
+    pub fn build(self, secret: impl Fn(&str) -> Option<String>) -> Result<Gate, Error> {
+        self.build_with(engine::DEFAULT, secret)
+    }
+
+    /// [`GateConfig::build`] with engines of the caller's choice. Those for the lists' keys must answer at once.
+    ///
+    /// # Errors
+    /// As [`GateConfig::build`].
+    pub fn build_with(
+        mut self,
+        engines: Engines,
+        secret: impl Fn(&str) -> Option<String>,
+    ) -> Result<Gate, Error> {
         if self.lists.len() > 1 {
             return Err(wrong("lists", "expected at most one: KV holds one manifest"));
         }
@@ -96,7 +109,7 @@ impl GateConfig {
             return Err(wrong(path, "expected `*`, or a scheme and a host such as `https://app.example`"));
         }
         let cors = Cors::new(origins);
-        let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists }.build()?;
+        let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists }.build_with(engines)?;
         Ok(Gate::new(verifier, sources, readers, cors, self.expose_reason))
     }
 }

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::engine;
+use crate::engine::{self, Engines};
 use crate::error::Error;
 use crate::flow::Expectations;
 use crate::json::Object;
-use crate::key::{Algorithm, Jwks, KeyCache, Secrets};
+use crate::key::{Algorithm, Jwks, Key, KeyCache, KeyOptions, Secrets};
 use crate::limits::MAX_CLOCK_TOLERANCE_SECONDS;
 use crate::revocation::{List, Revocations};
 use crate::verifier::{Issuer, Verifier};
@@ -83,6 +83,14 @@ impl VerifierConfig {
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field whose value does not make sense.
     pub fn build(&self) -> Result<Verifier, Error> {
+        self.build_with(engine::DEFAULT)
+    }
+
+    /// [`VerifierConfig::build`] with engines of the caller's choice. Those for the lists' keys must answer at once.
+    ///
+    /// # Errors
+    /// As [`VerifierConfig::build`].
+    pub fn build_with(&self, engines: Engines) -> Result<Verifier, Error> {
         if self.issuers.is_empty() {
             return Err(wrong("issuers", "there must be at least one"));
         }
@@ -96,7 +104,7 @@ impl VerifierConfig {
             if !self.lists.is_empty() && !spoken_for {
                 return Err(wrong(path, "no list speaks for this issuer: name it in the `for` of one"));
             }
-            issuers.push(issuer.build(&path, !self.lists.is_empty())?);
+            issuers.push(issuer.build(&path, !self.lists.is_empty(), engines)?);
         }
         if self.lists.is_empty() {
             return Ok(Verifier::without_revocation(issuers));
@@ -117,20 +125,33 @@ impl VerifierConfig {
             if !list.speaks_for.iter().all(configured) {
                 return Err(wrong(format!("{path}.for"), "it names an issuer that is not configured"));
             }
-            lists.push(list.build(&path)?);
+            lists.push(list.build(&path, engines)?);
         }
         Ok(Verifier::new(issuers, Revocations::new(lists)))
     }
 }
 
 impl IssuerConfig {
-    fn build(&self, path: &str, revocable: bool) -> Result<Issuer, Error> {
+    fn build(&self, path: &str, revocable: bool, engines: Engines) -> Result<Issuer, Error> {
         if self.issuer.is_empty() {
             return Err(wrong(format!("{path}.issuer"), "it is empty"));
         }
+        let algorithms: Option<Vec<Algorithm>> = match &self.algorithms {
+            None => Some(Vec::new()),
+            Some(names) if names.is_empty() => None,
+            Some(names) => names.iter().map(|name| Algorithm::from_name(name)).collect(),
+        };
+        let algorithms = algorithms.ok_or_else(|| {
+            wrong(
+                format!("{path}.algorithms"),
+                "expected names of signature algorithms, such as RS256, ES256 and EdDSA",
+            )
+        })?;
         let keys = match (&self.jwks, &self.jwks_uri) {
             (Some(jwks), None) => {
-                let jwks = keys(jwks, Secrets::Allow).map_err(|error| error_at(path, "jwks", &error))?;
+                let options = KeyOptions { secrets: Secrets::Allow, algorithms: &algorithms, engines };
+                let jwks =
+                    Jwks::from_object(jwks, &options).map_err(|error| error_at(path, "jwks", &error))?;
                 if revocable && jwks.iter().any(|key| key.name().is_none()) {
                     return Err(wrong(
                         format!("{path}.jwks"),
@@ -139,7 +160,9 @@ impl IssuerConfig {
                 }
                 KeyCache::fixed(jwks)
             }
-            (None, Some(uri)) if may_be_fetched(uri) => KeyCache::remote(uri.clone()),
+            (None, Some(uri)) if may_be_fetched(uri) => {
+                KeyCache::remote(uri.clone(), algorithms.clone(), engines)
+            }
             (None, Some(_)) => {
                 return Err(wrong(
                     format!("{path}.jwksUri"),
@@ -151,14 +174,6 @@ impl IssuerConfig {
         if self.clock_tolerance > MAX_CLOCK_TOLERANCE_SECONDS {
             return Err(wrong(format!("{path}.clockTolerance"), "expected at most 60 seconds"));
         }
-        let algorithms: Option<Vec<Algorithm>> = match &self.algorithms {
-            None => Some(Vec::new()),
-            Some(names) if names.is_empty() => None,
-            Some(names) => names.iter().map(|name| Algorithm::from_name(name)).collect(),
-        };
-        let algorithms = algorithms.ok_or_else(|| {
-            wrong(format!("{path}.algorithms"), "expected at least one of HS256, ES256, EdDSA and Ed25519")
-        })?;
         let expectations = Expectations::new(&self.issuer)
             .audience(self.audience.iter().cloned())
             .clock_tolerance(self.clock_tolerance)
@@ -172,20 +187,21 @@ impl IssuerConfig {
 }
 
 impl ListConfig {
-    fn build(&self, path: &str) -> Result<List, Error> {
+    fn build(&self, path: &str, engines: Engines) -> Result<List, Error> {
         let jwks = self.keys.get("keys").and_then(serde_json::Value::as_array);
         let private = |jwk: &Object| jwk.contains_key("d");
         if private(&self.keys) || jwks.into_iter().flatten().filter_map(|jwk| jwk.as_object()).any(private) {
             return Err(wrong(format!("{path}.keys"), "a private key belongs to the authority alone"));
         }
         // A shared secret cannot vouch for a list: every reader could sign one.
-        let keys = keys(&self.keys, Secrets::Ignore).map_err(|error| error_at(path, "keys", &error))?;
+        let options = KeyOptions { secrets: Secrets::Ignore, algorithms: &[], engines };
+        let keys = Jwks::from_object(&self.keys, &options).map_err(|error| error_at(path, "keys", &error))?;
+        // A list is read at once.
+        if keys.iter().any(Key::asks_host) {
+            return Err(wrong(format!("{path}.keys"), "this build verifies lists with Ed25519 keys only"));
+        }
         Ok(List::new(&self.issuer, keys, self.speaks_for.iter().cloned()))
     }
-}
-
-fn keys(jwks: &Object, secrets: Secrets) -> Result<Jwks, Error> {
-    Jwks::from_object(jwks, secrets, engine::DEFAULT)
 }
 
 fn error_at(path: &str, field: &str, error: &Error) -> Error {

@@ -1,36 +1,65 @@
 //! Engines: who checks a signature, for which algorithm.
 //!
 //! An engine is an object in a list and not an arm of a `match`, so that a build whose list leaves one out does not
-//! link its code. A key is imported once, by the first engine of the list that knows its algorithm; what comes back
-//! holds the key in the form that the engine verifies fastest.
+//! link its code. A key is imported once for each algorithm it stands for, by the first engine of the list that knows the
+//! algorithm; what comes back holds the key in the form that the engine verifies fastest.
+//!
+//! All but one answer at once. [`HOST`] stands for whatever the surroundings have, such as WebCrypto, which answers later:
+//! see [`crate::Asking`].
 
-mod jwt_simple;
+mod ecdsa;
+mod eddsa;
+mod hmac;
+mod host;
+
+use std::fmt::Debug;
 
 use crate::error::Error;
 use crate::key::{Algorithm, Material};
 
-pub use jwt_simple::{ED25519, ES256, HS256};
+pub use ecdsa::ECDSA;
+pub use eddsa::EDDSA;
+pub use hmac::HMAC;
+pub use host::{HOST, HostKey};
 
 /// The engines of this crate, in the order in which they are asked: everything in Rust, synchronous, everywhere.
-pub static DEFAULT: Engines = &[&HS256, &ES256, &ED25519];
+pub static DEFAULT: Engines = &[&HMAC, &EDDSA, &ECDSA];
+
+/// The engines that are small: what is left is asked of the host.
+pub static SMALL: Engines = &[&HMAC, &EDDSA, &HOST];
 
 /// A list of engines, the preferred ones first.
 pub type Engines = &'static [&'static dyn Engine];
 
-/// Somebody who can check signatures of one algorithm.
-pub trait Engine: Sync {
-    /// The algorithm this engine knows.
-    fn algorithm(&self) -> Algorithm;
+/// Somebody who can check signatures.
+pub trait Engine: Sync + Debug {
+    /// Whether this engine knows the algorithm.
+    fn knows(&self, algorithm: Algorithm) -> bool;
 
-    /// Takes a key in. The material has already been found to agree with [`Engine::algorithm`] in type and curve.
+    /// Takes a key in, for one algorithm. The material has already been found to fit the algorithm in type, curve and
+    /// size.
     ///
     /// # Errors
-    /// [`Error::JwkInvalid`] when the material is no valid key, or too weak (RFC 7518 §3.2).
-    fn import(&self, material: &Material) -> Result<Box<dyn VerifySignature>, Error>;
+    /// [`Error::JwkInvalid`] when the material is no valid key.
+    fn import(&self, algorithm: Algorithm, material: &Material) -> Result<Imported, Error>;
+}
+
+/// A key that an engine has taken in.
+pub enum Imported {
+    /// It verifies at once.
+    Here(Box<dyn VerifySignature>),
+    /// The host is to be asked.
+    Host,
 }
 
 /// A key, ready to verify with.
 pub trait VerifySignature: Send + Sync {
     /// Whether `signature` is one of this key's over `signing_input` (RFC 7515 §5.2). Never panics, whatever the bytes.
     fn verify(&self, signing_input: &[u8], signature: &[u8]) -> bool;
+}
+
+impl Imported {
+    fn here(key: impl VerifySignature + 'static) -> Self {
+        Self::Here(Box::new(key))
+    }
 }

@@ -14,4 +14,4 @@ pub use claims::{Claims, Expectations};
 pub use decide::{Action, Allowed, Checked, Decision, Policy, Refused};
 pub use parse::{Header, Unverified};
 pub(crate) use parse::{MANIFEST_TYP, media_type};
-pub use verify::{Authentic, Selected};
+pub use verify::{Answer, Authentic, Question, Selected, Verification};

@@ -82,8 +82,8 @@ impl<'t> Unverified<'t> {
     /// # Errors
     /// [`Error::AlgNotAllowed`] or [`Error::NoMatchingKey`]; nothing has been verified.
     pub fn select<'k>(self, keys: &'k Jwks, allowed: &[Algorithm]) -> Result<Selected<'t, 'k>, Error> {
-        let keys = keys.select(&self.header.alg, self.header.kid.as_deref(), allowed)?;
-        Ok(Selected::new(self, keys))
+        let (algorithm, keys) = keys.select(&self.header.alg, self.header.kid.as_deref(), allowed)?;
+        Ok(Selected::new(self, algorithm, keys))
     }
 }
 

@@ -1,8 +1,14 @@
 //! Third stage: the signature. The only place that makes an [`Authentic`].
+//!
+//! An engine of this build answers at once. Where the host is the engine, the stage is left with a [`Question`] and taken
+//! up again with its [`Answer`].
 
+use std::sync::Arc;
+
+use crate::engine::HostKey;
 use crate::error::Error;
 use crate::json::Object;
-use crate::key::Key;
+use crate::key::{Algorithm, By, Key};
 
 use super::{Header, Unverified};
 
@@ -10,23 +16,146 @@ use super::{Header, Unverified};
 #[derive(Debug)]
 pub struct Selected<'t, 'k> {
     token: Unverified<'t>,
-    keys: Vec<&'k Key>,
+    algorithm: Algorithm,
+    keys: Vec<&'k Arc<Key>>,
+}
+
+/// How far the third stage has come.
+#[derive(Debug)]
+pub enum Verification {
+    /// The signature fits.
+    Authentic(Authentic),
+    /// The host is to be asked.
+    Asking(Question),
+}
+
+/// A signature that the host is asked about, because an engine of this build leaves the algorithm to it
+/// ([`crate::engine::HOST`]).
+#[derive(Debug)]
+pub struct Question {
+    header: Header,
+    payload: Object,
+    signing_input: Box<[u8]>,
+    signature: Vec<u8>,
+    algorithm: Algorithm,
+    asked: Arc<Key>,
+    /// Those to try after it, the next one last.
+    others: Vec<Arc<Key>>,
+    /// Whether any key could be used at all.
+    any_usable: bool,
+}
+
+/// What the host says of a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It fits the key and the bytes.
+    Fits,
+    /// It does not.
+    DoesNotFit,
+    /// The host cannot use the key: it is no point on its curve, for example.
+    KeyUnusable,
 }
 
 impl<'t, 'k> Selected<'t, 'k> {
-    pub(super) fn new(token: Unverified<'t>, keys: Vec<&'k Key>) -> Self {
-        Self { token, keys }
+    pub(super) fn new(token: Unverified<'t>, algorithm: Algorithm, keys: Vec<&'k Arc<Key>>) -> Self {
+        Self { token, algorithm, keys }
     }
 
     /// Checks the signature with each selected key until one fits (RFC 7515 §5.2).
     ///
     /// # Errors
-    /// [`Error::SignatureInvalid`], which does not say more.
+    /// [`Error::SignatureInvalid`], which does not say more. [`Error::NotSupported`] when the host would have to be asked:
+    /// see [`Selected::start`].
     pub fn verify(self) -> Result<Authentic, Error> {
+        match self.start()? {
+            Verification::Authentic(authentic) => Ok(authentic),
+            Verification::Asking(_) => {
+                Err(Error::NotSupported("its algorithm is left to the host, which was not asked"))
+            }
+        }
+    }
+
+    /// Checks the signature, as far as that can be done without the host.
+    ///
+    /// # Errors
+    /// [`Error::SignatureInvalid`], which does not say more.
+    pub fn start(self) -> Result<Verification, Error> {
         let Unverified { header, payload, signing_input, signature } = self.token;
-        let signer = self.keys.into_iter().find(|key| key.verify(signing_input, &signature));
-        let signer = signer.ok_or(Error::SignatureInvalid)?;
-        Ok(Authentic { header, payload, key_name: signer.name().map(Box::from), proof: Proof(()) })
+        for (index, key) in self.keys.iter().enumerate() {
+            match key.by(self.algorithm) {
+                Some(By::Here(verifier)) if verifier.verify(signing_input, &signature) => {
+                    return Ok(Verification::Authentic(Authentic::new(header, payload, key)));
+                }
+                Some(By::Here(_)) | None => {}
+                Some(By::Host(_)) => {
+                    let others = self.keys.iter().skip(index.saturating_add(1)).rev();
+                    return Ok(Verification::Asking(Question {
+                        header,
+                        payload,
+                        signing_input: signing_input.into(),
+                        signature,
+                        algorithm: self.algorithm,
+                        asked: Arc::clone(key),
+                        others: others.map(|key| Arc::clone(key)).collect(),
+                        any_usable: index > 0,
+                    }));
+                }
+            }
+        }
+        Err(Error::SignatureInvalid)
+    }
+}
+
+impl Question {
+    /// With which key; nothing would be a fault of this crate's.
+    #[must_use]
+    pub fn key(&self) -> Option<&HostKey> {
+        match self.asked.by(self.algorithm)? {
+            By::Host(key) => Some(key),
+            By::Here(_) => None,
+        }
+    }
+
+    /// The bytes that were signed (RFC 7515 §5.2).
+    #[must_use]
+    pub fn signing_input(&self) -> &[u8] {
+        &self.signing_input
+    }
+
+    /// The signature; an ECDSA signature is raw.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// Goes on with what the host said. Its word is believed: whoever answers [`Answer::Fits`] without having checked lets
+    /// any token pass for authentic.
+    ///
+    /// # Errors
+    /// [`Error::SignatureInvalid`], which does not say more; [`Error::NoMatchingKey`] when the host could use no key.
+    pub fn answer(mut self, answer: Answer) -> Result<Verification, Error> {
+        if answer == Answer::Fits {
+            let Self { header, payload, asked, .. } = self;
+            return Ok(Verification::Authentic(Authentic::new(header, payload, &asked)));
+        }
+        self.any_usable |= answer == Answer::DoesNotFit;
+        while let Some(key) = self.others.pop() {
+            match key.by(self.algorithm) {
+                Some(By::Here(verifier)) => {
+                    self.any_usable = true;
+                    if verifier.verify(&self.signing_input, &self.signature) {
+                        let Self { header, payload, .. } = self;
+                        return Ok(Verification::Authentic(Authentic::new(header, payload, &key)));
+                    }
+                }
+                Some(By::Host(_)) => {
+                    self.asked = key;
+                    return Ok(Verification::Asking(self));
+                }
+                None => {}
+            }
+        }
+        Err(if self.any_usable { Error::SignatureInvalid } else { Error::NoMatchingKey })
     }
 }
 
@@ -46,6 +175,11 @@ pub struct Authentic {
 struct Proof(());
 
 impl Authentic {
+    /// The only place that makes one.
+    fn new(header: Header, payload: Object, signer: &Key) -> Self {
+        Self { header, payload, key_name: signer.name().map(Box::from), proof: Proof(()) }
+    }
+
     /// The header, authentic.
     #[must_use]
     pub const fn header(&self) -> &Header {

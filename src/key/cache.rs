@@ -1,10 +1,11 @@
 //! An issuer's keys over time: fixed, or read from a URL and trusted for a bounded time.
 
+use crate::engine::Engines;
 use crate::error::Error;
 use crate::freshness::{FAILURE_PAUSE_SECONDS, RETRY_SECONDS, Urgency};
 use crate::time::UnixTime;
 
-use super::{Jwks, Secrets};
+use super::{Algorithm, Jwks, KeyOptions, Secrets};
 
 /// A key set read less than so many seconds ago is not read again: 10 minutes.
 const FRESH_SECONDS: u64 = 600;
@@ -22,7 +23,7 @@ pub struct KeyCache(Source);
 #[derive(Debug)]
 enum Source {
     Fixed(Jwks),
-    Remote { uri: String, read: Option<Read>, looks: Looks },
+    Remote { uri: String, algorithms: Vec<Algorithm>, engines: Engines, read: Option<Read>, looks: Looks },
 }
 
 /// When the set was last looked for.
@@ -46,11 +47,13 @@ impl KeyCache {
         Self(Source::Fixed(jwks))
     }
 
-    /// Keys to be read from `uri`.
+    /// Keys to be read from `uri`, for an issuer's algorithms ([`KeyOptions::algorithms`]).
     #[must_use]
-    pub const fn remote(uri: String) -> Self {
+    pub const fn remote(uri: String, algorithms: Vec<Algorithm>, engines: Engines) -> Self {
         Self(Source::Remote {
             uri,
+            algorithms,
+            engines,
             read: None,
             looks: Looks { begun_at: None, is_under_way: false, failed_at: None },
         })
@@ -151,8 +154,9 @@ impl KeyCache {
     /// [`Error::JwksInvalid`] or [`Error::JwkInvalid`]; the keys before stay.
     pub fn install(&mut self, document: &[u8], now: UnixTime) -> Result<(), Error> {
         self.end();
-        if let Source::Remote { read, .. } = &mut self.0 {
-            *read = Some(Read { jwks: Jwks::parse(document, Secrets::Ignore)?, at: now });
+        if let Source::Remote { read, algorithms, engines, .. } = &mut self.0 {
+            let options = KeyOptions { secrets: Secrets::Ignore, algorithms, engines };
+            *read = Some(Read { jwks: Jwks::parse_with(document, &options)?, at: now });
         }
         Ok(())
     }
@@ -167,7 +171,8 @@ mod tests {
     const START: UnixTime = UnixTime::from_seconds(1_790_000_000);
 
     fn read_at_start() -> KeyCache {
-        let mut cache = KeyCache::remote("https://issuer.example/jwks.json".into());
+        let mut cache =
+            KeyCache::remote("https://issuer.example/jwks.json".into(), Vec::new(), crate::engine::DEFAULT);
         assert_eq!(cache.wanted(START), Urgency::Now);
         assert_eq!(cache.current(START).unwrap_err(), Error::JwksUnavailable);
         cache.begin(START);

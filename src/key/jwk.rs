@@ -1,22 +1,24 @@
-//! One JWK (RFC 7517 §4) into one [`Key`]: all of its members must agree, and weak keys are refused.
+//! One JWK (RFC 7517 §4) into one [`Key`]: all of its members must agree, and weak keys are refused, here, so that every
+//! engine refuses the same ones.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Algorithm, Key, Material};
+use super::{Algorithm, By, Curve, Key, KeyOptions, Material, Use};
 use crate::base64url;
-use crate::engine::Engines;
+use crate::engine::{HostKey, Imported};
 use crate::error::Error;
 use crate::json::Object;
+use crate::limits::{MAX_RSA_BITS, MIN_RSA_BITS};
 
-pub(super) fn import(jwk: &Object, engines: Engines) -> Result<Key, Error> {
-    let (material, default_algorithm) = material(jwk)?;
-    let algorithm = match text(jwk, "alg")? {
-        None => default_algorithm,
-        Some(name) => match Algorithm::from_name(name) {
-            Some(algorithm) if algorithm == default_algorithm => algorithm,
-            _ => return Err(Error::JwkInvalid("`alg` does not agree with `kty` and `crv`")),
-        },
+pub(super) fn import(jwk: &Object, options: &KeyOptions<'_>) -> Result<Key, Error> {
+    let material = Material::from_jwk(jwk)?;
+    let stated = match text(jwk, "alg")? {
+        None => None,
+        Some(name) => {
+            let algorithm = Algorithm::from_name(name).filter(|algorithm| material.fits(*algorithm));
+            Some(algorithm.ok_or(Error::JwkInvalid("`alg` does not agree with `kty` and `crv`"))?)
+        }
     };
     if text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
         return Err(Error::JwkInvalid("`use` is not `sig`"));
@@ -24,54 +26,213 @@ pub(super) fn import(jwk: &Object, engines: Engines) -> Result<Key, Error> {
     if !may_verify(jwk)? {
         return Err(Error::JwkInvalid("`key_ops` does not hold `verify`"));
     }
-    let engine = engines.iter().find(|engine| engine.algorithm() == algorithm);
-    let engine = engine.ok_or(Error::JwkInvalid("no engine of this build knows the algorithm"))?;
-    let id = text(jwk, "kid")?.map(Box::from);
-    let name = match &material {
-        Material::Secret(_) => id.clone(),
-        public => thumbprint(public),
-    };
-    Ok(Key { id, algorithm, name, verifier: engine.import(&material)? })
+    Key::new(text(jwk, "kid")?, &material, stated, options)
 }
 
-/// Reads the members that `kty` and `crv` call for (RFC 7518 §6, RFC 8037 §2), and which algorithm such a key stands
-/// for when it does not say.
-fn material(jwk: &Object) -> Result<(Material, Algorithm), Error> {
-    match (text(jwk, "kty")?, text(jwk, "crv")?) {
-        (Some("EC"), Some("P-256")) => {
-            Ok((Material::P256 { x: coordinate(jwk, "x")?, y: coordinate(jwk, "y")? }, Algorithm::ES256))
+impl Key {
+    /// Imports a key for every algorithm that it stands for.
+    pub(crate) fn new(
+        id: Option<&str>,
+        material: &Material,
+        stated: Option<Algorithm>,
+        options: &KeyOptions<'_>,
+    ) -> Result<Self, Error> {
+        let fitting = || options.algorithms.iter().copied().filter(|algorithm| material.fits(*algorithm));
+        let algorithms = match stated {
+            Some(algorithm) => vec![algorithm],
+            None if options.algorithms.is_empty() => vec![material.default_algorithm()],
+            None => fitting().collect(),
+        };
+        let mut uses = Vec::with_capacity(algorithms.len());
+        for algorithm in algorithms {
+            material.check_strength(algorithm)?;
+            let engine = options.engines.iter().find(|engine| engine.knows(algorithm));
+            let engine = engine.ok_or(Error::JwkInvalid("no engine of this build knows the algorithm"))?;
+            let by = match engine.import(algorithm, material)? {
+                Imported::Here(key) => By::Here(key),
+                Imported::Host => {
+                    By::Host(HostKey::new(algorithm, material.public_jwk().unwrap_or_default()))
+                }
+            };
+            uses.push(Use { algorithm, by });
         }
-        (Some("OKP"), Some("Ed25519")) => {
-            Ok((Material::Ed25519 { x: coordinate(jwk, "x")? }, Algorithm::EdDSA))
+        if uses.is_empty() {
+            return Err(Error::JwkInvalid("its type fits none of the allowed algorithms"));
         }
-        (Some("oct"), None) => {
-            let secret = text(jwk, "k")?.and_then(base64url::decode);
-            Ok((Material::Secret(secret.ok_or(Error::JwkInvalid("`k` is not base64url"))?), Algorithm::HS256))
-        }
-        _ => Err(Error::JwkInvalid("`kty` and `crv` name no supported key type")),
+        let name = match material {
+            Material::Secret(_) => id.map(Box::from),
+            public => public.thumbprint(),
+        };
+        Ok(Self { id: id.map(Box::from), name, uses })
     }
 }
 
-/// RFC 7638 §3: SHA-256 over the required members in lexicographic order, without white space. A private key has the
-/// thumbprint of its public part (§3.2.1).
-fn thumbprint(material: &Material) -> Option<Box<str>> {
-    let canonical = match material {
-        Material::Secret(_) => return None,
-        Material::P256 { x, y } => format!(
-            r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#,
-            base64url::encode(x),
-            base64url::encode(y)
-        ),
-        Material::Ed25519 { x } => {
-            format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url::encode(x))
+impl Material {
+    /// Reads the members that `kty` and `crv` call for (RFC 7518 §6, RFC 8037 §2, RFC 9964 §3).
+    pub(crate) fn from_jwk(jwk: &Object) -> Result<Self, Error> {
+        match (text(jwk, "kty")?, text(jwk, "crv")?) {
+            (Some("oct"), None) => Ok(Self::Secret(bytes(jwk, "k")?)),
+            (Some("RSA"), None) => Self::rsa(&bytes(jwk, "n")?, &bytes(jwk, "e")?),
+            (Some("EC"), Some(curve)) => {
+                let curve = Curve::from_name(curve).ok_or(UNSUPPORTED)?;
+                Self::ec(curve, bytes(jwk, "x")?, bytes(jwk, "y")?)
+            }
+            (Some("OKP"), Some("Ed25519")) => Self::ed25519(&bytes(jwk, "x")?),
+            (Some("AKP"), None) => {
+                let algorithm = text(jwk, "alg")?.and_then(Algorithm::from_name);
+                Self::ml_dsa(algorithm.ok_or(UNSUPPORTED)?, bytes(jwk, "pub")?)
+            }
+            _ => Err(UNSUPPORTED),
         }
-    };
-    Some(base64url::encode(Sha256::digest(canonical)).into())
+    }
+
+    /// An RSA key. Its strength is checked here, as it does not depend on the algorithm.
+    pub(crate) fn rsa(n: &[u8], e: &[u8]) -> Result<Self, Error> {
+        let (n, e) = (without_zeros(n), without_zeros(e));
+        let bits = n.first().map_or(0, |first| {
+            n.len().saturating_mul(8).saturating_sub(usize::try_from(first.leading_zeros()).unwrap_or(8))
+        });
+        if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) {
+            return Err(Error::JwkInvalid("an RSA modulus has 2048 to 8192 bits"));
+        }
+        if n.last().is_none_or(|last| last.is_multiple_of(2)) {
+            return Err(Error::JwkInvalid("an RSA modulus is odd"));
+        }
+        if e != [1, 0, 1] {
+            return Err(Error::JwkInvalid("the public exponent of an RSA key is 65537"));
+        }
+        Ok(Self::Rsa { n: n.to_vec(), e: e.to_vec() })
+    }
+
+    /// A point; each coordinate is exactly as long as the curve's field (RFC 7518 §6.2.1.2).
+    pub(crate) fn ec(curve: Curve, x: Vec<u8>, y: Vec<u8>) -> Result<Self, Error> {
+        if x.len() != curve.field_bytes() || y.len() != curve.field_bytes() {
+            return Err(Error::JwkInvalid("a coordinate is not as long as the curve's field"));
+        }
+        Ok(Self::Ec { curve, x, y })
+    }
+
+    /// An Ed25519 public key.
+    pub(crate) fn ed25519(x: &[u8]) -> Result<Self, Error> {
+        let x = x.try_into().map_err(|_| Error::JwkInvalid("an Ed25519 public key has 32 bytes"))?;
+        Ok(Self::Ed25519 { x })
+    }
+
+    /// An ML-DSA public key of the length in FIPS 204, table 2.
+    pub(crate) fn ml_dsa(algorithm: Algorithm, public: Vec<u8>) -> Result<Self, Error> {
+        let length = match algorithm {
+            Algorithm::MLDSA44 => 1312,
+            Algorithm::MLDSA65 => 1952,
+            Algorithm::MLDSA87 => 2592,
+            _ => return Err(UNSUPPORTED),
+        };
+        if public.len() != length {
+            return Err(Error::JwkInvalid("an ML-DSA public key is not as long as its parameter set says"));
+        }
+        Ok(Self::MlDsa { algorithm, public })
+    }
+
+    /// Whether a key of this type may stand for the algorithm.
+    #[must_use]
+    pub fn fits(&self, algorithm: Algorithm) -> bool {
+        use Algorithm as A;
+        match self {
+            Self::Secret(_) => matches!(algorithm, A::HS256 | A::HS384 | A::HS512),
+            Self::Rsa { .. } => {
+                matches!(algorithm, A::RS256 | A::RS384 | A::RS512 | A::PS256 | A::PS384 | A::PS512)
+            }
+            Self::Ec { .. } | Self::Ed25519 { .. } | Self::MlDsa { .. } => {
+                algorithm == self.default_algorithm()
+            }
+        }
+    }
+
+    /// What a key of this type stands for when neither it nor its issuer's configuration says so.
+    #[must_use]
+    pub const fn default_algorithm(&self) -> Algorithm {
+        match self {
+            Self::Secret(_) => Algorithm::HS256,
+            Self::Rsa { .. } => Algorithm::RS256,
+            Self::Ec { curve: Curve::P256, .. } => Algorithm::ES256,
+            Self::Ec { curve: Curve::P384, .. } => Algorithm::ES384,
+            Self::Ec { curve: Curve::P521, .. } => Algorithm::ES512,
+            Self::Ec { curve: Curve::Secp256k1, .. } => Algorithm::ES256K,
+            Self::Ed25519 { .. } => Algorithm::EdDSA,
+            Self::MlDsa { algorithm, .. } => *algorithm,
+        }
+    }
+
+    /// RFC 7518 §3.2: a secret of the same size as the hash output or larger MUST be used.
+    fn check_strength(&self, algorithm: Algorithm) -> Result<(), Error> {
+        let Self::Secret(secret) = self else { return Ok(()) };
+        let hash = match algorithm {
+            Algorithm::HS384 => 48,
+            Algorithm::HS512 => 64,
+            _ => 32,
+        };
+        if secret.len() < hash {
+            return Err(Error::JwkInvalid("a secret is at least as long as the hash of its algorithm"));
+        }
+        Ok(())
+    }
+
+    /// The required members in lexicographic order, without white space (RFC 7638 §3.2); none for a secret.
+    pub(crate) fn public_jwk(&self) -> Option<Box<str>> {
+        let spell = |bytes: &[u8]| base64url::encode(bytes);
+        let jwk = match self {
+            Self::Secret(_) => return None,
+            Self::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, spell(e), spell(n)),
+            Self::Ec { curve, x, y } => {
+                let (curve, x, y) = (curve.name(), spell(x), spell(y));
+                format!(r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#)
+            }
+            Self::Ed25519 { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, spell(x)),
+            Self::MlDsa { algorithm, public } => {
+                format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, algorithm.name(), spell(public))
+            }
+        };
+        Some(jwk.into())
+    }
+
+    /// The RFC 7638 thumbprint with SHA-256. A private key has that of its public part (§3.2.1).
+    fn thumbprint(&self) -> Option<Box<str>> {
+        let canonical = self.public_jwk()?;
+        Some(base64url::encode(Sha256::digest(canonical.as_bytes())).into())
+    }
 }
 
-fn coordinate(jwk: &Object, member: &'static str) -> Result<[u8; 32], Error> {
-    let coordinate = text(jwk, member)?.and_then(base64url::decode_array);
-    coordinate.ok_or(Error::JwkInvalid("a coordinate is not 32 bytes of base64url"))
+impl Curve {
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::P256, Self::P384, Self::P521, Self::Secp256k1].into_iter().find(|curve| curve.name() == name)
+    }
+
+    /// Its registered name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
+            Self::Secp256k1 => "secp256k1",
+        }
+    }
+
+    /// How many bytes a coordinate has.
+    #[must_use]
+    pub const fn field_bytes(self) -> usize {
+        match self {
+            Self::P256 | Self::Secp256k1 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+}
+
+const UNSUPPORTED: Error = Error::JwkInvalid("`kty`, `crv` and `alg` name no supported key type");
+
+fn without_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
 }
 
 fn may_verify(jwk: &Object) -> Result<bool, Error> {
@@ -80,6 +241,11 @@ fn may_verify(jwk: &Object) -> Result<bool, Error> {
         Some(Value::Array(operations)) => Ok(operations.iter().any(|operation| operation == "verify")),
         Some(_) => Err(Error::JwkInvalid("`key_ops` is not a list")),
     }
+}
+
+fn bytes(jwk: &Object, member: &'static str) -> Result<Vec<u8>, Error> {
+    let bytes = text(jwk, member)?.and_then(base64url::decode);
+    bytes.ok_or(Error::JwkInvalid("a member that the key's type calls for is missing or not base64url"))
 }
 
 fn text<'a>(jwk: &'a Object, member: &str) -> Result<Option<&'a str>, Error> {

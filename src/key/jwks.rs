@@ -1,5 +1,7 @@
 //! A set of keys (RFC 7517 §5), and which of them a token's header asks for. Second stage of the flow.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{Algorithm, Key, jwk};
@@ -11,7 +13,7 @@ use crate::limits::{MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_CANDIDATES};
 /// A set of usable keys; never empty.
 #[derive(Debug)]
 pub struct Jwks {
-    keys: Vec<Key>,
+    keys: Vec<Arc<Key>>,
 }
 
 /// Whether a key set may hold secrets (`oct`).
@@ -22,6 +24,26 @@ pub enum Secrets {
     /// For a key set that others can read too, such as one fetched from a URL: a secret found there is none, and
     /// everybody could sign with it. Its `oct` keys are left out.
     Ignore,
+}
+
+/// How a key set is read.
+#[derive(Clone, Copy)]
+pub struct KeyOptions<'a> {
+    /// Whether it may hold secrets.
+    pub secrets: Secrets,
+    /// What keys without `alg` stand for: each for those of these algorithms that fit its type, and where this is empty for
+    /// the one that its type stands for: RS256, ES256, ES384, ES512, ES256K, EdDSA or HS256.
+    pub algorithms: &'a [Algorithm],
+    /// Who verifies.
+    pub engines: Engines,
+}
+
+impl KeyOptions<'_> {
+    /// Keys that stand for one algorithm each, verified with this crate's engines.
+    #[must_use]
+    pub const fn new(secrets: Secrets) -> Self {
+        Self { secrets, algorithms: &[], engines: engine::DEFAULT }
+    }
 }
 
 impl Jwks {
@@ -41,22 +63,22 @@ impl Jwks {
     /// [`Error::JwksInvalid`] when it is not such a document; [`Error::JwkInvalid`] with the first key's fault when no
     /// key is usable.
     pub fn parse(document: &[u8], secrets: Secrets) -> Result<Self, Error> {
-        Self::parse_with(document, secrets, engine::DEFAULT)
+        Self::parse_with(document, &KeyOptions::new(secrets))
     }
 
-    /// [`Jwks::parse`] with engines of the caller's choice.
+    /// [`Jwks::parse`] with engines of the caller's choice, and for an issuer's algorithms.
     ///
     /// # Errors
     /// As [`Jwks::parse`].
-    pub fn parse_with(document: &[u8], secrets: Secrets, engines: Engines) -> Result<Self, Error> {
+    pub fn parse_with(document: &[u8], options: &KeyOptions<'_>) -> Result<Self, Error> {
         if document.len() > MAX_JWKS_BYTES {
             return Err(Error::JwksInvalid("too large"));
         }
         let document = json::object(document).ok_or(Error::JwksInvalid("not a JSON object"))?;
-        Self::from_object(&document, secrets, engines)
+        Self::from_object(&document, options)
     }
 
-    pub(crate) fn from_object(document: &Object, secrets: Secrets, engines: Engines) -> Result<Self, Error> {
+    pub(crate) fn from_object(document: &Object, options: &KeyOptions<'_>) -> Result<Self, Error> {
         let single = [document];
         let jwks: Vec<&Object> = match document.get("keys") {
             Some(Value::Array(jwks)) if jwks.len() > MAX_JWKS_KEYS => {
@@ -73,12 +95,12 @@ impl Jwks {
         let mut keys = Vec::with_capacity(jwks.len());
         let mut fault = None;
         for jwk in jwks {
-            if secrets == Secrets::Ignore && jwk.get("kty").is_some_and(|kty| kty == "oct") {
+            if options.secrets == Secrets::Ignore && jwk.get("kty").is_some_and(|kty| kty == "oct") {
                 fault = fault.or(Some(Error::JwkInvalid("a published secret is none")));
                 continue;
             }
-            match jwk::import(jwk, engines) {
-                Ok(key) => keys.push(key),
+            match jwk::import(jwk, options) {
+                Ok(key) => keys.push(Arc::new(key)),
                 Err(error) => fault = fault.or(Some(error)),
             }
         }
@@ -97,7 +119,7 @@ impl Jwks {
 
     /// The usable keys, in the document's order.
     pub fn iter(&self) -> impl Iterator<Item = &Key> {
-        self.keys.iter()
+        self.keys.iter().map(Arc::as_ref)
     }
 
     /// The keys that a token with this header may have been signed with: the one it names, or, when it names none,
@@ -107,19 +129,18 @@ impl Jwks {
         alg: &str,
         kid: Option<&str>,
         allowed: &[Algorithm],
-    ) -> Result<Vec<&Key>, Error> {
+    ) -> Result<(Algorithm, Vec<&Arc<Key>>), Error> {
         let algorithm = Algorithm::from_name(alg).ok_or(Error::AlgNotAllowed)?;
         if !allowed.is_empty() && !allowed.contains(&algorithm) {
             return Err(Error::AlgNotAllowed);
         }
-        let named: Vec<&Key> =
-            self.keys.iter().filter(|key| kid.is_none() || key.id.as_deref() == kid).collect();
-        if named.is_empty() {
+        let mut named = self.keys.iter().filter(|key| kid.is_none() || key.id.as_deref() == kid).peekable();
+        if named.peek().is_none() {
             return Err(Error::NoMatchingKey);
         }
-        let fitting: Vec<&Key> =
-            named.into_iter().filter(|key| key.algorithm == algorithm).take(MAX_KEY_CANDIDATES).collect();
-        if fitting.is_empty() { Err(Error::AlgNotAllowed) } else { Ok(fitting) }
+        let fitting: Vec<&Arc<Key>> =
+            named.filter(|key| key.by(algorithm).is_some()).take(MAX_KEY_CANDIDATES).collect();
+        if fitting.is_empty() { Err(Error::AlgNotAllowed) } else { Ok((algorithm, fitting)) }
     }
 }
 
@@ -149,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_single_jwk_is_a_set_of_one() {
-        assert_eq!(parse(P256).unwrap().iter().next().unwrap().algorithm(), Algorithm::ES256);
+        assert_eq!(parse(P256).unwrap().iter().next().unwrap().algorithms().next(), Some(Algorithm::ES256));
     }
 
     #[test]
@@ -204,8 +225,8 @@ mod tests {
     #[test]
     fn the_key_fixes_the_algorithm_and_the_header_only_confirms_it() {
         let jwks = parse(&set(&[P256, ED25519])).unwrap();
-        assert_eq!(jwks.select("ES256", Some("ec"), &[]).unwrap().len(), 1);
-        assert_eq!(jwks.select("ES256", None, &[]).unwrap().len(), 1);
+        assert_eq!(jwks.select("ES256", Some("ec"), &[]).unwrap().1.len(), 1);
+        assert_eq!(jwks.select("ES256", None, &[]).unwrap().1.len(), 1);
         assert_eq!(jwks.select("EdDSA", Some("ec"), &[]).unwrap_err(), Error::AlgNotAllowed);
         assert_eq!(jwks.select("HS256", Some("ec"), &[]).unwrap_err(), Error::AlgNotAllowed);
         assert_eq!(jwks.select("none", None, &[]).unwrap_err(), Error::AlgNotAllowed);

@@ -6,32 +6,79 @@ mod jwks;
 
 use std::fmt;
 
-use crate::engine::VerifySignature;
+use crate::engine::{HostKey, VerifySignature};
 
 pub use cache::KeyCache;
-pub use jwks::{Jwks, Secrets};
+pub use jwks::{Jwks, KeyOptions, Secrets};
 
-/// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
+/// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 8812 §3.2, RFC 9964).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
     /// HMAC with SHA-256.
     HS256,
+    /// HMAC with SHA-384.
+    HS384,
+    /// HMAC with SHA-512.
+    HS512,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    RS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    RS384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    RS512,
+    /// RSASSA-PSS with SHA-256, MGF1 with SHA-256 and a salt of 32 bytes.
+    PS256,
+    /// RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes.
+    PS384,
+    /// RSASSA-PSS with SHA-512, MGF1 with SHA-512 and a salt of 64 bytes.
+    PS512,
     /// ECDSA on P-256 with SHA-256.
     ES256,
+    /// ECDSA on P-384 with SHA-384.
+    ES384,
+    /// ECDSA on P-521 with SHA-512.
+    ES512,
+    /// ECDSA on secp256k1 with SHA-256.
+    ES256K,
     /// EdDSA on Curve25519, called `EdDSA` by RFC 8037 and `Ed25519` by RFC 9864.
     EdDSA,
+    /// ML-DSA-44 (FIPS 204).
+    MLDSA44,
+    /// ML-DSA-65 (FIPS 204).
+    MLDSA65,
+    /// ML-DSA-87 (FIPS 204).
+    MLDSA87,
 }
 
 impl Algorithm {
+    /// Every algorithm.
+    pub const ALL: &'static [Self] = &[
+        Self::HS256,
+        Self::HS384,
+        Self::HS512,
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::ES512,
+        Self::ES256K,
+        Self::EdDSA,
+        Self::MLDSA44,
+        Self::MLDSA65,
+        Self::MLDSA87,
+    ];
+
     /// The algorithm that a header's or a key's `alg` names. Names are case-sensitive (RFC 7515 §4.1.1).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
-            "HS256" => Some(Self::HS256),
-            "ES256" => Some(Self::ES256),
-            "EdDSA" | "Ed25519" => Some(Self::EdDSA),
-            _ => None,
+            "Ed25519" => Some(Self::EdDSA),
+            name => Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name),
         }
     }
 
@@ -40,37 +87,94 @@ impl Algorithm {
     pub const fn name(self) -> &'static str {
         match self {
             Self::HS256 => "HS256",
+            Self::HS384 => "HS384",
+            Self::HS512 => "HS512",
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
             Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
+            Self::ES256K => "ES256K",
             Self::EdDSA => "EdDSA",
+            Self::MLDSA44 => "ML-DSA-44",
+            Self::MLDSA65 => "ML-DSA-65",
+            Self::MLDSA87 => "ML-DSA-87",
         }
     }
 }
 
-/// What a key is made of, read from a JWK and found to have the right sizes. An engine decides whether it is a key.
+/// What a key is made of, read from a JWK and found to have the right type and sizes. Whether it is a key, such as a point
+/// on its curve, its engine finds out.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Material {
     /// `oct`: the secret's bytes.
     Secret(Vec<u8>),
-    /// `EC`, `P-256`: the coordinates.
-    P256 {
+    /// `RSA`: a modulus of at least 2048 bits, and 65537.
+    Rsa {
+        /// The modulus `n`, big-endian, without leading zeros.
+        n: Vec<u8>,
+        /// The public exponent `e`, big-endian, without leading zeros.
+        e: Vec<u8>,
+    },
+    /// `EC`: the coordinates of a point, each as long as its field.
+    Ec {
+        /// Whose point it is.
+        curve: Curve,
         /// `x`, big-endian.
-        x: [u8; 32],
+        x: Vec<u8>,
         /// `y`, big-endian.
-        y: [u8; 32],
+        y: Vec<u8>,
     },
     /// `OKP`, `Ed25519`: the public key.
     Ed25519 {
         /// `x` (RFC 8037 §2).
         x: [u8; 32],
     },
+    /// `AKP`: an ML-DSA public key, as long as its parameter set says.
+    MlDsa {
+        /// Which of the three it is for: the algorithm is part of such a key.
+        algorithm: Algorithm,
+        /// `pub` (RFC 9964).
+        public: Vec<u8>,
+    },
+}
+
+/// An elliptic curve (RFC 7518 §6.2.1.1, RFC 8812 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Curve {
+    /// `P-256`.
+    P256,
+    /// `P-384`.
+    P384,
+    /// `P-521`.
+    P521,
+    /// `secp256k1`.
+    Secp256k1,
 }
 
 /// A key that may verify tokens.
 pub struct Key {
     id: Option<Box<str>>,
-    algorithm: Algorithm,
     name: Option<Box<str>>,
-    verifier: Box<dyn VerifySignature>,
+    uses: Vec<Use>,
+}
+
+/// An algorithm that a key stands for, and who verifies with it.
+struct Use {
+    algorithm: Algorithm,
+    by: By,
+}
+
+/// Who verifies.
+pub(crate) enum By {
+    Here(Box<dyn VerifySignature>),
+    Host(HostKey),
 }
 
 impl Key {
@@ -80,10 +184,10 @@ impl Key {
         self.id.as_deref()
     }
 
-    /// The one algorithm this key stands for.
-    #[must_use]
-    pub const fn algorithm(&self) -> Algorithm {
-        self.algorithm
+    /// The algorithms this key stands for: its own `alg`; failing that, those of the issuer's that fit its type; failing
+    /// those, the one that its type stands for. Never none.
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.uses.iter().map(|used| used.algorithm)
     }
 
     /// What the rule `["@key"]` calls it: the RFC 7638 SHA-256 thumbprint of a public key, the configured `kid` of a
@@ -93,8 +197,14 @@ impl Key {
         self.name.as_deref()
     }
 
-    pub(crate) fn verify(&self, signing_input: &[u8], signature: &[u8]) -> bool {
-        self.verifier.verify(signing_input, signature)
+    /// Whether the host is asked to verify with it.
+    pub(crate) fn asks_host(&self) -> bool {
+        self.uses.iter().any(|used| matches!(used.by, By::Host(_)))
+    }
+
+    /// Who verifies signatures of this algorithm with this key, if it stands for it.
+    pub(crate) fn by(&self, algorithm: Algorithm) -> Option<&By> {
+        self.uses.iter().find(|used| used.algorithm == algorithm).map(|used| &used.by)
     }
 }
 
@@ -103,7 +213,7 @@ impl fmt::Debug for Key {
         formatter
             .debug_struct("Key")
             .field("id", &self.id)
-            .field("algorithm", &self.algorithm)
+            .field("algorithms", &self.algorithms().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::base64url;
-use crate::engine;
 use crate::error::Error;
 use crate::json;
-use crate::key::{Jwks, Secrets};
+use crate::key::{Jwks, KeyOptions, Secrets};
 
 /// An Ed25519 key that signs manifests.
 pub struct SigningKey {
@@ -38,7 +37,7 @@ impl SigningKey {
             return Err(Error::JwkInvalid("`key_ops` does not hold `sign`"));
         }
         // But for what it may do, the public part is held to the same rules as every key a verifier reads.
-        let public = Jwks::from_object(&jwk, Secrets::Ignore, engine::DEFAULT)?;
+        let public = Jwks::from_object(&jwk, &KeyOptions::new(Secrets::Ignore))?;
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let seed =
             text("d").and_then(base64url::decode_array).ok_or(Error::JwkInvalid("`d` is not 32 bytes"))?;
@@ -100,7 +99,7 @@ impl std::fmt::Debug for SigningKey {
 
 fn thumbprint(pair: &ed25519_compact::KeyPair) -> Option<String> {
     let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url::encode(*pair.pk) });
-    let jwks = Jwks::from_object(jwk.as_object()?, Secrets::Ignore, engine::DEFAULT).ok()?;
+    let jwks = Jwks::from_object(jwk.as_object()?, &KeyOptions::new(Secrets::Ignore)).ok()?;
     jwks.iter().next()?.name().map(str::to_owned)
 }
 
