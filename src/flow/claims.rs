@@ -7,6 +7,7 @@ use crate::json::Object;
 use crate::limits::MAX_CLOCK_TOLERANCE_SECONDS;
 use crate::time::UnixTime;
 
+use super::parse::Payload;
 use super::{Authentic, Header, MANIFEST_TYP, media_type};
 
 /// What a token's claims must be.
@@ -61,7 +62,7 @@ impl Expectations {
 #[derive(Clone, Debug)]
 pub struct Claims {
     header: Header,
-    payload: Object,
+    payload: Payload,
     key_name: Option<Box<str>>,
     issuer: String,
     issued_at: Option<UnixTime>,
@@ -73,30 +74,31 @@ impl Authentic {
     /// # Errors
     /// [`Error::ClaimInvalid`] or [`Error::Expired`]; the signature has been verified.
     pub fn check_claims(self, expected: &Expectations, now: UnixTime) -> Result<Claims, Error> {
-        let Self { header, payload, key_name, .. } = self;
+        let Self { header, payload: whole, key_name, .. } = self;
+        let payload = &whole.members;
         // A list that an authority signed is never a bearer token, even where one key signs both.
         if header.typ().is_some_and(|typ| media_type(typ) == MANIFEST_TYP) {
             return Err(Error::claim_invalid("typ", ClaimFault::Mismatch));
         }
-        check_issuer(&payload, &expected.issuer)?;
-        check_audience(&payload, &expected.audience)?;
+        check_issuer(payload, &expected.issuer)?;
+        check_audience(payload, &expected.audience)?;
         let latest_now = now.plus_seconds(expected.clock_tolerance);
-        match date(&payload, "exp")? {
+        match date(payload, "exp")? {
             Some(exp) if now >= exp.plus_seconds(expected.clock_tolerance) => {
                 return Err(Error::Expired { now, exp });
             }
             None if expected.require_exp => return Err(Error::claim_invalid("exp", ClaimFault::Missing)),
             _ => {}
         }
-        if date(&payload, "nbf")?.is_some_and(|nbf| nbf > latest_now) {
+        if date(payload, "nbf")?.is_some_and(|nbf| nbf > latest_now) {
             return Err(Error::claim_invalid("nbf", ClaimFault::TooEarly));
         }
-        let issued_at = date(&payload, "iat")?;
+        let issued_at = date(payload, "iat")?;
         // Otherwise whoever can influence `iat` could postdate a token past every cutoff to come.
         if issued_at.is_some_and(|iat| iat > latest_now) {
             return Err(Error::claim_invalid("iat", ClaimFault::TooEarly));
         }
-        Ok(Claims { header, payload, key_name, issuer: expected.issuer.clone(), issued_at })
+        Ok(Claims { header, payload: whole, key_name, issuer: expected.issuer.clone(), issued_at })
     }
 }
 
@@ -146,19 +148,19 @@ impl Claims {
     /// `sub`, when it is a string.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        self.text("sub")
+        self.string("sub")
     }
 
     /// The client the token was issued to: `azp` (OpenID Connect) or `client_id` (RFC 9068).
     #[must_use]
     pub fn client(&self) -> Option<&str> {
-        self.text("azp").or_else(|| self.text("client_id"))
+        self.string("azp").or_else(|| self.string("client_id"))
     }
 
     /// `jti`, when it is a string.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.text("jti")
+        self.string("jti")
     }
 
     /// `iat`.
@@ -170,13 +172,20 @@ impl Claims {
     /// A claim of any name.
     #[must_use]
     pub fn get(&self, claim: &str) -> Option<&Value> {
-        self.payload.get(claim)
+        self.payload.members.get(claim)
     }
 
     /// Every claim, as the one strict reading found it.
     #[must_use]
     pub const fn payload(&self) -> &Object {
-        &self.payload
+        &self.payload.members
+    }
+
+    /// The text they were read from, JSON: who reads it again with another parser finds the same, because what parsers
+    /// disagree about has been refused.
+    #[must_use]
+    pub const fn text(&self) -> &[u8] {
+        self.payload.text.as_slice()
     }
 
     /// The JOSE header.
@@ -192,7 +201,7 @@ impl Claims {
         self.key_name.as_deref()
     }
 
-    fn text(&self, claim: &str) -> Option<&str> {
-        self.payload.get(claim).and_then(Value::as_str)
+    fn string(&self, claim: &str) -> Option<&str> {
+        self.payload.members.get(claim).and_then(Value::as_str)
     }
 }

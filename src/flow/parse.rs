@@ -17,14 +17,29 @@ pub(crate) const MANIFEST_TYP: &str = "revocations+jwt";
 #[derive(Debug)]
 pub struct Unverified<'t> {
     pub(super) header: Header,
-    pub(super) payload: Object,
+    pub(super) payload: Payload,
     pub(super) signing_input: &'t [u8],
     pub(super) signature: Vec<u8>,
+}
+
+/// A payload: its text, and what the one strict reading found there.
+#[derive(Clone)]
+pub(crate) struct Payload {
+    pub(super) text: Vec<u8>,
+    pub(super) members: Object,
+}
+
+// Whoever prints one wants the members, and not the bytes as numbers.
+impl std::fmt::Debug for Payload {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.members, formatter)
+    }
 }
 
 /// A JOSE header (RFC 7515 §4).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
+    text: Vec<u8>,
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
@@ -58,9 +73,10 @@ impl<'t> Unverified<'t> {
         if signature.is_empty() && header.alg != "none" {
             return Err(Error::JwsInvalid("a part is empty"));
         }
-        let payload = base64url::decode(payload).ok_or(BASE64URL)?;
-        let payload =
-            json::object(&payload).ok_or(Error::JwtInvalid("the payload is not a strict JSON object"))?;
+        let text = base64url::decode(payload).ok_or(BASE64URL)?;
+        let members =
+            json::object(&text).ok_or(Error::JwtInvalid("the payload is not a strict JSON object"))?;
+        let payload = Payload { text, members };
         Ok(Self { header, payload, signing_input: signing_input.as_bytes(), signature })
     }
 
@@ -73,7 +89,7 @@ impl<'t> Unverified<'t> {
     /// Who the token says it is from, unverified: good for choosing which issuer's keys to try, and for nothing else.
     #[must_use]
     pub fn claimed_issuer(&self) -> Option<&str> {
-        self.payload.get("iss").and_then(Value::as_str)
+        self.payload.members.get("iss").and_then(Value::as_str)
     }
 
     /// Second stage: chooses the keys of an issuer that may have signed this token. `allowed` narrows the algorithms;
@@ -92,18 +108,18 @@ const BASE64URL: Error = Error::JwsInvalid("a part is not canonical base64url");
 
 impl Header {
     fn parse(part: &str) -> Result<Self, Error> {
-        let bytes = base64url::decode(part).ok_or(BASE64URL)?;
+        let text = base64url::decode(part).ok_or(BASE64URL)?;
         let members =
-            json::object(&bytes).ok_or(Error::JwsInvalid("the header is not a strict JSON object"))?;
+            json::object(&text).ok_or(Error::JwsInvalid("the header is not a strict JSON object"))?;
         // RFC 7515 §4.1.11: whoever does not understand what `crit` lists must refuse the token. `b64` (RFC 7797) is
         // refused with or without `crit`: §7 forbids it in a JWT.
         if members.contains_key("crit") || members.contains_key("b64") {
             return Err(Error::NotSupported("the header has a critical extension"));
         }
-        let alg = text(&members, "alg")?.ok_or(Error::JwsInvalid("the header has no `alg`"))?;
-        let kid = text(&members, "kid")?;
-        let typ = text(&members, "typ")?;
-        Ok(Self { alg, kid, typ, members })
+        let alg = string(&members, "alg")?.ok_or(Error::JwsInvalid("the header has no `alg`"))?;
+        let kid = string(&members, "kid")?;
+        let typ = string(&members, "typ")?;
+        Ok(Self { text, alg, kid, typ, members })
     }
 
     /// `alg`, as the token spells it.
@@ -129,9 +145,16 @@ impl Header {
     pub const fn members(&self) -> &Object {
         &self.members
     }
+
+    /// The text it was read from, JSON: who reads it again with another parser finds the same, because what parsers
+    /// disagree about has been refused.
+    #[must_use]
+    pub const fn text(&self) -> &[u8] {
+        self.text.as_slice()
+    }
 }
 
-fn text(members: &Object, name: &str) -> Result<Option<String>, Error> {
+fn string(members: &Object, name: &str) -> Result<Option<String>, Error> {
     match members.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
