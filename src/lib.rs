@@ -51,8 +51,9 @@ pub use gate::Gate;
 pub use json::Object;
 pub use key::{Algorithm, Curve, Jwks, Key, KeyCache, KeyOptions, Material, Secrets};
 pub use revocation::{
-    Entry, Id, Incoming, Kind, List, Manifest, Member, Offer, Revocations, Rule, Salt, Segment, SegmentName,
-    SegmentRef, Snapshot, SnapshotInfo, SortedIds, Status, Unknown, Value,
+    AskingManifest, AuthenticManifest, Entry, Id, Incoming, Kind, List, Manifest, Member, Offer, Offered,
+    Revocations, Rule, Salt, Segment, SegmentName, SegmentRef, Snapshot, SnapshotInfo, SortedIds, Status,
+    Unknown, Value,
 };
 pub use time::{Cutoff, UnixTime};
 pub use verifier::{Asking, Issuer, Progress, Remedy, Verifier};

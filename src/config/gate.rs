@@ -69,7 +69,7 @@ impl GateConfig {
         self.build_with(engine::DEFAULT, secret)
     }
 
-    /// [`GateConfig::build`] with engines of the caller's choice. Those for the lists' keys must answer at once.
+    /// [`GateConfig::build`] with engines of the caller's choice.
     ///
     /// # Errors
     /// As [`GateConfig::build`].

@@ -6,7 +6,7 @@ use crate::engine::{self, Engines};
 use crate::error::Error;
 use crate::flow::Expectations;
 use crate::json::Object;
-use crate::key::{Algorithm, Jwks, Key, KeyCache, KeyOptions, Secrets};
+use crate::key::{Algorithm, Jwks, KeyCache, KeyOptions, Secrets};
 use crate::limits::MAX_CLOCK_TOLERANCE_SECONDS;
 use crate::revocation::{List, Revocations};
 use crate::verifier::{Issuer, Verifier};
@@ -86,7 +86,7 @@ impl VerifierConfig {
         self.build_with(engine::DEFAULT)
     }
 
-    /// [`VerifierConfig::build`] with engines of the caller's choice. Those for the lists' keys must answer at once.
+    /// [`VerifierConfig::build`] with engines of the caller's choice.
     ///
     /// # Errors
     /// As [`VerifierConfig::build`].
@@ -196,10 +196,6 @@ impl ListConfig {
         // A shared secret cannot vouch for a list: every reader could sign one.
         let options = KeyOptions { secrets: Secrets::Ignore, algorithms: &[], engines };
         let keys = Jwks::from_object(&self.keys, &options).map_err(|error| error_at(path, "keys", &error))?;
-        // A list is read at once.
-        if keys.iter().any(Key::asks_host) {
-            return Err(wrong(format!("{path}.keys"), "this build verifies lists with Ed25519 keys only"));
-        }
         Ok(List::new(&self.issuer, keys, self.speaks_for.iter().cloned()))
     }
 }

@@ -25,8 +25,8 @@ pub use host::{HOST, HostKey};
 /// The engines of this crate, in the order in which they are asked: everything in Rust, synchronous, everywhere.
 pub static DEFAULT: Engines = &[&HMAC, &EDDSA, &ECDSA];
 
-/// The engines that are small: what is left is asked of the host.
-pub static SMALL: Engines = &[&HMAC, &EDDSA, &HOST];
+/// What is faster here than asking the host: HMAC. All the rest is left to the host, and not linked.
+pub static SMALL: Engines = &[&HMAC, &HOST];
 
 /// A list of engines, the preferred ones first.
 pub type Engines = &'static [&'static dyn Engine];

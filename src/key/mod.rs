@@ -197,11 +197,6 @@ impl Key {
         self.name.as_deref()
     }
 
-    /// Whether the host is asked to verify with it.
-    pub(crate) fn asks_host(&self) -> bool {
-        self.uses.iter().any(|used| matches!(used.by, By::Host(_)))
-    }
-
     /// Who verifies signatures of this algorithm with this key, if it stands for it.
     pub(crate) fn by(&self, algorithm: Algorithm) -> Option<&By> {
         self.uses.iter().find(|used| used.algorithm == algorithm).map(|used| &used.by)
