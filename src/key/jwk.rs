@@ -8,7 +8,7 @@ use super::{Algorithm, By, Curve, Key, KeyOptions, Material, Use};
 use crate::base64url;
 use crate::engine::{HostKey, Imported};
 use crate::error::Error;
-use crate::json::Object;
+use crate::json::{self, Object};
 use crate::limits::{MAX_RSA_BITS, MIN_RSA_BITS};
 
 pub(super) fn import(jwk: &Object, options: &KeyOptions<'_>) -> Result<Key, Error> {
@@ -68,6 +68,16 @@ impl Key {
 }
 
 impl Material {
+    /// Reads a JWK, a JSON text in UTF-8, as strictly as a token's header is read: a member named twice is refused. Its
+    /// type and strength are checked, but neither `alg`, `use` nor `key_ops`, which are about a key and not what it is
+    /// made of; `alg` only where it is part of the key (RFC 9964 §3).
+    ///
+    /// # Errors
+    /// [`Error::JwkInvalid`].
+    pub fn parse(jwk: &[u8]) -> Result<Self, Error> {
+        Self::from_jwk(&json::object(jwk).ok_or(Error::JwkInvalid("it is not a JSON object"))?)
+    }
+
     /// Reads the members that `kty` and `crv` call for (RFC 7518 §6, RFC 8037 §2, RFC 9964 §3).
     pub(crate) fn from_jwk(jwk: &Object) -> Result<Self, Error> {
         match (text(jwk, "kty")?, text(jwk, "crv")?) {
