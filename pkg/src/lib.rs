@@ -76,7 +76,7 @@ impl Core {
     }
 
     /// Takes a token further with JavaScript's answer about its signature: 0 it fits, 1 it does not, 2 the key cannot be
-    /// used, 3 the algorithm is not known. What comes back is as of [`Core::start`].
+    /// used, 3 the algorithm is not known, 4 it cannot be told now. What comes back is as of [`Core::start`].
     ///
     /// # Errors
     /// `ERR_CONFIG_INVALID` when `now` is not an instant.

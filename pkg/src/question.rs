@@ -67,12 +67,13 @@ pub(crate) fn take(ticket: u32) -> Option<Asking> {
     WAITING.with_borrow_mut(|waiting| waiting.tokens.remove(&ticket)).map(|asking| *asking)
 }
 
-/// JavaScript's answer. Whatever is none of the four is a refusal.
+/// JavaScript's answer. Whatever is none of the five is a refusal.
 pub(crate) fn answer(number: u32) -> Answer {
     match number {
         0 => Answer::Fits,
         2 => Answer::KeyUnusable,
         3 => Answer::UnknownAlgorithm,
+        4 => Answer::Unavailable,
         _ => Answer::DoesNotFit,
     }
 }

@@ -69,6 +69,8 @@ pub enum Error {
     JwkInvalid(&'static str),
     /// The issuer's keys have not been read yet, or are too old to be relied on.
     JwksUnavailable,
+    /// What verifies the token's algorithm could not be had.
+    EngineUnavailable,
     /// The manifest is malformed, expired or not understood.
     ManifestInvalid(&'static str),
     /// The manifest is not signed by an authority configured to speak here.
@@ -144,6 +146,7 @@ impl Error {
             Self::JwksInvalid(_) => Code::JwksInvalid,
             Self::JwkInvalid(_) => Code::JwkInvalid,
             Self::JwksUnavailable => Code::JwksUnavailable,
+            Self::EngineUnavailable => Code::EngineUnavailable,
             Self::ManifestInvalid(_) => Code::ManifestInvalid,
             Self::ManifestUntrusted(_) => Code::ManifestUntrusted,
             Self::ManifestRollback { .. } => Code::ManifestRollback,

@@ -91,6 +91,8 @@ codes! {
         "a key is malformed or too weak", "nothing";
     JwksUnavailable = "ERR_JWKS_UNAVAILABLE", 503, UNAVAILABLE,
         "the issuer's keys are not at hand", "nothing";
+    EngineUnavailable = "ERR_ENGINE_UNAVAILABLE", 503, UNAVAILABLE,
+        "what verifies the token's algorithm is not to be had now", "nothing";
     ManifestInvalid = "ERR_REVOCATION_MANIFEST_INVALID", 503, UNAVAILABLE,
         "the revocation manifest is malformed, expired or not understood", "nothing";
     ManifestUntrusted = "ERR_REVOCATION_MANIFEST_UNTRUSTED", 503, UNAVAILABLE,
@@ -124,7 +126,7 @@ impl Code {
             Self::IssuerUnknown | Self::JwksUnavailable | Self::AlgNotAllowed | Self::NoMatchingKey => {
                 Some("key")
             }
-            Self::SignatureInvalid => Some("signature"),
+            Self::SignatureInvalid | Self::EngineUnavailable => Some("signature"),
             Self::ClaimInvalid | Self::Expired => Some("claims"),
             Self::Revoked | Self::RevocationUnavailable | Self::RevocationUnknown => Some("revocation"),
             Self::TokenMissing

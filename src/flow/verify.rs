@@ -57,6 +57,8 @@ pub enum Answer {
     KeyUnusable,
     /// The host does not know the algorithm.
     UnknownAlgorithm,
+    /// The host might know, and cannot be asked now.
+    Unavailable,
 }
 
 impl<'t, 'k> Selected<'t, 'k> {
@@ -136,14 +138,18 @@ impl Question {
     ///
     /// # Errors
     /// [`Error::SignatureInvalid`], which does not say more; [`Error::NoMatchingKey`] when the host could use no key;
-    /// [`Error::NotSupported`] when it does not know the algorithm.
+    /// [`Error::NotSupported`] when it does not know the algorithm; [`Error::EngineUnavailable`] when it cannot be asked.
     pub fn answer(mut self, answer: Answer) -> Result<Verification, Error> {
         if answer == Answer::Fits {
             let Self { header, payload, asked, .. } = self;
             return Ok(Verification::Authentic(Authentic::new(header, payload, &asked)));
         }
-        if answer == Answer::UnknownAlgorithm {
-            return Err(Error::NotSupported("no engine at hand knows its algorithm"));
+        match answer {
+            Answer::UnknownAlgorithm => {
+                return Err(Error::NotSupported("no engine at hand knows its algorithm"));
+            }
+            Answer::Unavailable => return Err(Error::EngineUnavailable),
+            Answer::Fits | Answer::DoesNotFit | Answer::KeyUnusable => {}
         }
         self.any_usable |= answer == Answer::DoesNotFit;
         while let Some(key) = self.others.pop() {
