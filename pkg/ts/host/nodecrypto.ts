@@ -42,6 +42,16 @@ const METHODS: { readonly [algorithm in Algorithm]?: { hash: string | null } & P
   "ML-DSA-87": { hash: null },
 };
 
+/** What the runtimes' errors say when it is not the key that is wrong. Whatever else they say is about this one key. */
+const LACKING: ReadonlySet<unknown> = new Set([
+  // The key's type or its curve is none of those known.
+  "ERR_INVALID_ARG_VALUE",
+  "ERR_CRYPTO_INVALID_CURVE",
+  "ERR_CRYPTO_UNSUPPORTED_OPERATION",
+  "ERR_METHOD_NOT_IMPLEMENTED",
+  "ERR_NOT_IMPLEMENTED",
+]);
+
 /** How a key is verified with: what `verify` takes as its third argument, made once. */
 interface Ready {
   hash: string | null;
@@ -85,8 +95,7 @@ class NodeCrypto implements HostEngine {
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : undefined;
       if (code === "ERR_CRYPTO_INVALID_JWK") return UNUSABLE;
-      // Whatever else is wrong with a key that the core has looked at, this runtime does not know its kind.
-      this.#known.set(algorithm, false);
+      if (LACKING.has(code)) this.#known.set(algorithm, false);
       return ELSEWHERE;
     }
   }

@@ -38,6 +38,12 @@ export const METHODS: { readonly [algorithm in Algorithm]?: Method } = {
   "ML-DSA-87": plain("ML-DSA-87"),
 };
 
+/**
+ * Here it is the key that is wrong when it cannot be taken in. Elsewhere it may be the host: workerd fails at a modulus
+ * of 2049 bits, and not every host says of a curve it lacks that it lacks it.
+ */
+const IN_EVERY_WEBCRYPTO: ReadonlySet<Algorithm> = new Set<Algorithm>(["ES256", "ES384"]);
+
 class WebCrypto implements HostEngine {
   readonly name = "webcrypto";
   readonly #subtle: SubtleCrypto | undefined;
@@ -76,9 +82,10 @@ class WebCrypto implements HostEngine {
       this.#known.set(algorithm, true);
       return key;
     } catch (error) {
-      if (nameOf(error) === "DataError") return UNUSABLE;
-      if (nameOf(error) === "NotSupportedError") this.#known.set(algorithm, false);
-      return ELSEWHERE;
+      const name = nameOf(error);
+      if (name === "NotSupportedError") this.#known.set(algorithm, false);
+      const isNoPoint = IN_EVERY_WEBCRYPTO.has(algorithm) && (name === "DataError" || name === "OperationError");
+      return isNoPoint ? UNUSABLE : ELSEWHERE;
     }
   }
 }
