@@ -42,6 +42,7 @@ mod time;
 mod verifier;
 
 pub use error::{ClaimFault, Code, Error};
+pub use flow::danger;
 pub use flow::{
     Action, Allowed, Answer, Authentic, Checked, Claims, Decision, Expectations, Header, Policy, Question,
     Refused, Selected, Unverified, Verification,

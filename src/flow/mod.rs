@@ -6,6 +6,7 @@
 //! ```
 
 mod claims;
+pub mod danger;
 mod decide;
 mod parse;
 mod verify;
