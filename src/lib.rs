@@ -8,7 +8,7 @@
 //!  └ parse          -> Unverified      size caps, three parts, canonical base64url, strict JSON
 //!     └ select      -> Selected        the key fixes the algorithm; the header only confirms it
 //!        └ verify   -> Authentic       the signature
-//!           └ check_claims     -> Claims     iss, aud, exp, nbf, iat; `now` is a parameter
+//!           └ check_claims     -> Claims     typ, iss, sub, aud, exp, nbf, iat, scopes; `now` is a parameter
 //!              └ check_revocation -> Checked    one question for all rules
 //!                 └ apply      -> Decision   Allow, Deny or Unavailable
 //! ```
@@ -42,9 +42,10 @@ mod time;
 mod verifier;
 
 pub use error::{ClaimFault, Code, Error};
+pub use flow::danger;
 pub use flow::{
-    Action, Allowed, Answer, Authentic, Checked, Claims, Decision, Expectations, Header, Policy, Question,
-    Refused, Selected, Unverified, Verification,
+    Action, Allowed, Answer, Authentic, Checked, Claims, Decision, Expectations, Header, MissingIssuer,
+    Policy, Profile, Question, Refused, Selected, Unverified, Verification,
 };
 pub use freshness::Urgency;
 pub use gate::Gate;

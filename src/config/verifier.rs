@@ -174,10 +174,12 @@ impl IssuerConfig {
         if self.clock_tolerance > MAX_CLOCK_TOLERANCE_SECONDS {
             return Err(wrong(format!("{path}.clockTolerance"), "expected at most 60 seconds"));
         }
-        let expectations = Expectations::new(&self.issuer)
-            .audience(self.audience.iter().cloned())
+        let mut expectations = Expectations::new(&self.issuer)
             .clock_tolerance(self.clock_tolerance)
             .require_exp(self.require_exp);
+        if !self.audience.is_empty() {
+            expectations = expectations.audience(&self.audience);
+        }
         let issuer = Issuer::new(expectations, keys).algorithms(algorithms);
         Ok(match &self.require_claims {
             None => issuer,

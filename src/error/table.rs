@@ -52,6 +52,7 @@ macro_rules! codes {
 
 const INVALID_REQUEST: Option<&str> = Some("invalid_request");
 const INVALID_TOKEN: Option<&str> = Some("invalid_token");
+const INSUFFICIENT_SCOPE: Option<&str> = Some("insufficient_scope");
 const UNAVAILABLE: Option<&str> = Some("temporarily_unavailable");
 
 codes! {
@@ -79,6 +80,8 @@ codes! {
         "a claim is missing, malformed or not the one wanted", "the signature";
     Expired = "ERR_JWT_EXPIRED", 401, INVALID_TOKEN,
         "the token has expired", "the signature";
+    InsufficientScope = "ERR_JWT_INSUFFICIENT_SCOPE", 403, INSUFFICIENT_SCOPE,
+        "the token does not have every scope that is required", "the signature";
     Revoked = "ERR_JWT_REVOKED", 401, INVALID_TOKEN,
         "the token has been revoked", "the signature and the claims";
     RevocationUnavailable = "ERR_REVOCATION_UNAVAILABLE", 503, UNAVAILABLE,
@@ -127,7 +130,7 @@ impl Code {
                 Some("key")
             }
             Self::SignatureInvalid | Self::EngineUnavailable => Some("signature"),
-            Self::ClaimInvalid | Self::Expired => Some("claims"),
+            Self::ClaimInvalid | Self::Expired | Self::InsufficientScope => Some("claims"),
             Self::Revoked | Self::RevocationUnavailable | Self::RevocationUnknown => Some("revocation"),
             Self::TokenMissing
             | Self::RequestInvalid
@@ -164,6 +167,7 @@ mod tests {
                 400 => assert_eq!(code.oauth_error(), Some("invalid_request")),
                 401 if *code == Code::TokenMissing => assert_eq!(code.oauth_error(), None),
                 401 => assert_eq!(code.oauth_error(), Some("invalid_token")),
+                403 => assert_eq!(code.oauth_error(), Some("insufficient_scope")),
                 503 => assert_eq!(code.oauth_error(), Some("temporarily_unavailable")),
                 0 | 404 | 502 => assert_eq!(code.oauth_error(), None),
                 other => panic!("{code:?} answers {other}"),

@@ -295,7 +295,7 @@ pub(super) const UNFIT: Error = Error::ManifestUntrusted("its signature does not
 fn parse(bytes: &[u8]) -> Result<Unverified<'_>, Error> {
     const NOT_JWS: Error = Error::ManifestInvalid("not a compact JWS, strictly read");
     let text = std::str::from_utf8(bytes).map_err(|_| NOT_JWS)?;
-    let unverified = Unverified::parse_within(text, MAX_MANIFEST_BYTES).map_err(|_| NOT_JWS)?;
+    let unverified = Unverified::parse_within(text, MAX_MANIFEST_BYTES, |_| false).map_err(|_| NOT_JWS)?;
     if unverified.header().typ().map(media_type).as_deref() != Some(MANIFEST_TYP) {
         return Err(Error::ManifestInvalid("its `typ` is not `revocations+jwt`"));
     }
