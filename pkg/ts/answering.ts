@@ -9,11 +9,17 @@ const UNKNOWN_ALGORITHM = 3;
 /** An engine that might have answered is not to be had now. */
 const ENGINE_UNAVAILABLE = 4;
 
+/** What came of asking the host, and what went wrong where nobody could answer. */
+export interface Answered {
+  answer: number;
+  cause?: unknown;
+}
+
 /** Asks the host. It never throws or rejects: that nobody could answer is an answer too. */
-export function answering(host: Host, question: Question): number | Promise<number> {
+export function answering(host: Host, question: Question): Answered | Promise<Answered> {
   try {
     const answer = host.verify(question);
-    return typeof answer === "number" ? answer : answer.catch(unanswered);
+    return typeof answer === "number" ? { answer } : answer.then(answered, unanswered);
   } catch (error) {
     return unanswered(error);
   }
@@ -24,6 +30,11 @@ export function settled<T, R>(value: T | Promise<T>, then: (value: T) => R | Pro
   return value instanceof Promise ? value.then(then) : then(value);
 }
 
-function unanswered(error: unknown): number {
-  return error instanceof NoEngine && !error.mayPass ? UNKNOWN_ALGORITHM : ENGINE_UNAVAILABLE;
+function answered(answer: number): Answered {
+  return { answer };
+}
+
+function unanswered(error: unknown): Answered {
+  const answer = error instanceof NoEngine && !error.mayPass ? UNKNOWN_ALGORITHM : ENGINE_UNAVAILABLE;
+  return { answer, cause: error };
 }

@@ -102,11 +102,11 @@ export function failure(code: ErrorCode, detail?: string, cause?: unknown): Revo
   return new RevocableError(wasm.failure(code, detail) as Fault, cause);
 }
 
-/** Calls the core; what it throws comes out as a [`RevocableError`]. */
-export function typed<T>(call: () => T): T {
+/** Calls the core; what it throws comes out as a [`RevocableError`], with a cause where one is known. */
+export function typed<T>(call: () => T, cause?: unknown): T {
   try {
     return call();
   } catch (error) {
-    throw error instanceof Error && "code" in error ? new RevocableError(error as unknown as Fault) : error;
+    throw error instanceof Error && "code" in error ? new RevocableError(error as unknown as Fault, cause) : error;
   }
 }

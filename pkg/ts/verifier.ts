@@ -126,12 +126,12 @@ export class Verifier {
     return this.#pickUp(typed(() => this.#core.start(length, this.#now())), token);
   }
 
-  /** Picks up what the core put on the desk. */
-  #pickUp(outcome: number, token: string): Verdict | Promise<Verdict> {
+  /** Picks up what the core put on the desk; `cause` is what the host failed at, if it did. */
+  #pickUp(outcome: number, token: string, cause?: unknown): Verdict | Promise<Verdict> {
     if (outcome === ASK) {
       const question = questionOnDesk();
-      return settled(answering(this.#host, question), (answer) =>
-        this.#pickUp(typed(() => this.#core.resume(question.ticket, answer, this.#now())), token),
+      return settled(answering(this.#host, question), ({ answer, cause }) =>
+        this.#pickUp(typed(() => this.#core.resume(question.ticket, answer, this.#now())), token, cause),
       );
     }
     const isDue = isDueOnDesk();
@@ -142,7 +142,7 @@ export class Verifier {
       const [header, claims] = claimsOnDesk();
       return { decision: { decision: "allow", claims, header, status, snapshot }, remedy: undefined, isDue };
     }
-    const error = new RevocableError(faultOnDesk());
+    const error = new RevocableError(faultOnDesk(), cause);
     const remedy = typed(() => this.#core.remedy(putToken(token), this.#now()));
     return { decision: { decision: outcome === DENY ? "deny" : "unavailable", error, snapshot }, remedy, isDue };
   }
@@ -221,8 +221,8 @@ export class Verifier {
     try {
       for (let asked = ask(offering); asked !== undefined; asked = ask(offering)) {
         const { jwk, ...question } = asked;
-        const answer = await answering(this.#host, { ...question, jwk: () => jwk });
-        typed(() => offering.answer(answer));
+        const { answer, cause } = await answering(this.#host, { ...question, jwk: () => jwk });
+        typed(() => offering.answer(answer), cause);
       }
     } catch (error) {
       offering.free();

@@ -303,7 +303,12 @@ impl Revocations {
 
 impl Offered {
     fn of(text: Box<[u8]>, list: usize, verified: Result<Verification, Error>) -> Result<Self, Error> {
-        match verified.map_err(|_| manifest::UNFIT)? {
+        let verified = verified.map_err(|error| match error {
+            // It may be a good one.
+            Error::EngineUnavailable => error,
+            _ => manifest::UNFIT,
+        });
+        match verified? {
             Verification::Authentic(authentic) => {
                 Ok(Self::Authentic(AuthenticManifest { text, list, authentic }))
             }
@@ -322,7 +327,7 @@ impl AskingManifest {
     /// Goes on with what the host said. Its word is believed, as [`Question::answer`] says.
     ///
     /// # Errors
-    /// [`Error::ManifestUntrusted`].
+    /// [`Error::ManifestUntrusted`]; [`Error::EngineUnavailable`] when the host could not be asked.
     pub fn answer(self, answer: Answer) -> Result<Offered, Error> {
         Offered::of(self.text, self.list, self.question.answer(answer))
     }
