@@ -82,6 +82,9 @@ impl<'t, 'k> Selected<'t, 'k> {
     pub fn start(self) -> Result<Verification, Error> {
         let Unverified { header, payload, signing_input, signature } = self.token;
         for (index, key) in self.keys.iter().enumerate() {
+            if !key.can_have_made(self.algorithm, &signature) {
+                continue;
+            }
             match key.by(self.algorithm) {
                 Some(By::Here(verifier)) if verifier.verify(signing_input, &signature) => {
                     return Ok(Verification::Authentic(Authentic::new(header, payload, key)));
@@ -140,6 +143,10 @@ impl Question {
         }
         self.any_usable |= answer == Answer::DoesNotFit;
         while let Some(key) = self.others.pop() {
+            if !key.can_have_made(self.algorithm, &self.signature) {
+                self.any_usable = true;
+                continue;
+            }
             match key.by(self.algorithm) {
                 Some(By::Here(verifier)) => {
                     self.any_usable = true;
