@@ -132,3 +132,185 @@ const ED25519_SMALL_ORDER: [[u8; 32]; 5] = [
         0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
     ],
 ];
+
+#[cfg(test)]
+mod tests {
+    use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT as B, EIGHT_TORSION};
+    use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
+    use curve25519_dalek::scalar::Scalar;
+    use curve25519_dalek::traits::IsIdentity;
+    use sha2::{Digest, Sha512};
+
+    use super::*;
+    use crate::engine::{EDDSA, Engine, Imported};
+
+    /// `k` of RFC 8032 §5.1.7, over these encodings.
+    fn challenge(r: &[u8; 32], a: &[u8; 32], message: &[u8]) -> Scalar {
+        let hash = Sha512::new().chain_update(r).chain_update(a).chain_update(message).finalize();
+        Scalar::from_bytes_mod_order_wide(&hash.into())
+    }
+
+    /// Whether the rules let the engine be asked, and what it says then.
+    fn fits(a: [u8; 32], r: [u8; 32], s: [u8; 32], message: &[u8]) -> Option<bool> {
+        let signature = [r, s].concat();
+        if !ed25519_point(&a) || !in_range(Algorithm::EdDSA, &signature) {
+            return None;
+        }
+        match EDDSA.import(Algorithm::EdDSA, &Material::Ed25519 { x: a }) {
+            Ok(Imported::Here(key)) => Some(key.verify(message, &signature)),
+            _ => panic!("a point that is none"),
+        }
+    }
+
+    fn plus_one(number: [u8; 32]) -> [u8; 32] {
+        plus(number, {
+            let mut one = [0; 32];
+            one[0] = 1;
+            one
+        })
+    }
+
+    /// Little-endian; what is carried over the end is lost.
+    fn plus(left: [u8; 32], right: [u8; 32]) -> [u8; 32] {
+        let mut carry = false;
+        std::array::from_fn(|at| {
+            let (sum, first) = left[at].overflowing_add(right[at]);
+            let (sum, second) = sum.overflowing_add(u8::from(carry));
+            carry = first || second;
+            sum
+        })
+    }
+
+    #[test]
+    fn the_equation_is_checked_without_the_cofactor_and_nothing_of_small_order_is_asked_about() {
+        let (secret, nonce) = (Scalar::from(7u8).invert(), Scalar::from(9u8).invert());
+        let (mut fitting, mut not_fitting, mut not_asked) = (0, 0, 0);
+        for (of_a, of_r) in
+            [(secret, nonce), (Scalar::ZERO, nonce), (secret, Scalar::ZERO), (Scalar::ZERO, Scalar::ZERO)]
+        {
+            for in_a in EIGHT_TORSION {
+                for in_r in EIGHT_TORSION {
+                    for message in 0..8u8 {
+                        let a = (B * of_a + in_a).compress().to_bytes();
+                        let r = (B * of_r + in_r).compress().to_bytes();
+                        let k = challenge(&r, &a, &[message]);
+                        let s = of_r + k * of_a;
+                        let without_cofactor = (in_r + in_a * k).is_identity();
+                        let asked = of_a != Scalar::ZERO && of_r != Scalar::ZERO;
+                        assert_eq!(fits(a, r, s.to_bytes(), &[message]), asked.then_some(without_cofactor));
+                        match (asked, without_cofactor) {
+                            (true, true) => fitting += 1,
+                            (true, false) => not_fitting += 1,
+                            (false, _) => not_asked += 1,
+                        }
+                    }
+                }
+            }
+        }
+        assert!(fitting > 30 && not_fitting > 300 && not_asked == 3 * 512, "{fitting} {not_fitting}");
+    }
+
+    #[test]
+    fn an_s_that_is_not_less_than_the_order_is_not_asked_about() {
+        let (a, r) = (B * Scalar::from(7u8), B * Scalar::from(9u8));
+        let (a, r) = (a.compress().to_bytes(), r.compress().to_bytes());
+        let largest = (-Scalar::ONE).to_bytes();
+        assert_eq!(plus_one(largest), ED25519_ORDER);
+        assert_eq!(fits(a, r, largest, b""), Some(false));
+        for s in [ED25519_ORDER, plus_one(ED25519_ORDER), plus(ED25519_ORDER, largest), [0xff; 32]] {
+            assert_eq!(fits(a, r, s, b""), None);
+        }
+        let s = Scalar::from(9u8) + challenge(&r, &a, b"") * Scalar::from(7u8);
+        assert_eq!(fits(a, r, s.to_bytes(), b""), Some(true));
+        assert_eq!(fits(a, r, plus(s.to_bytes(), ED25519_ORDER), b""), None);
+    }
+
+    #[test]
+    fn every_encoding_of_every_point_of_small_order_is_refused() {
+        for point in EIGHT_TORSION {
+            let encoded = point.compress().to_bytes();
+            assert!(
+                ED25519_SMALL_ORDER.contains(&encoded)
+                    || ED25519_SMALL_ORDER.contains(&(-point).compress().to_bytes())
+            );
+            let mut other_sign = encoded;
+            other_sign[31] ^= 0x80;
+            assert!(!ed25519_point(&encoded) && !ed25519_point(&other_sign));
+        }
+        for y in ED25519_SMALL_ORDER {
+            let point = CompressedEdwardsY(y).decompress().unwrap();
+            assert!(point.is_small_order());
+        }
+    }
+
+    #[test]
+    fn a_second_encoding_of_a_point_is_refused() {
+        assert_eq!(
+            plus(ED25519_FIELD, {
+                let mut nineteen = [0; 32];
+                nineteen[0] = 19;
+                nineteen
+            }),
+            {
+                let mut top = [0; 32];
+                top[31] = 0x80;
+                top
+            }
+        );
+        let mut points = 0;
+        let mut y = ED25519_FIELD;
+        while y[31] == 0x7f {
+            for sign in [0, 0x80] {
+                let mut encoded = y;
+                encoded[31] |= sign;
+                assert!(!ed25519_point(&encoded));
+                let point: Option<EdwardsPoint> = CompressedEdwardsY(encoded).decompress();
+                points += usize::from(point.is_some_and(|point| point.compress().0 != encoded));
+            }
+            y = plus_one(y);
+        }
+        assert!(points > 10, "{points}");
+        assert!(ed25519_point(&B.compress().to_bytes()) && ed25519_point(&(-B).compress().to_bytes()));
+    }
+
+    #[test]
+    fn r_and_s_are_from_one_to_the_order_less_one() {
+        fn check(algorithm: Algorithm, order: &[u8], library_takes: fn(&[u8]) -> bool) {
+            let length = order.len();
+            let zero = vec![0; length];
+            let mut one = zero.clone();
+            one[length - 1] = 1;
+            // The orders are odd.
+            let mut largest = order.to_vec();
+            largest[length - 1] ^= 1;
+            let mut above = order.to_vec();
+            above[length - 2] += 1;
+            for (r, s, expected) in [
+                (&one, &one, true),
+                (&largest, &largest, true),
+                (&zero, &one, false),
+                (&one, &zero, false),
+                (&order.to_vec(), &one, false),
+                (&one, &order.to_vec(), false),
+                (&above, &one, false),
+                (&one, &vec![0xff; length], false),
+            ] {
+                let signature = [r.as_slice(), s].concat();
+                assert_eq!(in_range(algorithm, &signature), expected, "{algorithm:?} {r:x?} {s:x?}");
+                assert_eq!(library_takes(&signature), expected, "{algorithm:?} {r:x?} {s:x?}");
+            }
+        }
+        check(Algorithm::ES256, &P256_ORDER, |signature| {
+            p256::ecdsa::Signature::from_slice(signature).is_ok()
+        });
+        check(Algorithm::ES384, &P384_ORDER, |signature| {
+            p384::ecdsa::Signature::from_slice(signature).is_ok()
+        });
+        check(Algorithm::ES512, &P521_ORDER, |signature| {
+            p521::ecdsa::Signature::from_slice(signature).is_ok()
+        });
+        check(Algorithm::ES256K, &SECP256K1_ORDER, |signature| {
+            k256::ecdsa::Signature::from_slice(signature).is_ok()
+        });
+    }
+}

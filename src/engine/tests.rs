@@ -32,10 +32,13 @@ impl Vector {
         }
     }
 
-    fn jwks(&self) -> Jwks {
+    fn read(&self) -> Result<Jwks, Error> {
         let options = KeyOptions { algorithms: &[self.algorithm], ..KeyOptions::new(Secrets::Allow) };
         Jwks::parse_with(self.jwk.to_string().as_bytes(), &options)
-            .unwrap_or_else(|error| panic!("{}: {error}", self.source))
+    }
+
+    fn jwks(&self) -> Jwks {
+        self.read().unwrap_or_else(|error| panic!("{}: {error}", self.source))
     }
 
     fn fits(&self) -> bool {
@@ -63,7 +66,11 @@ fn unhex(hex: &str) -> Vec<u8> {
 }
 
 fn vectors(which: &str) -> Vec<Vector> {
-    let files = [include_str!("vectors/jose.json"), include_str!("vectors/ml-dsa.json")];
+    let files = [
+        include_str!("vectors/jose.json"),
+        include_str!("vectors/ed25519.json"),
+        include_str!("vectors/ml-dsa.json"),
+    ];
     let files = files.map(|file| serde_json::from_str::<Value>(file).unwrap());
     files.iter().flat_map(|file| file[which].as_array().unwrap()).map(Vector::from_json).collect()
 }
@@ -101,7 +108,11 @@ fn good_signatures_by_others_fit() {
 #[test]
 fn signatures_by_others_that_the_algorithm_does_not_allow_do_not_fit() {
     for vector in vectors("bad") {
-        assert!(!vector.fits(), "{}", vector.source);
+        if vector.source.contains("A of small order") || vector.source.contains("A and R of small order") {
+            assert!(matches!(vector.read(), Err(Error::JwkInvalid(_))), "{}", vector.source);
+        } else {
+            assert!(!vector.fits(), "{}", vector.source);
+        }
     }
 }
 
