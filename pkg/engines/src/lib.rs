@@ -9,7 +9,15 @@ use revocable::{Algorithm, Error, Material};
 use wasm_bindgen::prelude::*;
 
 /// What the first Wasm leaves to its host.
-static ENGINES: Engines = &[&engine::ECDSA];
+static ENGINES: Engines = &[
+    &engine::EDDSA,
+    &engine::ES256,
+    &engine::RSA,
+    &engine::ES384,
+    &engine::ES512,
+    &engine::ES256K,
+    &engine::ML_DSA,
+];
 
 /// Whether signatures of this algorithm can be verified here.
 #[wasm_bindgen]
