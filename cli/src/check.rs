@@ -103,7 +103,10 @@ fn decide(args: &Args, token: &str, now: UnixTime, ui: Ui) -> Result<Exit, Failu
     let (keys, keys_fault) = match jwks(&args.jwks, Secrets::Allow) {
         Ok(jwks) => (KeyCache::fixed(jwks), None),
         // Keys that have not come yet.
-        Err(failure) => (KeyCache::remote(args.jwks.display().to_string()), Some(failure)),
+        Err(failure) => {
+            let uri = args.jwks.display().to_string();
+            (KeyCache::remote(uri, Vec::new(), revocable::engine::DEFAULT), Some(failure))
+        }
     };
     let (revocations, snapshot_fault) = match snapshot(args, now, &progress) {
         Ok(revocations) => (revocations, None),
