@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use js_sys::Uint8Array;
 use revocable::config::VerifierConfig;
-use revocable::{Error, Offer, Remedy, SegmentName, UnixTime, Verifier, limits};
+use revocable::{Error, Fetched, Freshness, Offer, Remedy, SegmentName, UnixTime, Verifier, limits};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -101,10 +101,11 @@ impl Core {
     #[wasm_bindgen(js_name = installKeys)]
     pub fn install_keys(&mut self, issuer: usize, document: &[u8], now: f64) -> Result<(), JsValue> {
         let now = instant(now)?;
-        match self.verifier.issuer_mut(issuer) {
-            Some(issuer) => issuer.keys_mut().install(document, now).map_err(|error| fault::thrown(&error)),
-            None => Ok(()),
-        }
+        let Some(issuer) = self.verifier.issuer_mut(issuer) else { return Ok(()) };
+        let keys = issuer.keys_mut();
+        let Some(fetch) = keys.next_fetch(now) else { return Ok(()) };
+        let fetched = Fetched { document, asked_at: now, freshness: Freshness::default() };
+        keys.install(&fetch, &fetched, now).map(|_| ()).map_err(|error| fault::thrown(&error))
     }
 
     /// Says that reading an issuer's keys has ended, however it did.

@@ -6,6 +6,7 @@ use crate::engine::{self, Engines};
 use crate::error::Error;
 use crate::flow::Expectations;
 use crate::json::Object;
+use crate::key::discovery::may_be_fetched;
 use crate::key::{Algorithm, Jwks, Key, KeyCache, KeyOptions, Secrets};
 use crate::limits::MAX_CLOCK_TOLERANCE_SECONDS;
 use crate::revocation::{List, Revocations};
@@ -206,19 +207,6 @@ impl ListConfig {
 
 fn error_at(path: &str, field: &str, error: &Error) -> Error {
     wrong(format!("{path}.{field}"), &error.to_string())
-}
-
-/// Keys that travel in the clear can be replaced on the way, so only a loopback host may be asked without TLS.
-fn may_be_fetched(uri: &str) -> bool {
-    let loopback = |rest: &str| {
-        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        ["localhost", "127.0.0.1", "[::1]"]
-            .iter()
-            .any(|name| host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':')))
-    };
-    let clean = !uri.contains(|c: char| c.is_ascii_control() || c == ' ' || c == '@' || c == '\\');
-    let https = uri.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    clean && (https || uri.strip_prefix("http://").is_some_and(loopback))
 }
 
 const fn default_tolerance() -> u64 {

@@ -1,6 +1,8 @@
 //! Keys: what a JWK (RFC 7517) holds once it has been checked and imported.
 
 mod cache;
+pub(crate) mod discovery;
+mod http_cache;
 mod jwk;
 mod jwks;
 
@@ -8,7 +10,9 @@ use std::fmt;
 
 use crate::engine::{HostKey, VerifySignature};
 
-pub use cache::KeyCache;
+pub use cache::{Fetch, Fetched, KeyCache};
+pub use discovery::Discovery;
+pub use http_cache::Freshness;
 pub use jwks::{Jwks, KeyOptions, Secrets};
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 8812 §3.2, RFC 9964).
@@ -104,6 +108,11 @@ impl Algorithm {
             Self::MLDSA65 => "ML-DSA-65",
             Self::MLDSA87 => "ML-DSA-87",
         }
+    }
+
+    /// Whether its keys are secrets.
+    pub(crate) const fn is_hmac(self) -> bool {
+        matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
     }
 }
 
