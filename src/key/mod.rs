@@ -5,6 +5,8 @@ pub(crate) mod discovery;
 mod http_cache;
 mod jwk;
 mod jwks;
+mod pem;
+mod spki;
 
 use std::fmt;
 
@@ -13,6 +15,7 @@ use crate::engine::{HostKey, VerifySignature};
 pub use cache::{Fetch, Fetched, KeyCache};
 pub use discovery::Discovery;
 pub use http_cache::Freshness;
+pub(crate) use jwk::is_private;
 pub use jwks::{Jwks, KeyOptions, Secrets};
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 8812 §3.2, RFC 9964).
@@ -116,7 +119,7 @@ impl Algorithm {
     }
 }
 
-/// What a key is made of, read from a JWK and found to have the right type and sizes. Whether it is a key, such as a point
+/// What a key is made of, read from a JWK, PEM or DER and found to have the right type and sizes. Whether it is a key, such as a point
 /// on its curve, its engine finds out.
 #[derive(Clone)]
 #[non_exhaustive]
