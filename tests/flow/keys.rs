@@ -258,3 +258,72 @@ fn an_endpoint_that_flips_the_last_good_keys_answer_for_their_hour_then_503_and_
     assert!(last_good.is_some_and(|good| good >= 5400), "it heals by itself");
     assert!((60..80).contains(&failures), "{failures} looks in an outage of 68 minutes");
 }
+
+#[test]
+fn keys_by_discovery_are_read_from_where_the_issuers_own_metadata_says() {
+    let mut config = config();
+    config["issuers"][0] = json!({ "issuer": ISSUER, "discovery": "oauth" });
+    let mut verifier = build(&config).unwrap();
+    install(&mut verifier, &publish(1, &[]), NOW).unwrap();
+    assert_eq!(verdict(&verifier, &token(claims())), "unavailable ERR_JWKS_UNAVAILABLE");
+    let fetch = verifier.issuers()[0].keys().next_fetch(NOW).unwrap();
+    assert_eq!(fetch.url(), "https://issuer.example/.well-known/oauth-authorization-server");
+    let stranger = json!({ "issuer": OTHER_ISSUER, "jwks_uri": "https://keys.example/jwks" });
+    let refused = give(&mut verifier, &fetch, stranger.to_string().as_bytes(), NOW);
+    assert!(matches!(refused, Err(Error::JwksInvalid(_))), "another issuer's metadata says nothing");
+    let metadata = json!({
+        "issuer": ISSUER, "jwks_uri": "https://keys.example/jwks", "id_token_signing_alg_values_supported": ["none"],
+    });
+    let next = give(&mut verifier, &fetch, metadata.to_string().as_bytes(), NOW).unwrap().unwrap();
+    assert_eq!(next.url(), "https://keys.example/jwks");
+    assert_eq!(give(&mut verifier, &next, jwks().to_string().as_bytes(), NOW), Ok(None));
+    assert_eq!(verdict(&verifier, &token(claims())), "allow");
+}
+
+#[test]
+fn a_private_key_that_is_published_verifies_nothing() {
+    let mut verifier = remote();
+    let mut private = public_jwk(&issuer_key());
+    private["d"] = json!(base64url([7; 32]));
+    let refused = read(&mut verifier, &json!({ "keys": [private] }), NOW);
+    assert_eq!(refused, Err(Error::JwkInvalid("a published private key is none")));
+    let mut other = public_jwk(&other_key());
+    other["kid"] = json!("issuer-2");
+    read(&mut verifier, &json!({ "keys": [private, other] }), NOW).unwrap();
+    assert_eq!(verdict(&verifier, &token(claims())), "deny ERR_JWKS_NO_MATCHING_KEY");
+}
+
+#[test]
+fn a_verifier_that_is_seeded_answers_before_it_has_read_anything() {
+    let mut first = remote();
+    read(&mut first, &jwks(), NOW).unwrap();
+    let saved = first.issuers()[0].keys().export().unwrap();
+    let mut second = remote();
+    second.issuer_mut(0).unwrap().keys_mut().seed(saved.as_bytes(), NOW.plus_seconds(10)).unwrap();
+    let long = token(claims_with(json!({ "exp": SECONDS + 86_400 })));
+    assert_eq!(outcome(&second.verify(&long, NOW.plus_seconds(3599))), "allow");
+    assert_eq!(outcome(&second.verify(&long, NOW.plus_seconds(3600))), "unavailable ERR_JWKS_UNAVAILABLE");
+}
+
+#[test]
+fn a_token_is_verified_with_a_key_given_as_pem_and_is_revoked_by_that_keys_thumbprint() {
+    let key = issuer_key();
+    let pem = key.public_key().to_pem().unwrap();
+    let with_kid = |kid: Value| config_with_keys(json!({ "pem": { "key": pem, "kid": kid } }));
+    assert_eq!(verdict(&verifier_of(&with_kid(json!("issuer-1")), &[]), &token(claims())), "allow");
+    assert_eq!(
+        verdict(&verifier_of(&with_kid(json!("issuer-2")), &[]), &token(claims())),
+        "deny ERR_JWKS_NO_MATCHING_KEY"
+    );
+    let nameless = config_with_keys(json!({ "pem": pem }));
+    assert_eq!(verdict(&verifier_of(&nameless, &[]), &without_kid(&key)), "allow");
+    let revoked = verifier_of(&nameless, &[outright(&["@key"], json!([thumbprint(&key)]))]);
+    assert_eq!(verdict(&revoked, &without_kid(&key)), "deny ERR_JWT_REVOKED");
+}
+
+/// The configuration with the issuer's keys given so.
+fn config_with_keys(keys: Value) -> Value {
+    let mut config = config_with(keys);
+    config["issuers"][0].as_object_mut().unwrap().remove("jwks").unwrap();
+    config
+}
