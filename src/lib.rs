@@ -50,7 +50,10 @@ pub use flow::{
 pub use freshness::Urgency;
 pub use gate::Gate;
 pub use json::Object;
-pub use key::{Algorithm, Curve, Jwks, Key, KeyCache, KeyOptions, Material, Secrets};
+pub use key::{
+    Algorithm, Curve, Discovery, Fetch, Fetched, Freshness, Jwks, Key, KeyCache, KeyOptions, Material,
+    Secrets,
+};
 pub use revocation::{
     AskingManifest, AuthenticManifest, Entry, Id, Incoming, Kind, List, Manifest, Member, Offer, Offered,
     Revocations, Rule, Salt, Segment, SegmentName, SegmentRef, Snapshot, SnapshotInfo, SortedIds, Status,

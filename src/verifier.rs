@@ -263,14 +263,35 @@ impl Verifier {
                     self.issuers.get(*index).is_some_and(|issuer| !issuer.keys.failed_lately(now))
                 })
                 .map(Remedy::Keys),
-            Error::NoMatchingKey => issuer()
-                .filter(|index| {
-                    self.issuers.get(*index).is_some_and(|issuer| issuer.keys.wanted_for_unknown_key(now))
-                })
-                .map(Remedy::Keys),
+            Error::NoMatchingKey | Error::SignatureInvalid | Error::AlgNotAllowed => {
+                self.for_unknown_key(token, decision.error()?, now).map(Remedy::Keys)
+            }
             Error::RevocationUnavailable(why) | Error::RevocationUnknown(why) => snapshot(*why),
             _ => None,
         }
+    }
+
+    /// The issuer whose keys are to be read again, because this token may be signed with one that is not among them.
+    ///
+    /// Anybody can make up such a token, with or without `kid`. Whatever it looks like, it makes the keys be read at most
+    /// once in the cool-down that they share ([`KeyCache::wanted_for_unknown_key`]): ten thousand of them cost the issuer no
+    /// more than one does, and their sender no less than before.
+    fn for_unknown_key(&self, token: &str, error: &Error, now: UnixTime) -> Option<usize> {
+        let token = Unverified::parse(token).ok()?;
+        let index = self.issuer_of(&token)?;
+        let issuer = self.issuers.get(index)?;
+        let may_be_signed_with_one = match error {
+            Error::NoMatchingKey => true,
+            // A key that it names is at hand: either it signed the token, or nobody did.
+            _ if token.header().kid().is_some() => false,
+            Error::SignatureInvalid => true,
+            // Secrets are never read, and what the configuration refuses no key makes good.
+            _ => Algorithm::from_name(token.header().alg()).is_some_and(|algorithm| {
+                !algorithm.is_hmac()
+                    && (issuer.algorithms.is_empty() || issuer.algorithms.contains(&algorithm))
+            }),
+        };
+        (may_be_signed_with_one && issuer.keys.wanted_for_unknown_key(now)).then_some(index)
     }
 
     /// Says that something is being read, so that nobody else begins to read it too.

@@ -25,7 +25,8 @@ use std::sync::Arc;
 use js_sys::Uint8Array;
 use revocable::config::VerifierConfig;
 use revocable::{
-    Decision, Error, Offer, Offered, Progress, Remedy, SegmentName, UnixTime, Verifier, engine, limits,
+    Decision, Error, Fetched, Freshness, Offer, Offered, Progress, Remedy, SegmentName, UnixTime, Verifier,
+    engine, limits,
 };
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -143,10 +144,11 @@ impl Core {
     #[wasm_bindgen(js_name = installKeys)]
     pub fn install_keys(&mut self, issuer: usize, document: &[u8], now: f64) -> Result<(), JsValue> {
         let now = instant(now)?;
-        match self.verifier.issuer_mut(issuer) {
-            Some(issuer) => issuer.keys_mut().install(document, now).map_err(|error| fault::thrown(&error)),
-            None => Ok(()),
-        }
+        let Some(issuer) = self.verifier.issuer_mut(issuer) else { return Ok(()) };
+        let keys = issuer.keys_mut();
+        let Some(fetch) = keys.next_fetch(now) else { return Ok(()) };
+        let fetched = Fetched { document, asked_at: now, freshness: Freshness::default() };
+        keys.install(&fetch, &fetched, now).map(|_| ()).map_err(|error| fault::thrown(&error))
     }
 
     /// Says that reading an issuer's keys has ended, however it did.

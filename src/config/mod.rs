@@ -1,6 +1,7 @@
 //! Configuration: JSON documents into verifiers and gates, every unknown, missing or wrong field named.
 
 mod gate;
+mod keys;
 mod verifier;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -9,6 +10,7 @@ use crate::error::Error;
 use crate::json;
 
 pub use gate::{CorsConfig, GateConfig, SecretRef};
+pub use keys::PemConfig;
 pub use verifier::{IssuerConfig, ListConfig, VerifierConfig};
 
 /// Reads a document. The reason in the error names fields and what was expected, and never repeats what was found:

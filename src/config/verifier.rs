@@ -6,11 +6,12 @@ use crate::engine::{self, Engines};
 use crate::error::Error;
 use crate::flow::Expectations;
 use crate::json::Object;
-use crate::key::{Algorithm, Jwks, KeyCache, KeyOptions, Secrets};
+use crate::key::{Algorithm, Discovery, Jwks, KeyOptions, Secrets};
 use crate::limits::MAX_CLOCK_TOLERANCE_SECONDS;
 use crate::revocation::{List, Revocations};
 use crate::verifier::{Issuer, Verifier};
 
+use super::keys::{self, PemConfig};
 use super::wrong;
 
 /// What a verifier is made of.
@@ -30,10 +31,16 @@ pub struct VerifierConfig {
 pub struct IssuerConfig {
     /// Its name: `iss`, byte for byte.
     pub issuer: String,
-    /// Its keys, inline.
+    /// Its keys, inline. Exactly one of this, `jwks_uri`, `discovery` and `pem` is given.
     pub jwks: Option<Object>,
     /// Where its keys are to be read: `https`, or `http` on a loopback host.
     pub jwks_uri: Option<String>,
+    /// Which metadata of the issuer's says where its keys are: `true` or `openid` for OpenID Connect Discovery, `oauth` for
+    /// RFC 8414.
+    #[serde(default, deserialize_with = "keys::discovery")]
+    pub discovery: Option<Discovery>,
+    /// Its one public key, as PEM.
+    pub pem: Option<PemConfig>,
     /// The allowed algorithms; by default, each key's own.
     pub algorithms: Option<Vec<String>>,
     /// What `aud` must be or hold, one of these; by default it is not looked at.
@@ -147,30 +154,7 @@ impl IssuerConfig {
                 "expected names of signature algorithms, such as RS256, ES256 and EdDSA",
             )
         })?;
-        let keys = match (&self.jwks, &self.jwks_uri) {
-            (Some(jwks), None) => {
-                let options = KeyOptions { secrets: Secrets::Allow, algorithms: &algorithms, engines };
-                let jwks =
-                    Jwks::from_object(jwks, &options).map_err(|error| error_at(path, "jwks", &error))?;
-                if revocable && jwks.iter().any(|key| key.name().is_none()) {
-                    return Err(wrong(
-                        format!("{path}.jwks"),
-                        "a secret needs a `kid`, by which it can be revoked",
-                    ));
-                }
-                KeyCache::fixed(jwks)
-            }
-            (None, Some(uri)) if may_be_fetched(uri) => {
-                KeyCache::remote(uri.clone(), algorithms.clone(), engines)
-            }
-            (None, Some(_)) => {
-                return Err(wrong(
-                    format!("{path}.jwksUri"),
-                    "expected an https URL, or http on a loopback host",
-                ));
-            }
-            _ => return Err(wrong(path, "expected exactly one of `jwks` and `jwksUri`")),
-        };
+        let keys = keys::build(self, path, &algorithms, engines, revocable)?;
         if self.clock_tolerance > MAX_CLOCK_TOLERANCE_SECONDS {
             return Err(wrong(format!("{path}.clockTolerance"), "expected at most 60 seconds"));
         }
@@ -190,9 +174,7 @@ impl IssuerConfig {
 
 impl ListConfig {
     fn build(&self, path: &str, engines: Engines) -> Result<List, Error> {
-        let jwks = self.keys.get("keys").and_then(serde_json::Value::as_array);
-        let private = |jwk: &Object| jwk.contains_key("d");
-        if private(&self.keys) || jwks.into_iter().flatten().filter_map(|jwk| jwk.as_object()).any(private) {
+        if keys::holds_private_key(&self.keys) {
             return Err(wrong(format!("{path}.keys"), "a private key belongs to the authority alone"));
         }
         // A shared secret cannot vouch for a list: every reader could sign one.
@@ -202,21 +184,8 @@ impl ListConfig {
     }
 }
 
-fn error_at(path: &str, field: &str, error: &Error) -> Error {
+pub(super) fn error_at(path: &str, field: &str, error: &Error) -> Error {
     wrong(format!("{path}.{field}"), &error.to_string())
-}
-
-/// Keys that travel in the clear can be replaced on the way, so only a loopback host may be asked without TLS.
-fn may_be_fetched(uri: &str) -> bool {
-    let loopback = |rest: &str| {
-        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        ["localhost", "127.0.0.1", "[::1]"]
-            .iter()
-            .any(|name| host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':')))
-    };
-    let clean = !uri.contains(|c: char| c.is_ascii_control() || c == ' ' || c == '@' || c == '\\');
-    let https = uri.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    clean && (https || uri.strip_prefix("http://").is_some_and(loopback))
 }
 
 const fn default_tolerance() -> u64 {

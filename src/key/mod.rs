@@ -1,14 +1,21 @@
 //! Keys: what a JWK (RFC 7517) holds once it has been checked and imported.
 
 mod cache;
+pub(crate) mod discovery;
+mod http_cache;
 mod jwk;
 mod jwks;
+mod pem;
+mod spki;
 
 use std::fmt;
 
 use crate::engine::{HostKey, VerifySignature, rules};
 
-pub use cache::KeyCache;
+pub use cache::{Fetch, Fetched, KeyCache};
+pub use discovery::Discovery;
+pub use http_cache::Freshness;
+pub(crate) use jwk::is_private;
 pub use jwks::{Jwks, KeyOptions, Secrets};
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 8812 §3.2, RFC 9964).
@@ -105,9 +112,14 @@ impl Algorithm {
             Self::MLDSA87 => "ML-DSA-87",
         }
     }
+
+    /// Whether its keys are secrets.
+    pub(crate) const fn is_hmac(self) -> bool {
+        matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
+    }
 }
 
-/// What a key is made of, read from a JWK and found to have the right type and sizes. Whether it is a key, such as a point
+/// What a key is made of, read from a JWK, PEM or DER and found to have the right type and sizes. Whether it is a key, such as a point
 /// on its curve, its engine finds out.
 #[derive(Clone)]
 #[non_exhaustive]

@@ -145,6 +145,76 @@ fn keys_are_fetched_over_tls_or_from_this_very_machine_only() {
 }
 
 #[test]
+fn an_issuers_keys_are_given_in_exactly_one_way() {
+    let issuer = |fields: Value| {
+        let mut config = config();
+        config["issuers"][0] = json!({ "issuer": ISSUER });
+        config["issuers"][0].as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        match VerifierConfig::parse(&config.to_string()).and_then(|config| config.build()) {
+            Ok(_) => Ok(()),
+            Err(Error::ConfigInvalid { path, .. }) => Err(path),
+            Err(other) => panic!("{other}"),
+        }
+    };
+    let uri = "https://issuer.example/jwks.json";
+    let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----";
+    for good in [
+        json!({ "jwksUri": uri }),
+        json!({ "jwksUri": uri, "discovery": false }),
+        json!({ "discovery": true }),
+        json!({ "discovery": "openid" }),
+        json!({ "discovery": "oauth" }),
+        json!({ "pem": pem }),
+        json!({ "pem": { "key": pem } }),
+        json!({ "pem": { "key": pem, "kid": "k", "alg": "EdDSA" } }),
+    ] {
+        assert_eq!(issuer(good.clone()), Ok(()), "{good}");
+    }
+    for (wrong, path) in [
+        (json!({}), "issuers[0]"),
+        (json!({ "discovery": false }), "issuers[0]"),
+        (json!({ "discovery": true, "jwksUri": uri }), "issuers[0]"),
+        (json!({ "discovery": true, "pem": pem }), "issuers[0]"),
+        (json!({ "pem": pem, "jwksUri": uri }), "issuers[0]"),
+        (json!({ "discovery": "saml" }), "issuers[0].discovery"),
+        (json!({ "discovery": uri }), "issuers[0].discovery"),
+        (json!({ "pem": "" }), "issuers[0].pem"),
+        (json!({ "pem": { "kid": "k" } }), "issuers[0].pem"),
+        (json!({ "pem": { "key": pem, "use": "sig" } }), "issuers[0].pem"),
+        (json!({ "pem": { "key": pem, "alg": "none" } }), "issuers[0].pem.alg"),
+        (json!({ "pem": { "key": pem, "alg": "ES256" } }), "issuers[0].pem"),
+        (json!({ "pem": pem.replace("PUBLIC", "PRIVATE") }), "issuers[0].pem"),
+        (json!({ "issuer": "issuer", "discovery": true }), "issuers[0]"),
+    ] {
+        assert_eq!(issuer(wrong.clone()), Err(path.to_owned()), "{wrong}");
+    }
+}
+
+#[test]
+fn discovery_asks_for_an_issuer_whose_name_is_a_url() {
+    let mut config = config();
+    config["issuers"][0] = json!({ "issuer": "issuer", "discovery": true });
+    config["lists"] = json!([]);
+    assert!(
+        matches!(build(&config), Err(Error::ConfigInvalid { path, .. }) if path == "issuers[0].discovery")
+    );
+}
+
+#[test]
+fn a_private_key_in_a_configuration_is_refused() {
+    let mut private = public_jwk(&issuer_key());
+    private["d"] = json!("AQAB");
+    for keys in
+        [json!({ "keys": [private] }), json!({ "keys": [public_jwk(&other_key()), private] }), private]
+    {
+        let (path, reason) = refusal(&changed(|c| c["issuers"][0]["jwks"] = keys.clone()));
+        assert_eq!(path, "issuers[0].jwks");
+        assert!(reason.contains("private key"), "{reason}");
+        assert_eq!(refusal(&changed(|c| c["lists"][0]["keys"] = keys.clone())).0, "lists[0].keys");
+    }
+}
+
+#[test]
 fn what_was_found_in_the_wrong_place_is_never_repeated() {
     let pasted = "s3cr3t-pasted-here";
     let cases = [
