@@ -10,6 +10,10 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::json::{self, Object};
 
+/// The JSON Schema (draft 2020-12) of [`GateConfig`]'s document. What it cannot say, such as that a name is configured
+/// once, building the gate says.
+pub const GATE_SCHEMA: &str = include_str!("../../schema/gate.schema.json");
+
 pub use gate::{CorsConfig, GateConfig, SecretRef};
 pub use verifier::{IssuerConfig, ListConfig, VerifierConfig};
 
