@@ -4,13 +4,15 @@ use serde::Deserialize;
 
 use crate::engine::{self, Engines};
 use crate::error::Error;
+#[cfg(doc)]
 use crate::flow::Expectations;
+use crate::flow::{MissingIssuer, Profile};
 use crate::json::Object;
 use crate::key::{Algorithm, Discovery, Jwks, KeyOptions, Secrets};
-use crate::limits::MAX_CLOCK_TOLERANCE_SECONDS;
 use crate::revocation::{List, Revocations};
 use crate::verifier::{Issuer, Verifier};
 
+use super::expectations::{missing_iss, one_or_many, present, profile};
 use super::keys::{self, PemConfig};
 use super::wrong;
 
@@ -32,28 +34,62 @@ pub struct IssuerConfig {
     /// Its name: `iss`, byte for byte.
     pub issuer: String,
     /// Its keys, inline. Exactly one of this, `jwks_uri`, `discovery` and `pem` is given.
+    #[serde(default, deserialize_with = "present")]
     pub jwks: Option<Object>,
     /// Where its keys are to be read: `https`, or `http` on a loopback host.
+    #[serde(default, deserialize_with = "present")]
     pub jwks_uri: Option<String>,
     /// Which metadata of the issuer's says where its keys are: `true` or `openid` for OpenID Connect Discovery, `oauth` for
     /// RFC 8414.
     #[serde(default, deserialize_with = "keys::discovery")]
     pub discovery: Option<Discovery>,
     /// Its one public key, as PEM.
+    #[serde(default, deserialize_with = "present")]
     pub pem: Option<PemConfig>,
     /// The allowed algorithms; by default, each key's own.
+    #[serde(default, deserialize_with = "present")]
     pub algorithms: Option<Vec<String>>,
+    /// What to do with a token without `iss`: `deny` it, which is the default, or `accept` it as this issuer's. Only one
+    /// issuer may accept it.
+    #[serde(default, deserialize_with = "missing_iss")]
+    pub missing_iss: MissingIssuer,
+    /// What `sub` must be, one of these; by default it is not looked at.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub subject: Vec<String>,
     /// What `aud` must be or hold, one of these; by default it is not looked at.
     #[serde(default, deserialize_with = "one_or_many")]
     pub audience: Vec<String>,
+    /// The media type that `typ` must be, with or without `application/`; by default it is not looked at.
+    #[serde(default, deserialize_with = "present")]
+    pub typ: Option<String>,
+    /// A profile that tokens must follow: `rfc9068`. It says what `typ` is, and wants an audience.
+    #[serde(default, deserialize_with = "profile")]
+    pub profile: Option<Profile>,
+    /// The greatest age of a token, from `iat` on, in seconds; by default any.
+    #[serde(default, deserialize_with = "present")]
+    pub max_token_age: Option<u64>,
     /// How far clocks may differ, in seconds, at most 60.
     #[serde(default = "default_tolerance")]
     pub clock_tolerance: u64,
     /// Whether a token without `exp` is refused.
     #[serde(default = "default_true")]
     pub require_exp: bool,
-    /// Claims whose absence refuses a token; by default `jti`, as soon as a rule names it.
+    /// Claims, or `header:` and a header field, without a *value that a revocation can name* in which a token is refused;
+    /// by default `jti`, as soon as a rule names it. See [`Issuer::require_claims`].
+    #[serde(default, deserialize_with = "present")]
     pub require_claims: Option<Vec<String>>,
+    /// Claims that must be there, with whatever value. See [`Expectations::required_claims`].
+    #[serde(default, deserialize_with = "present")]
+    pub required_claims: Option<Vec<String>>,
+    /// Scopes that a token must have, all of them.
+    #[serde(default, deserialize_with = "present")]
+    pub scopes: Option<Vec<String>>,
+    /// Claims that must have these values.
+    #[serde(default, deserialize_with = "present")]
+    pub claims: Option<Object>,
+    /// Header members that `crit` may list, because what is behind the gate understands them.
+    #[serde(default, deserialize_with = "present")]
+    pub crit: Option<Vec<String>>,
 }
 
 /// An authority whose lists are believed.
@@ -107,6 +143,13 @@ impl VerifierConfig {
             if self.issuers.iter().take(index).any(|earlier| earlier.issuer == issuer.issuer) {
                 return Err(wrong(format!("{path}.issuer"), "the issuer is configured twice"));
             }
+            let accepts = |issuer: &IssuerConfig| issuer.missing_iss == MissingIssuer::Accept;
+            if accepts(issuer) && self.issuers.iter().take(index).any(accepts) {
+                return Err(wrong(
+                    format!("{path}.missingIss"),
+                    "only one issuer may accept tokens without `iss`",
+                ));
+            }
             let spoken_for = self.lists.iter().any(|list| list.speaks_for.contains(&issuer.issuer));
             if !self.lists.is_empty() && !spoken_for {
                 return Err(wrong(path, "no list speaks for this issuer: name it in the `for` of one"));
@@ -155,19 +198,12 @@ impl IssuerConfig {
             )
         })?;
         let keys = keys::build(self, path, &algorithms, engines, revocable)?;
-        if self.clock_tolerance > MAX_CLOCK_TOLERANCE_SECONDS {
-            return Err(wrong(format!("{path}.clockTolerance"), "expected at most 60 seconds"));
-        }
-        let mut expectations = Expectations::new(&self.issuer)
-            .clock_tolerance(self.clock_tolerance)
-            .require_exp(self.require_exp);
-        if !self.audience.is_empty() {
-            expectations = expectations.audience(&self.audience);
-        }
-        let issuer = Issuer::new(expectations, keys).algorithms(algorithms);
+        let issuer = Issuer::new(self.expectations(path)?, keys)
+            .algorithms(algorithms)
+            .understood_critical(self.crit.iter().flatten());
         Ok(match &self.require_claims {
             None => issuer,
-            Some(claims) => issuer.require_claims(claims.iter().cloned()),
+            Some(claims) => issuer.require_claims(claims),
         })
     }
 }
@@ -194,21 +230,4 @@ const fn default_tolerance() -> u64 {
 
 const fn default_true() -> bool {
     true
-}
-
-fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a string or a list of strings")]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(one) => vec![one],
-        // Nothing would be looked at, which leaving the field out says more clearly.
-        OneOrMany::Many(many) if many.is_empty() => {
-            return Err(serde::de::Error::custom("expected a string or a list of at least one"));
-        }
-        OneOrMany::Many(many) => many,
-    })
 }

@@ -37,9 +37,10 @@ pub struct Expectations {
 }
 
 /// What to do with a token that does not say who it is from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissingIssuer {
     /// Refuse it.
+    #[default]
     Deny,
     /// Let it pass for one of the issuer's.
     Accept,

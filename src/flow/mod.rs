@@ -17,5 +17,5 @@ pub use decide::{Action, Allowed, Checked, Decision, Policy, Refused};
 pub(crate) use expectations::is_scope;
 pub use expectations::{Expectations, MissingIssuer, Profile};
 pub use parse::{Header, Unverified};
-pub(crate) use parse::{MANIFEST_TYP, media_type};
+pub(crate) use parse::{MANIFEST_TYP, is_registered, media_type};
 pub use verify::{Answer, Authentic, Question, Selected, Verification};

@@ -95,6 +95,65 @@ fn a_missing_or_wrong_field_is_refused_with_its_path() {
 }
 
 #[test]
+fn what_is_expected_of_tokens_may_neither_contradict_itself_nor_mean_nothing() {
+    let cases = [
+        (json!({ "missingIss": "maybe" }), "missingIss", "expected `deny` or `accept`"),
+        (json!({ "profile": "oidc", "audience": "api" }), "profile", "expected `rfc9068`"),
+        (json!({ "profile": "rfc9068" }), "profile", "audience"),
+        (json!({ "profile": "rfc9068", "audience": "api", "typ": "JWT" }), "typ", "profile"),
+        (json!({ "profile": "rfc9068", "audience": "api", "requireExp": false }), "requireExp", "profile"),
+        (json!({ "profile": "rfc9068", "audience": "api", "missingIss": "accept" }), "missingIss", "profile"),
+        (json!({ "subject": [] }), "subject", "at least one"),
+        (json!({ "typ": "" }), "typ", "empty"),
+        (json!({ "typ": null }), "typ", "expected a string"),
+        (json!({ "maxTokenAge": 0 }), "maxTokenAge", "seconds"),
+        (json!({ "maxTokenAge": 0.5 }), "maxTokenAge", "u64"),
+        (json!({ "requiredClaims": [] }), "requiredClaims", "at least one"),
+        (json!({ "scopes": [] }), "scopes", "at least one"),
+        (json!({ "scopes": ["read write"] }), "scopes", "space"),
+        (json!({ "claims": {} }), "claims", "at least one"),
+        (json!({ "claims": [] }), "claims", "map"),
+        (json!({ "crit": [] }), "crit", "at least one"),
+        (json!({ "crit": ["b64"] }), "crit", "JOSE"),
+        (json!({ "crit": ["exp", "kid"] }), "crit", "JOSE"),
+    ];
+    for (fields, field, why) in cases {
+        let (path, reason) = refusal(&config_with(fields.clone()));
+        assert_eq!(path, format!("issuers[0].{field}"), "{fields}");
+        assert!(reason.contains(why), "{fields}: {reason}");
+    }
+}
+
+#[test]
+fn only_one_issuer_may_accept_tokens_that_name_none() {
+    let mut document = config_with(json!({ "missingIss": "accept" }));
+    let other = json!({ "issuer": OTHER_ISSUER, "jwks": public_jwk(&other_key()), "missingIss": "accept" });
+    document["issuers"].as_array_mut().unwrap().push(other);
+    document["lists"][0]["for"] = json!([ISSUER, OTHER_ISSUER]);
+    assert_eq!(refusal(&document).0, "issuers[1].missingIss");
+    document["issuers"][1]["missingIss"] = json!("deny");
+    assert!(gate(&document).is_ok());
+}
+
+#[test]
+fn a_list_where_an_object_belongs_is_refused_and_not_read_field_by_field() {
+    let key = public_jwk(&issuer_key());
+    for (document, path) in [
+        (changed(|c| c["issuers"][0] = json!([ISSUER, key])), "issuers[0]"),
+        (changed(|c| c["lists"][0] = json!([AUTHORITY, key, [ISSUER]])), "lists[0]"),
+        (changed(|c| c["readKey"] = json!(["READ_KEY"])), "readKey"),
+        (changed(|c| c["cors"] = json!([["*"]])), "cors"),
+        (changed(|c| c["readKey"] = json!(null)), "readKey"),
+    ] {
+        assert_eq!(refusal(&document).0, path);
+    }
+    let nested = json!({ "kty": "oct", "kid": "s", "k": base64url([9; 32]), "keys": [] });
+    let document = changed(|c| c["issuers"][0]["jwks"]["keys"] = json!([nested]));
+    let refused = GateConfig::parse(&document.to_string()).unwrap().build(|_| None).map(|_| ());
+    assert!(matches!(refused, Err(Error::ConfigInvalid { path, .. }) if path == "issuers[0].jwks"));
+}
+
+#[test]
 fn an_issuer_or_authority_that_is_configured_twice_is_refused() {
     let twice = |list: &str| {
         changed(|config| {

@@ -36,6 +36,7 @@ fn every_code_that_a_token_can_meet_is_met() {
     let mut remote = config();
     remote["issuers"][0] = json!({ "issuer": ISSUER, "jwksUri": "https://issuer.example/jwks.json" });
     let without_keys = build(&remote).unwrap();
+    let scoped = build(&config_with(json!({ "scopes": ["read"] }))).unwrap();
     let met: BTreeSet<String> = [
         verdict(&good, "no token"),
         verdict(&good, &raw_payload("[]")),
@@ -47,6 +48,7 @@ fn every_code_that_a_token_can_meet_is_met() {
         verdict(&good, &token(claims_without("exp"))),
         verdict(&good, &token(claims_with(json!({ "exp": SECONDS - 100 })))),
         verdict(&good, &token(claims_with(json!({ "jti": "revoked" })))),
+        verdict(&scoped, &token(claims())),
         verdict(&without_snapshot, &token(claims())),
         verdict(&without_keys, &token(claims())),
         verdict(&good, &token(claims())),
@@ -61,6 +63,7 @@ fn every_code_that_a_token_can_meet_is_met() {
         "deny ERR_JWS_SIGNATURE_VERIFICATION_FAILED",
         "deny ERR_JWT_CLAIM_VALIDATION_FAILED",
         "deny ERR_JWT_EXPIRED",
+        "deny ERR_JWT_INSUFFICIENT_SCOPE",
         "deny ERR_JWT_INVALID",
         "deny ERR_JWT_ISSUER_UNKNOWN",
         "deny ERR_JWT_REVOKED",
