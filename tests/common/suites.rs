@@ -73,7 +73,12 @@ pub(crate) fn cases(suite: &Value) -> usize {
 /// Runs suites against a list of exceptions. `whole`: these are all suites there are, so that an exception which none of
 /// them has needed fails.
 pub(crate) fn judge(suites: &[Value], exceptions: &Value, whole: bool) -> Vec<Row> {
-    let mut judge = Judge::new(exceptions);
+    judge_with(suites, exceptions, whole, engine::DEFAULT)
+}
+
+/// [`judge`], with engines of the caller's.
+pub(crate) fn judge_with(suites: &[Value], exceptions: &Value, whole: bool, engines: Engines) -> Vec<Row> {
+    let mut judge = Judge::new(exceptions, engines);
     let mut rows: Vec<Row> = suites.iter().flat_map(|suite| judge.suite(suite)).collect();
     let names: Vec<&str> = suites.iter().map(|suite| text(suite, "suite")).collect();
     let failures = judge.unneeded(|suite| whole || names.contains(&suite), whole);
@@ -90,6 +95,7 @@ pub(crate) fn judge(suites: &[Value], exceptions: &Value, whole: bool) -> Vec<Ro
 }
 
 struct Judge {
+    engines: Engines,
     /// By suite and id.
     exceptions: BTreeMap<(String, u64), Exception>,
     /// What is made of cases that their publisher leaves open, by flag.
@@ -105,7 +111,7 @@ struct Exception {
 }
 
 impl Judge {
-    fn new(document: &Value) -> Self {
+    fn new(document: &Value, engines: Engines) -> Self {
         let mut exceptions = BTreeMap::new();
         for entry in list(document, "exceptions") {
             assert!(!text(entry, "reason").is_empty(), "an exception has a reason");
@@ -121,14 +127,18 @@ impl Judge {
             assert!(!text(rule, "reason").is_empty(), "a rule has a reason");
             (flag.clone(), verdict(text(rule, "verdict")))
         });
-        Self { exceptions, open: open.collect(), used: BTreeSet::new(), opened: BTreeSet::new() }
+        Self { engines, exceptions, open: open.collect(), used: BTreeSet::new(), opened: BTreeSet::new() }
     }
 
     fn suite(&mut self, suite: &Value) -> Vec<Row> {
         let name = text(suite, "suite");
         let mut rows: BTreeMap<String, Row> = BTreeMap::new();
         for group in list(suite, "groups") {
-            let engines = if group["jwks"].is_null() { who_knows(text(group, "alg")) } else { everybody() };
+            let engines = match group["alg"].as_str() {
+                Some(algorithm) => self.who_knows(algorithm),
+                // Tokens name their algorithms themselves: all engines, as a verifier has them.
+                None => vec![("rust".to_owned(), self.engines)],
+            };
             if engines.is_empty() {
                 let failures = list(group, "tests")
                     .iter()
@@ -177,6 +187,13 @@ impl Judge {
         }
     }
 
+    /// Each engine that knows an algorithm, by itself.
+    fn who_knows(&self, name: &str) -> Vec<(String, Engines)> {
+        let algorithm = algorithm(name);
+        let knowing = self.engines.iter().filter(|engine| engine.knows(algorithm));
+        knowing.map(|engine| (name_of(*engine), &*Box::leak(Box::new([*engine])) as Engines)).collect()
+    }
+
     /// The first rule for one of the case's flags.
     fn rule(&mut self, test: &Value) -> Option<bool> {
         let flags = test["flags"].as_array()?.iter().filter_map(Value::as_str);
@@ -190,7 +207,7 @@ impl Judge {
         let exceptions = self.exceptions.keys().filter(|key| ran(&key.0) && !self.used.contains(*key));
         let rules = self.open.keys().filter(|flag| whole && !self.opened.contains(*flag));
         let exceptions =
-            exceptions.map(|(suite, id)| format!("{suite} {id} is excepted, and there is no such case"));
+            exceptions.map(|(suite, id)| format!("{suite} {id} is excepted, and no engine has met such a case"));
         exceptions.chain(rules.map(|flag| format!("no acceptable case has the flag {flag}"))).collect()
     }
 }
@@ -254,22 +271,11 @@ fn signature_fits(keys: &Jwks, token: &str) -> Option<bool> {
     )
 }
 
-/// Each engine that knows an algorithm, by itself.
-fn who_knows(name: &str) -> Vec<(String, Engines)> {
-    let algorithm = algorithm(name);
-    let knowing = engine::DEFAULT.iter().filter(|engine| engine.knows(algorithm));
-    knowing.map(|engine| (name_of(*engine), &*Box::leak(Box::new([*engine])) as Engines)).collect()
-}
-
-/// For tokens, which name their algorithms themselves: all engines, as a verifier has them.
-fn everybody() -> Vec<(String, Engines)> {
-    vec![("rust".to_owned(), engine::DEFAULT)]
-}
-
-/// `HMAC` calls itself `Hmac(())`.
+/// What its `Debug` says, without what no reader wants to know.
 fn name_of(engine: &dyn engine::Engine) -> String {
     let name = format!("{engine:?}");
-    format!("rust {}", name.split('(').next().unwrap_or_default().to_lowercase())
+    let name = name.split('(').next().unwrap_or_default().to_lowercase();
+    format!("rust {}", name.strip_suffix("engine").unwrap_or(&name))
 }
 
 fn algorithm(name: &str) -> Algorithm {
