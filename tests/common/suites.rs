@@ -206,8 +206,8 @@ impl Judge {
     fn unneeded(&self, ran: impl Fn(&str) -> bool, whole: bool) -> Vec<String> {
         let exceptions = self.exceptions.keys().filter(|key| ran(&key.0) && !self.used.contains(*key));
         let rules = self.open.keys().filter(|flag| whole && !self.opened.contains(*flag));
-        let exceptions =
-            exceptions.map(|(suite, id)| format!("{suite} {id} is excepted, and no engine has met such a case"));
+        let exceptions = exceptions
+            .map(|(suite, id)| format!("{suite} {id} is excepted, and no engine has met such a case"));
         exceptions.chain(rules.map(|flag| format!("no acceptable case has the flag {flag}"))).collect()
     }
 }
