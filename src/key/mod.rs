@@ -218,6 +218,31 @@ impl Key {
             && rules::in_range(algorithm, signature)
     }
 
+    /// Asks this key about any bytes at all, not only about a token's: whether `signature` is its signature over
+    /// `signing_input` with this algorithm (RFC 7515 §5.2), which the caller has chosen and must not have from a token's
+    /// header alone. An ECDSA signature is raw. Nothing is said of what was signed.
+    ///
+    /// `None`: it does not stand for the algorithm, or the host would have to be asked ([`crate::engine::HOST`]).
+    ///
+    /// ```
+    /// use revocable::{Algorithm, Jwks, Secrets};
+    /// let jwk = br#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}"#;
+    /// let keys = Jwks::parse(jwk, Secrets::Allow)?;
+    /// let key = keys.iter().next().ok_or("no key")?;
+    /// assert_eq!(key.verify(Algorithm::HS256, b"signed", b"not its hash"), Some(false));
+    /// assert_eq!(key.verify(Algorithm::ES256, b"signed", b"not its hash"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn verify(&self, algorithm: Algorithm, signing_input: &[u8], signature: &[u8]) -> Option<bool> {
+        match self.by(algorithm)? {
+            By::Here(verifier) => {
+                Some(self.can_have_made(algorithm, signature) && verifier.verify(signing_input, signature))
+            }
+            By::Host(_) => None,
+        }
+    }
+
     /// Who verifies signatures of this algorithm with this key, if it stands for it.
     pub(crate) fn by(&self, algorithm: Algorithm) -> Option<&By> {
         self.uses.iter().find(|used| used.algorithm == algorithm).map(|used| &used.by)
