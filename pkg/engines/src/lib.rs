@@ -23,7 +23,7 @@ static ENGINES: Engines = &[
 #[wasm_bindgen]
 #[must_use]
 pub fn knows(algorithm: &str) -> bool {
-    Algorithm::from_name(algorithm).is_some_and(|algorithm| engine_of(algorithm).is_some())
+    Algorithm::from_name(algorithm).is_some_and(|algorithm| engine::serving(ENGINES, algorithm).is_some())
 }
 
 /// A public key, taken in for one algorithm.
@@ -49,7 +49,7 @@ impl EngineKey {
 fn import(algorithm: &str, jwk: &[u8]) -> Result<Box<dyn VerifySignature>, Error> {
     const UNKNOWN: Error = Error::JwkInvalid("no engine of this build knows the algorithm");
     let algorithm = Algorithm::from_name(algorithm).ok_or(UNKNOWN)?;
-    let engine = engine_of(algorithm).ok_or(UNKNOWN)?;
+    let engine = engine::serving(ENGINES, algorithm).ok_or(UNKNOWN)?;
     let material = Material::parse(jwk)?;
     if !material.fits(algorithm) {
         return Err(Error::JwkInvalid("its type does not fit the algorithm"));
@@ -58,8 +58,4 @@ fn import(algorithm: &str, jwk: &[u8]) -> Result<Box<dyn VerifySignature>, Error
         Imported::Here(key) => Ok(key),
         Imported::Host => Err(UNKNOWN),
     }
-}
-
-fn engine_of(algorithm: Algorithm) -> Option<&'static dyn engine::Engine> {
-    ENGINES.iter().copied().find(|engine| engine.knows(algorithm))
 }

@@ -28,31 +28,17 @@ export class NoEngine extends Error {
 }
 
 /**
- * A host of these engines. Each question goes to them in the order in which they are given, but for the algorithms in
- * [`FASTER`]. With `force`, the engine of that name is the only one.
+ * A host of these engines, asked in the order in which they are given: the fastest first, for every algorithm, as
+ * HACKING.md has measured. With `force`, the engine of that name is the only one.
  */
 export function createHost(engines: readonly HostEngine[], force?: EngineName): Host {
   const chosen = force === undefined ? engines : engines.filter(({ name }) => name === force);
-  const orders = new Map<Algorithm, readonly HostEngine[]>();
   return {
     verify({ keyNumber, algorithm, jwk, signingInput, signature }) {
-      const question = { keyNumber, algorithm, jwk, signingInput: signingInput.slice(), signature: signature.slice() };
-      let order = orders.get(algorithm);
-      if (order === undefined) {
-        order = orderFor(algorithm, chosen);
-        orders.set(algorithm, order);
-      }
-      return ask(order, 0, question, undefined);
+      const own = { keyNumber, algorithm, jwk, signingInput: signingInput.slice(), signature: signature.slice() };
+      return ask(chosen, 0, own, undefined);
     },
   };
-}
-
-/** Engines that are asked before all others. HACKING.md has what was measured. */
-const FASTER: { readonly [algorithm in Algorithm]?: EngineName } = {};
-
-function orderFor(algorithm: Algorithm, engines: readonly HostEngine[]): readonly HostEngine[] {
-  const isFirst = ({ name }: HostEngine) => name === FASTER[algorithm];
-  return [...engines.filter(isFirst), ...engines.filter((engine) => !isFirst(engine))];
 }
 
 /** Asks those from `first` on, until one can tell. */

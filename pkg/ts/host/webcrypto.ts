@@ -9,8 +9,8 @@ import type { Algorithm, Answer, HostEngine, OwnQuestion } from "./question.js";
 import { DOES_NOT_FIT, answerOf } from "./question.js";
 
 /** An engine over `crypto.subtle`, which is missing on pages without a secure context. */
-export function webCrypto(subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle): HostEngine {
-  return new WebCrypto(subtle);
+export function webCrypto(crypto: { subtle?: SubtleCrypto } | undefined = globalThis.crypto): HostEngine {
+  return new WebCrypto(crypto?.subtle);
 }
 
 /** What WebCrypto calls an algorithm when a key is taken in and when a signature is verified. */
@@ -93,7 +93,7 @@ class WebCrypto implements HostEngine {
 /** Asks once, without waiting for anything else. */
 export function verifyWith(
   subtle: SubtleCrypto,
-  method: Method,
+  method: Pick<Method, "verify">,
   key: CryptoKey,
   signingInput: Uint8Array<ArrayBuffer>,
   signature: Uint8Array<ArrayBuffer>,

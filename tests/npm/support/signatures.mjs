@@ -1,0 +1,76 @@
+// Questions for host engines: for every algorithm that Node can sign with, a signature and what must not pass for one.
+import { generateKeyPairSync, sign } from "node:crypto";
+
+const PSS = 6;
+/** What Node calls the algorithm. */
+const METHODS = {
+  RS256: ["sha256", "rsa"],
+  RS384: ["sha384", "rsa"],
+  RS512: ["sha512", "rsa"],
+  PS256: ["sha256", "rsa", { padding: PSS, saltLength: 32 }],
+  PS384: ["sha384", "rsa", { padding: PSS, saltLength: 48 }],
+  PS512: ["sha512", "rsa", { padding: PSS, saltLength: 64 }],
+  ES256: ["sha256", "P-256", { dsaEncoding: "ieee-p1363" }],
+  ES384: ["sha384", "P-384", { dsaEncoding: "ieee-p1363" }],
+  ES512: ["sha512", "P-521", { dsaEncoding: "ieee-p1363" }],
+  ES256K: ["sha256", "secp256k1", { dsaEncoding: "ieee-p1363" }],
+  EdDSA: [null, "ed25519"],
+};
+
+/** Every algorithm with a signature here. */
+export const ALGORITHMS = Object.keys(METHODS);
+
+let number = 0;
+
+/**
+ * A key that signs; each one has a number of its own.
+ * @param {keyof typeof METHODS} algorithm
+ * @param {{ modulusLength?: number }} [size]  of an RSA key
+ */
+export function makeSigner(algorithm, { modulusLength = 2048 } = {}) {
+  const [hash, type, options] = METHODS[algorithm];
+  const { privateKey, publicKey } = generate(type, modulusLength);
+  const jwk = JSON.stringify(publicKey.export({ format: "jwk" }));
+  const keyNumber = (number += 1);
+  return {
+    algorithm,
+    keyNumber,
+    jwk,
+    privateKey,
+    publicKey,
+    /** A question about a good signature over this text. */
+    question(text = "eyJhbGciOiJub25lIn0.e30") {
+      const signingInput = new Uint8Array(Buffer.from(text));
+      const signature = new Uint8Array(sign(hash, signingInput, { key: privateKey, ...options }));
+      return { keyNumber, algorithm, jwk: () => jwk, signingInput, signature };
+    },
+  };
+}
+
+function generate(type, modulusLength) {
+  if (type === "rsa") return generateKeyPairSync("rsa", { modulusLength });
+  if (type === "ed25519") return generateKeyPairSync("ed25519");
+  return generateKeyPairSync("ec", { namedCurve: type });
+}
+
+/** The same question with one bit of its signature turned. */
+export function withBitTurned(question) {
+  const signature = question.signature.slice();
+  signature[signature.length - 1] ^= 1;
+  return { ...question, signature };
+}
+
+/** The same question about a key that is no point on its curve. */
+export function withBrokenKey(question) {
+  const jwk = JSON.parse(question.jwk());
+  const y = Buffer.from(jwk.y, "base64url");
+  y[y.length - 1] ^= 1;
+  const broken = JSON.stringify({ ...jwk, y: y.toString("base64url") });
+  return { ...question, keyNumber: (number += 1), jwk: () => broken };
+}
+
+/** A question as JSON can say it, for an engine in another process. */
+export function asJson({ keyNumber, algorithm, jwk, signingInput, signature }) {
+  const base64 = (bytes) => Buffer.from(bytes).toString("base64");
+  return { keyNumber, algorithm, jwk: jwk(), signingInput: base64(signingInput), signature: base64(signature) };
+}
