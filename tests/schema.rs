@@ -142,7 +142,7 @@ fn documents_that_are_good_are_good_for_both() {
         issuer(json!({ "typ": "application/at+jwt" })),
         issuer(json!({ "profile": "rfc9068", "audience": "api" })),
         issuer(json!({ "profile": "rfc9068", "audience": "api", "requireExp": true, "missingIss": "deny" })),
-        issuer(json!({ "maxTokenAge": 1 })),
+        issuer(json!({ "maxTokenAge": 0 })),
         issuer(json!({ "maxTokenAge": 253_402_300_799_u64 })),
         issuer(json!({ "clockTolerance": 0 })),
         issuer(json!({ "clockTolerance": 60 })),
@@ -252,7 +252,6 @@ fn documents_with_one_fault_are_bad_for_both() {
         issuer(json!({ "profile": "rfc9068", "audience": "api", "typ": "at+jwt" })),
         issuer(json!({ "profile": "rfc9068", "audience": "api", "missingIss": "accept" })),
         issuer(json!({ "profile": "rfc9068", "audience": "api", "requireExp": false })),
-        issuer(json!({ "maxTokenAge": 0 })),
         issuer(json!({ "maxTokenAge": -1 })),
         issuer(json!({ "maxTokenAge": 1.5 })),
         issuer(json!({ "maxTokenAge": "1h" })),
@@ -426,7 +425,7 @@ fn every_field_that_the_parser_knows_is_in_the_schema_with_a_description_and_no_
 
 #[test]
 fn the_schema_has_every_algorithm_by_every_name_it_has() {
-    let named = schema().pointer("/$defs/issuer/properties/algorithms/items/enum").unwrap().clone();
+    let named = schema().pointer("/$defs/algorithm/enum").unwrap().clone();
     let named: Vec<String> = serde_json::from_value(named).unwrap();
     let known: BTreeSet<&str> = named.iter().map(|name| Algorithm::from_name(name).unwrap().name()).collect();
     assert_eq!(known, Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect());

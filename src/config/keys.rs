@@ -45,8 +45,9 @@ impl<'de> Deserialize<'de> for PemConfig {
     }
 }
 
-/// `true` is OpenID Connect's, which more issuers have; `false` is none.
+/// `true` is OpenID Connect's, which more issuers have.
 pub(super) fn discovery<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Discovery>, D::Error> {
+    const EXPECTED: &str = "expected true, `openid` or `oauth`";
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "expected true, `openid` or `oauth`")]
     enum Spelling {
@@ -60,7 +61,8 @@ pub(super) fn discovery<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
         OAuth,
     }
     Ok(match Spelling::deserialize(deserializer)? {
-        Spelling::Whether(false) => None,
+        // Leaving the field out says it more clearly.
+        Spelling::Whether(false) => return Err(serde::de::Error::custom(EXPECTED)),
         Spelling::Whether(true) | Spelling::Which(Which::OpenId) => Some(Discovery::OpenId),
         Spelling::Which(Which::OAuth) => Some(Discovery::OAuth),
     })

@@ -156,21 +156,21 @@ impl Header {
         let Some(critical) = self.members.get("crit") else { return Ok(()) };
         let names: Option<Vec<&str>> =
             critical.as_array().and_then(|names| names.iter().map(Value::as_str).collect());
-        let names = names.filter(|names| !names.is_empty()).ok_or(Error::JwsInvalid(NO_LIST))?;
-        let mut seen = BTreeSet::new();
-        for name in &names {
-            if is_registered(name) {
-                return Err(Error::JwsInvalid("`crit` lists a member that JOSE has itself"));
-            }
-            if !seen.insert(name) {
-                return Err(Error::JwsInvalid("`crit` lists a member twice"));
-            }
-        }
+        let names = names
+            .filter(|names| !names.is_empty() && !names.contains(&""))
+            .ok_or(Error::JwsInvalid("`crit` is no list of names"))?;
         if !names.iter().all(|name| understands(name)) {
             return Err(Error::NotSupported("the header has a critical extension that is not understood"));
         }
+        if names.iter().any(|name| is_registered(name)) {
+            return Err(Error::JwsInvalid("`crit` lists a member that JOSE has itself"));
+        }
         if !names.iter().all(|name| self.members.contains_key(*name)) {
             return Err(Error::JwsInvalid("`crit` lists a member that the header does not have"));
+        }
+        let mut seen = BTreeSet::new();
+        if !names.iter().all(|name| seen.insert(name)) {
+            return Err(Error::JwsInvalid("`crit` lists a member twice"));
         }
         Ok(())
     }
@@ -211,8 +211,6 @@ impl Header {
         self.text.as_slice()
     }
 }
-
-const NO_LIST: &str = "`crit` is no list of names";
 
 /// Whether a header member is one that JOSE has itself (RFC 7515 §4.1, RFC 7516 §4.1, RFC 7518 §4, RFC 7797 §3), which
 /// `crit` never lists and nobody can say to understand as an extension.

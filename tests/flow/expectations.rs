@@ -493,7 +493,8 @@ fn a_critical_extension_passes_only_with_the_issuer_that_understands_it() {
         (r#"{"alg":"ES256","crit":["urn:x"]}"#, "deny ERR_JWS_INVALID"),
         (r#"{"alg":"ES256","urn:x":1,"crit":["urn:x","urn:x"]}"#, "deny ERR_JWS_INVALID"),
         (r#"{"alg":"ES256","urn:x":1,"crit":"urn:x"}"#, "deny ERR_JWS_INVALID"),
-        (r#"{"alg":"ES256","urn:x":1,"crit":["alg"]}"#, "deny ERR_JWS_INVALID"),
+        (r#"{"alg":"ES256","urn:x":1,"crit":["alg"]}"#, "deny ERR_JOSE_NOT_SUPPORTED"),
+        (r#"{"alg":"ES256","urn:x":1,"crit":["urn:x",""]}"#, "deny ERR_JWS_INVALID"),
         (r#"{"alg":"ES256","b64":false,"crit":["b64"]}"#, "deny ERR_JWT_INVALID"),
     ] {
         assert_eq!(of(ISSUER, header), refused, "{header}");
