@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::engine::{self, Engines};
+#[cfg(feature = "engines")]
+use crate::engine;
+use crate::engine::Engines;
 use crate::error::Error;
 use crate::gate::{Cors, Gate, Readers, TokenSource};
 use crate::json::Object;
@@ -68,6 +70,7 @@ impl GateConfig {
     ///
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field whose value does not make sense.
+    #[cfg(feature = "engines")]
     pub fn build(self, secret: impl Fn(&str) -> Option<String>) -> Result<Gate, Error> {
         self.build_with(engine::DEFAULT, secret)
     }

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::engine::{self, Engines};
+#[cfg(feature = "engines")]
+use crate::engine;
+use crate::engine::Engines;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::flow::Expectations;
@@ -125,6 +127,7 @@ impl VerifierConfig {
     ///
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field whose value does not make sense.
+    #[cfg(feature = "engines")]
     pub fn build(&self) -> Result<Verifier, Error> {
         self.build_with(engine::DEFAULT)
     }

@@ -7,11 +7,15 @@
 //! All but one answer at once. [`HOST`] stands for whatever the surroundings have, such as WebCrypto, which answers later:
 //! see [`crate::Asking`].
 
+#[cfg(feature = "engines")]
 mod ecdsa;
+#[cfg(feature = "engines")]
 mod eddsa;
 mod hmac;
 mod host;
+#[cfg(feature = "engines")]
 mod ml_dsa;
+#[cfg(feature = "engines")]
 mod rsa;
 pub(crate) mod rules;
 
@@ -20,14 +24,19 @@ use std::fmt::Debug;
 use crate::error::Error;
 use crate::key::{Algorithm, Material};
 
+#[cfg(feature = "engines")]
 pub use ecdsa::{ES256, ES256K, ES384, ES512, Ecdsa};
+#[cfg(feature = "engines")]
 pub use eddsa::{EDDSA, EdDsa};
 pub use hmac::{HMAC, HmacEngine};
 pub use host::{HOST, Host, HostKey};
+#[cfg(feature = "engines")]
 pub use ml_dsa::{ML_DSA, MlDsaEngine};
+#[cfg(feature = "engines")]
 pub use rsa::{RSA, RsaEngine};
 
 /// The engines of this crate, in the order in which they are asked: everything in Rust, synchronous, everywhere.
+#[cfg(feature = "engines")]
 pub static DEFAULT: Engines = &[&HMAC, &EDDSA, &ES256, &RSA, &ES384, &ES512, &ES256K, &ML_DSA];
 
 /// What is faster here than asking the host: HMAC. All the rest is left to the host, and not linked.
@@ -78,5 +87,5 @@ impl Imported {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "engines"))]
 mod tests;

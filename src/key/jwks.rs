@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Algorithm, Key, Material, jwk};
-use crate::engine::{self, Engines};
+#[cfg(feature = "engines")]
+use crate::engine;
+use crate::engine::Engines;
 use crate::error::Error;
 use crate::json::{self, Object};
 use crate::limits::{MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_CANDIDATES};
@@ -40,6 +42,7 @@ pub struct KeyOptions<'a> {
 
 impl KeyOptions<'_> {
     /// Keys that stand for one algorithm each, verified with this crate's engines.
+    #[cfg(feature = "engines")]
     #[must_use]
     pub const fn new(secrets: Secrets) -> Self {
         Self { secrets, algorithms: &[], engines: engine::DEFAULT }
@@ -62,6 +65,7 @@ impl Jwks {
     /// # Errors
     /// [`Error::JwksInvalid`] when it is not such a document; [`Error::JwkInvalid`] with the first key's fault when no
     /// key is usable.
+    #[cfg(feature = "engines")]
     pub fn parse(document: &[u8], secrets: Secrets) -> Result<Self, Error> {
         Self::parse_with(document, &KeyOptions::new(secrets))
     }
