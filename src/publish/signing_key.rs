@@ -37,7 +37,8 @@ impl SigningKey {
             return Err(Error::JwkInvalid("`key_ops` does not hold `sign`"));
         }
         // But for what it may do, the public part is held to the same rules as every key a verifier reads.
-        let public = Jwks::from_object(&jwk, &KeyOptions::new(Secrets::Ignore))?;
+        // `Secrets::Ignore` would leave a private key out.
+        let public = Jwks::from_object(&jwk, &KeyOptions::new(Secrets::Allow))?;
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let seed =
             text("d").and_then(base64url::decode_array).ok_or(Error::JwkInvalid("`d` is not 32 bytes"))?;
