@@ -2,6 +2,7 @@
 //!
 //! - [`model`]: what is revoked, and when a token counts as issued before
 //! - [`lists`]: manifests, segments, how a reader keeps up, how old its knowledge is
+//! - [`keys`]: where an issuer's keys come from, and for how long they are trusted
 //! - [`threats`]: what is defended against, and what is not
 //! - [`decisions`]: what was decided by measurement, with the figures
 
@@ -10,6 +11,9 @@ pub mod model {}
 
 #[doc = include_str!("lists.md")]
 pub mod lists {}
+
+#[doc = include_str!("keys.md")]
+pub mod keys {}
 
 #[doc = include_str!("threats.md")]
 pub mod threats {}
