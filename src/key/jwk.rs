@@ -252,7 +252,7 @@ const UNSUPPORTED: Error = Error::JwkInvalid("`kty`, `crv` and `alg` name no sup
 /// Whether a JWK holds the private part of a key pair (RFC 7518 §6.2.2, §6.3.2, RFC 8037 §2, RFC 9964).
 pub(crate) fn is_private(jwk: &Object) -> bool {
     let is_secret = jwk.get("kty").is_some_and(|kty| kty == "oct");
-    !is_secret && PRIVATE_MEMBERS.iter().any(|member| jwk.contains_key(*member))
+    !is_secret && jwk.keys().any(|member| PRIVATE_MEMBERS.contains(&member.as_str()))
 }
 
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
