@@ -1,5 +1,8 @@
 //! One JWK (RFC 7517 §4) into one [`Key`]: all of its members must agree, and weak keys are refused, here, so that every
 //! engine refuses the same ones.
+//!
+//! Certificates beside a key (`x5c`, `x5t`) are not looked at, and nothing is ever fetched from `x5u`: the key is what its
+//! own members say.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -15,10 +18,7 @@ pub(super) fn import(jwk: &Object, options: &KeyOptions<'_>) -> Result<Key, Erro
     let material = Material::from_jwk(jwk)?;
     let stated = match text(jwk, "alg")? {
         None => None,
-        Some(name) => {
-            let algorithm = Algorithm::from_name(name).filter(|algorithm| material.fits(*algorithm));
-            Some(algorithm.ok_or(Error::JwkInvalid("`alg` does not agree with `kty` and `crv`"))?)
-        }
+        Some(name) => Some(Algorithm::from_name(name).ok_or(DISAGREES)?),
     };
     if text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
         return Err(Error::JwkInvalid("`use` is not `sig`"));
@@ -37,6 +37,9 @@ impl Key {
         stated: Option<Algorithm>,
         options: &KeyOptions<'_>,
     ) -> Result<Self, Error> {
+        if stated.is_some_and(|algorithm| !material.fits(algorithm)) {
+            return Err(DISAGREES);
+        }
         let fitting = || options.algorithms.iter().copied().filter(|algorithm| material.fits(*algorithm));
         let algorithms = match stated {
             Some(algorithm) => vec![algorithm],
@@ -243,7 +246,16 @@ impl Curve {
     }
 }
 
+const DISAGREES: Error = Error::JwkInvalid("`alg` does not agree with the key's type");
 const UNSUPPORTED: Error = Error::JwkInvalid("`kty`, `crv` and `alg` name no supported key type");
+
+/// Whether a JWK holds the private part of a key pair (RFC 7518 §6.2.2, §6.3.2, RFC 8037 §2, RFC 9964).
+pub(crate) fn is_private(jwk: &Object) -> bool {
+    let is_secret = jwk.get("kty").is_some_and(|kty| kty == "oct");
+    !is_secret && PRIVATE_MEMBERS.iter().any(|member| jwk.contains_key(*member))
+}
+
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
 
 fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();

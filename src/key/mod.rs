@@ -1,14 +1,21 @@
 //! Keys: what a JWK (RFC 7517) holds once it has been checked and imported.
 
 mod cache;
+pub(crate) mod discovery;
+mod http_cache;
 mod jwk;
 mod jwks;
+mod pem;
+mod spki;
 
 use std::fmt;
 
 use crate::engine::{HostKey, VerifySignature, rules};
 
-pub use cache::KeyCache;
+pub use cache::{Fetch, Fetched, KeyCache};
+pub use discovery::Discovery;
+pub use http_cache::Freshness;
+pub(crate) use jwk::is_private;
 pub use jwks::{Jwks, KeyOptions, Secrets};
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 8812 §3.2, RFC 9964).
@@ -105,9 +112,14 @@ impl Algorithm {
             Self::MLDSA87 => "ML-DSA-87",
         }
     }
+
+    /// Whether its keys are secrets.
+    pub(crate) const fn is_hmac(self) -> bool {
+        matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
+    }
 }
 
-/// What a key is made of, read from a JWK and found to have the right type and sizes. Whether it is a key, such as a point
+/// What a key is made of, read from a JWK, PEM or DER and found to have the right type and sizes. Whether it is a key, such as a point
 /// on its curve, its engine finds out.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -198,17 +210,37 @@ impl Key {
         self.name.as_deref()
     }
 
-    /// Whether the host is asked to verify with it.
-    pub(crate) fn asks_host(&self) -> bool {
-        self.uses.iter().any(|used| matches!(used.by, By::Host(_)))
-    }
-
     /// Whether these bytes can be one of this key's signatures at all. Engines are asked about no others, so that none
     /// accepts what another refuses: see [`rules`].
     pub(crate) fn can_have_made(&self, algorithm: Algorithm, signature: &[u8]) -> bool {
         let used = self.uses.iter().find(|used| used.algorithm == algorithm);
         used.is_some_and(|used| signature.len() == used.signature_bytes)
             && rules::in_range(algorithm, signature)
+    }
+
+    /// Asks this key about any bytes at all, not only about a token's: whether `signature` is its signature over
+    /// `signing_input` with this algorithm (RFC 7515 §5.2), which the caller has chosen and must not have from a token's
+    /// header alone. An ECDSA signature is raw. Nothing is said of what was signed.
+    ///
+    /// `None`: it does not stand for the algorithm, or the host would have to be asked ([`crate::engine::HOST`]).
+    ///
+    /// ```
+    /// use revocable::{Algorithm, Jwks, Secrets};
+    /// let jwk = br#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}"#;
+    /// let keys = Jwks::parse(jwk, Secrets::Allow)?;
+    /// let key = keys.iter().next().ok_or("no key")?;
+    /// assert_eq!(key.verify(Algorithm::HS256, b"signed", b"not its hash"), Some(false));
+    /// assert_eq!(key.verify(Algorithm::ES256, b"signed", b"not its hash"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn verify(&self, algorithm: Algorithm, signing_input: &[u8], signature: &[u8]) -> Option<bool> {
+        match self.by(algorithm)? {
+            By::Here(verifier) => {
+                Some(self.can_have_made(algorithm, signature) && verifier.verify(signing_input, signature))
+            }
+            By::Host(_) => None,
+        }
     }
 
     /// Who verifies signatures of this algorithm with this key, if it stands for it.

@@ -1,12 +1,16 @@
 //! The manual.
 //!
 //! - [`model`]: what is revoked, and when a token counts as issued before
+//! - [`claims`]: what can be expected of a token, in which order it is checked, what is stricter than elsewhere
 //! - [`lists`]: manifests, segments, how a reader keeps up, how old its knowledge is
 //! - [`threats`]: what is defended against, and what is not
 //! - [`decisions`]: what was decided by measurement, with the figures
 
 #[doc = include_str!("model.md")]
 pub mod model {}
+
+#[doc = include_str!("claims.md")]
+pub mod claims {}
 
 #[doc = include_str!("lists.md")]
 pub mod lists {}

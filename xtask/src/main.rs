@@ -13,6 +13,7 @@ mod size;
 mod system;
 mod test;
 mod tools;
+mod vectors;
 mod workspace;
 
 use std::process::ExitCode;
@@ -65,6 +66,19 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         only: Vec<Suite>,
     },
+    /// Runs published test vectors through every engine, natively and in Node, workerd, Chromium and Firefox.
+    ///
+    /// Prints for each suite and engine how many cases passed, how many came out otherwise for a reason that
+    /// `tests/vectors/suites/exceptions.json` states, how many failed, and how many the engine left to others because it
+    /// does not know their algorithm. Fails if any case has.
+    Vectors {
+        /// Print JSON, with every failure.
+        #[arg(long)]
+        json: bool,
+        /// Run only this suite, a file's name in `tests/vectors/suites` without `.json`.
+        #[arg(long, value_name = "NAME")]
+        suite: Option<String>,
+    },
     /// Prints what the npm package's Wasm and the Worker's Wasm weigh, raw and with `gzip -9`.
     Size {
         /// Print JSON.
@@ -112,6 +126,9 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Task::Build { targets } => build::build(&workspace, &progress, &targets)?,
         Task::Package => package::package(&workspace, &progress)?,
         Task::Test { only } => return test::test(&workspace, &progress, &only),
+        Task::Vectors { json, suite } => {
+            return vectors::vectors(&workspace, &progress, json, suite.as_deref());
+        }
         Task::Size { json } => size::size(&workspace, &progress, json)?,
         Task::Bench { bench: Bench::Gate { json } } => bench::gate(&workspace, &progress, json)?,
         Task::Codes => build::codes(&workspace, &progress)?,

@@ -252,10 +252,15 @@ fn node_test(workspace: &Workspace, folder: &str) -> Result<Option<Command>> {
     let mut node = workspace.command("node");
     // One file at a time: several of them build, and they share the folders that are built into.
     node.args(["--test", "--test-reporter=spec", "--test-concurrency=1", NODE_TEST_TIMEOUT]).args(files);
+    point_to_chromium(&mut node);
+    Ok(Some(node))
+}
+
+/// Tells a script which Chromium to drive, unless its caller does.
+pub(crate) fn point_to_chromium(node: &mut Command) {
     if let (None, Some(chromium)) = (env::var_os(CHROMIUM), debian::chromium()) {
         node.env(CHROMIUM, chromium);
     }
-    Ok(Some(node))
 }
 
 /// Something that suites share and that is built once.

@@ -8,8 +8,7 @@ use revocable::engine::{self, Engines, Imported, VerifySignature};
 use revocable::{Algorithm, Error, Material};
 use wasm_bindgen::prelude::*;
 
-/// Everything but HMAC, whose secrets never leave the first Wasm. Ed25519 is there too; it is here for who forces this
-/// engine, and costs a twentieth of the file.
+/// What the first Wasm leaves to its host: everything but HMAC, whose secrets never leave it.
 static ENGINES: Engines = &[
     &engine::ES256,
     &engine::RSA,
