@@ -282,3 +282,25 @@ fn text<'a>(jwk: &'a Object, member: &str) -> Result<Option<&'a str>, Error> {
         Some(_) => Err(Error::JwkInvalid("a member is not a string")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn material_is_read_as_strictly_as_a_header() {
+        let x = base64url::encode(&[9; 32]);
+        let read = |jwk: String| Material::parse(jwk.as_bytes());
+        let good = read(format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#)).unwrap();
+        assert!(matches!(good, Material::Ed25519 { x } if x == [9; 32]));
+        for bad in [
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","x":"{x}"}}"#),
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}} "more""#),
+            format!(r#"["OKP","Ed25519","{x}"]"#),
+            r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#.to_owned(),
+            String::new(),
+        ] {
+            assert!(matches!(read(bad.clone()), Err(Error::JwkInvalid(_))), "{bad}");
+        }
+    }
+}
