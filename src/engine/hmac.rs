@@ -16,6 +16,10 @@ pub static HMAC: HmacEngine = HmacEngine(());
 pub struct HmacEngine(());
 
 impl Engine for HmacEngine {
+    fn name(&self) -> &'static str {
+        "hmac"
+    }
+
     fn knows(&self, algorithm: Algorithm) -> bool {
         matches!(algorithm, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512)
     }

@@ -23,6 +23,10 @@ pub struct HostKey {
 }
 
 impl Engine for Host {
+    fn name(&self) -> &'static str {
+        "host"
+    }
+
     fn knows(&self, algorithm: Algorithm) -> bool {
         !matches!(algorithm, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512)
     }

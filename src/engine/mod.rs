@@ -11,19 +11,24 @@ mod ecdsa;
 mod eddsa;
 mod hmac;
 mod host;
+mod ml_dsa;
+mod rsa;
+pub(crate) mod rules;
 
 use std::fmt::Debug;
 
 use crate::error::Error;
 use crate::key::{Algorithm, Material};
 
-pub use ecdsa::ECDSA;
-pub use eddsa::EDDSA;
-pub use hmac::HMAC;
-pub use host::{HOST, HostKey};
+pub use ecdsa::{ES256, ES256K, ES384, ES512, Ecdsa};
+pub use eddsa::{EDDSA, EdDsa};
+pub use hmac::{HMAC, HmacEngine};
+pub use host::{HOST, Host, HostKey};
+pub use ml_dsa::{ML_DSA, MlDsaEngine};
+pub use rsa::{RSA, RsaEngine};
 
 /// The engines of this crate, in the order in which they are asked: everything in Rust, synchronous, everywhere.
-pub static DEFAULT: Engines = &[&HMAC, &EDDSA, &ECDSA];
+pub static DEFAULT: Engines = &[&HMAC, &EDDSA, &ES256, &RSA, &ES384, &ES512, &ES256K, &ML_DSA];
 
 /// The engines that are small: what is left is asked of the host.
 pub static SMALL: Engines = &[&HMAC, &EDDSA, &HOST];
@@ -31,8 +36,17 @@ pub static SMALL: Engines = &[&HMAC, &EDDSA, &HOST];
 /// A list of engines, the preferred ones first.
 pub type Engines = &'static [&'static dyn Engine];
 
+/// The first engine of the list that knows the algorithm: the one that keys are imported by.
+#[must_use]
+pub fn serving(engines: Engines, algorithm: Algorithm) -> Option<&'static dyn Engine> {
+    engines.iter().copied().find(|engine| engine.knows(algorithm))
+}
+
 /// Somebody who can check signatures.
 pub trait Engine: Sync + Debug {
+    /// What it is called in documentation and in measurements: `"hmac"`, `"ed25519"`, `"rsa"`, …
+    fn name(&self) -> &'static str;
+
     /// Whether this engine knows the algorithm.
     fn knows(&self, algorithm: Algorithm) -> bool;
 
@@ -63,3 +77,6 @@ impl Imported {
         Self::Here(Box::new(key))
     }
 }
+
+#[cfg(test)]
+mod tests;

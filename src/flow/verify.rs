@@ -82,6 +82,9 @@ impl<'t, 'k> Selected<'t, 'k> {
     pub fn start(self) -> Result<Verification, Error> {
         let Unverified { header, payload, signing_input, signature } = self.token;
         for (index, key) in self.keys.iter().enumerate() {
+            if !key.can_have_made(self.algorithm, &signature) {
+                continue;
+            }
             match key.by(self.algorithm) {
                 Some(By::Here(verifier)) if verifier.verify(signing_input, &signature) => {
                     return Ok(Verification::Authentic(Authentic::new(header, payload, key)));
@@ -140,6 +143,10 @@ impl Question {
         }
         self.any_usable |= answer == Answer::DoesNotFit;
         while let Some(key) = self.others.pop() {
+            if !key.can_have_made(self.algorithm, &self.signature) {
+                self.any_usable = true;
+                continue;
+            }
             match key.by(self.algorithm) {
                 Some(By::Here(verifier)) => {
                     self.any_usable = true;
@@ -190,5 +197,31 @@ impl Authentic {
     #[must_use]
     pub const fn payload(&self) -> &Object {
         &self.payload
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base64url;
+    use crate::engine::SMALL;
+    use crate::key::{Jwks, KeyOptions, Secrets};
+
+    const P256: &str = r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
+
+    fn start(signature: &[u8]) -> Result<Verification, Error> {
+        let options = KeyOptions { engines: SMALL, ..KeyOptions::new(Secrets::Ignore) };
+        let jwks = Jwks::parse_with(P256.as_bytes(), &options).unwrap();
+        let (header, payload) = (base64url::encode(r#"{"alg":"ES256"}"#), base64url::encode("{}"));
+        let token = format!("{header}.{payload}.{}", base64url::encode(signature));
+        Unverified::parse(&token)?.select(&jwks, &[])?.start()
+    }
+
+    #[test]
+    fn the_host_is_not_asked_about_a_signature_that_no_key_can_have_made() {
+        assert!(matches!(start(&[1; 64]), Ok(Verification::Asking(_))));
+        for wrong in [&[1; 63][..], &[1; 65], &[0; 64], &[0xff; 64]] {
+            assert!(matches!(start(wrong), Err(Error::SignatureInvalid)), "{wrong:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Algorithm, By, Curve, Key, KeyOptions, Material, Use};
 use crate::base64url;
-use crate::engine::{HostKey, Imported};
+use crate::engine::{self, HostKey, Imported, rules};
 use crate::error::Error;
 use crate::json::Object;
 use crate::limits::{MAX_RSA_BITS, MIN_RSA_BITS};
@@ -46,7 +46,8 @@ impl Key {
         let mut uses = Vec::with_capacity(algorithms.len());
         for algorithm in algorithms {
             material.check_strength(algorithm)?;
-            let engine = options.engines.iter().find(|engine| engine.knows(algorithm));
+            let signature_bytes = rules::signature_bytes(algorithm, material).ok_or(UNSUPPORTED)?;
+            let engine = engine::serving(options.engines, algorithm);
             let engine = engine.ok_or(Error::JwkInvalid("no engine of this build knows the algorithm"))?;
             let by = match engine.import(algorithm, material)? {
                 Imported::Here(key) => By::Here(key),
@@ -54,7 +55,7 @@ impl Key {
                     By::Host(HostKey::new(algorithm, material.public_jwk().unwrap_or_default()))
                 }
             };
-            uses.push(Use { algorithm, by });
+            uses.push(Use { algorithm, signature_bytes, by });
         }
         if uses.is_empty() {
             return Err(Error::JwkInvalid("its type fits none of the allowed algorithms"));
@@ -112,9 +113,13 @@ impl Material {
         Ok(Self::Ec { curve, x, y })
     }
 
-    /// An Ed25519 public key.
+    /// An Ed25519 public key: the one encoding of its point, and not of small order.
     pub(crate) fn ed25519(x: &[u8]) -> Result<Self, Error> {
-        let x = x.try_into().map_err(|_| Error::JwkInvalid("an Ed25519 public key has 32 bytes"))?;
+        let x: [u8; 32] =
+            x.try_into().map_err(|_| Error::JwkInvalid("an Ed25519 public key has 32 bytes"))?;
+        if !rules::ed25519_point(&x) {
+            return Err(Error::JwkInvalid("not the encoding of a usable point on Curve25519"));
+        }
         Ok(Self::Ed25519 { x })
     }
 

@@ -6,7 +6,7 @@ mod jwks;
 
 use std::fmt;
 
-use crate::engine::{HostKey, VerifySignature};
+use crate::engine::{HostKey, VerifySignature, rules};
 
 pub use cache::KeyCache;
 pub use jwks::{Jwks, KeyOptions, Secrets};
@@ -168,6 +168,7 @@ pub struct Key {
 /// An algorithm that a key stands for, and who verifies with it.
 struct Use {
     algorithm: Algorithm,
+    signature_bytes: usize,
     by: By,
 }
 
@@ -223,6 +224,14 @@ impl Key {
     /// Whether the host is asked to verify with it.
     pub(crate) fn asks_host(&self) -> bool {
         self.uses.iter().any(|used| matches!(used.by, By::Host(_)))
+    }
+
+    /// Whether these bytes can be one of this key's signatures at all. Engines are asked about no others, so that none
+    /// accepts what another refuses: see [`rules`].
+    pub(crate) fn can_have_made(&self, algorithm: Algorithm, signature: &[u8]) -> bool {
+        let used = self.uses.iter().find(|used| used.algorithm == algorithm);
+        used.is_some_and(|used| signature.len() == used.signature_bytes)
+            && rules::in_range(algorithm, signature)
     }
 
     /// Who verifies signatures of this algorithm with this key, if it stands for it.

@@ -1,5 +1,6 @@
 //! The key an authority signs its lists with: Ed25519, as a JWK (RFC 8037 §2).
 
+use ed25519_dalek::Signer;
 use serde_json::{Value, json};
 
 use crate::base64url;
@@ -9,7 +10,7 @@ use crate::key::{Jwks, KeyOptions, Secrets};
 
 /// An Ed25519 key that signs manifests.
 pub struct SigningKey {
-    pair: ed25519_compact::KeyPair,
+    pair: ed25519_dalek::SigningKey,
     kid: String,
 }
 
@@ -18,7 +19,7 @@ impl SigningKey {
     /// thumbprint.
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        let pair = ed25519_compact::KeyPair::from_seed(ed25519_compact::Seed::new(seed));
+        let pair = ed25519_dalek::SigningKey::from_bytes(&seed);
         let kid = thumbprint(&pair).unwrap_or_default();
         Self { pair, kid }
     }
@@ -42,7 +43,7 @@ impl SigningKey {
         let seed =
             text("d").and_then(base64url::decode_array).ok_or(Error::JwkInvalid("`d` is not 32 bytes"))?;
         let mut key = Self::from_seed(seed);
-        if text("x") != Some(&base64url::encode(*key.pair.pk)) {
+        if text("x") != Some(&base64url::encode(key.pair.verifying_key().as_bytes())) {
             return Err(Error::JwkInvalid("`x` does not belong to `d`"));
         }
         if let Some(kid) = public.iter().next().and_then(|key| key.id()) {
@@ -54,8 +55,7 @@ impl SigningKey {
     /// The private JWK, to be kept secret.
     #[must_use]
     pub fn to_jwk(&self) -> String {
-        let seed: &[u8] = self.pair.sk.get(..32).unwrap_or_default();
-        pretty(&self.jwk(&json!({ "d": base64url::encode(seed), "key_ops": ["sign"] })))
+        pretty(&self.jwk(&json!({ "d": base64url::encode(self.pair.as_bytes()), "key_ops": ["sign"] })))
     }
 
     /// The public JWK, for those who read the lists.
@@ -73,16 +73,16 @@ impl SigningKey {
     /// Signs a compact JWS. Ed25519 signatures depend on the key and the message alone.
     pub(super) fn sign(&self, header: &str, payload: &str) -> String {
         let mut jws = format!("{}.{}", base64url::encode(header), base64url::encode(payload));
-        let signature = self.pair.sk.sign(&jws, None);
+        let signature = self.pair.sign(jws.as_bytes());
         jws.push('.');
-        jws.push_str(&base64url::encode(*signature));
+        jws.push_str(&base64url::encode(signature.to_bytes()));
         jws
     }
 
     fn jwk(&self, more: &Value) -> Value {
         let mut jwk = json!({
             "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": self.kid,
-            "x": base64url::encode(*self.pair.pk),
+            "x": base64url::encode(self.pair.verifying_key().as_bytes()),
         });
         if let (Some(jwk), Some(more)) = (jwk.as_object_mut(), more.as_object()) {
             jwk.extend(more.clone());
@@ -97,8 +97,9 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-fn thumbprint(pair: &ed25519_compact::KeyPair) -> Option<String> {
-    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url::encode(*pair.pk) });
+fn thumbprint(pair: &ed25519_dalek::SigningKey) -> Option<String> {
+    let jwk =
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url::encode(pair.verifying_key().as_bytes()) });
     let jwks = Jwks::from_object(jwk.as_object()?, &KeyOptions::new(Secrets::Ignore)).ok()?;
     jwks.iter().next()?.name().map(str::to_owned)
 }

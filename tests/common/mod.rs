@@ -164,15 +164,19 @@ pub(crate) fn raw_payload(payload: impl AsRef<[u8]>) -> String {
 
 /// A JWS signed with an Ed25519 key of this seed.
 pub(crate) fn raw_eddsa(header: &Value, payload: &Value, seed: [u8; 32]) -> String {
-    let pair = ed25519_compact::KeyPair::from_seed(ed25519_compact::Seed::new(seed));
+    let pair = ed25519_dalek::SigningKey::from_bytes(&seed);
     let input = format!("{}.{}", base64url(header.to_string()), base64url(payload.to_string()));
-    format!("{input}.{}", base64url(*pair.sk.sign(&input, None)))
+    format!("{input}.{}", base64url(pair.sign(input.as_bytes()).to_bytes()))
 }
 
 /// A token signed by jwt-simple's Ed25519.
 pub(crate) fn eddsa(claims: Value, seed: [u8; 32], kid: &str) -> String {
-    let pair = ed25519_compact::KeyPair::from_seed(ed25519_compact::Seed::new(seed));
-    Ed25519KeyPair::from_bytes(&*pair).unwrap().with_key_id(kid).sign(jwt_claims(claims)).unwrap()
+    let pair = ed25519_dalek::SigningKey::from_bytes(&seed);
+    Ed25519KeyPair::from_bytes(&pair.to_keypair_bytes())
+        .unwrap()
+        .with_key_id(kid)
+        .sign(jwt_claims(claims))
+        .unwrap()
 }
 
 /// A revocation of the issuer's, outright.
