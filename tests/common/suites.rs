@@ -191,7 +191,9 @@ impl Judge {
     fn who_knows(&self, name: &str) -> Vec<(String, Engines)> {
         let algorithm = algorithm(name);
         let knowing = self.engines.iter().filter(|engine| engine.knows(algorithm));
-        knowing.map(|engine| (name_of(*engine), &*Box::leak(Box::new([*engine])) as Engines)).collect()
+        knowing
+            .map(|engine| (format!("rust {}", engine.name()), &*Box::leak(Box::new([*engine])) as Engines))
+            .collect()
     }
 
     /// The first rule for one of the case's flags.
@@ -269,13 +271,6 @@ fn signature_fits(keys: &Jwks, token: &str) -> Option<bool> {
             .into_iter()
             .any(|key| key.verify(algorithm, signing_input.as_bytes(), &signature) == Some(true)),
     )
-}
-
-/// What its `Debug` says, without what no reader wants to know.
-fn name_of(engine: &dyn engine::Engine) -> String {
-    let name = format!("{engine:?}");
-    let name = name.split('(').next().unwrap_or_default().to_lowercase();
-    format!("rust {}", name.strip_suffix("engine").unwrap_or(&name))
 }
 
 fn algorithm(name: &str) -> Algorithm {

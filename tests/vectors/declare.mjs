@@ -16,7 +16,8 @@ export async function declareVectors(...names) {
       test(`${engine}: ${suite}: ${passed} pass, ${excepted} are excepted, ${unclaimed} are left to others`, () => {
         assert.deepEqual(failures, []);
         assert.equal(passed + excepted + unclaimed, counts.get(suite));
-        assert.ok(unclaimed === 0 || unclaimed === counts.get(suite), "an engine knows an algorithm or does not");
+        const several = suite === "rfc_signatures";
+      assert.ok(several || passed + excepted === 0 || unclaimed === 0, "an engine knows an algorithm or does not");
       });
     }
     test(`${name}: every suite is judged by some engine, but for algorithms that a host need not know`, () => {
@@ -28,4 +29,4 @@ export async function declareVectors(...names) {
 }
 
 /** ES256K and ML-DSA, which hosts have or lack, and tokens, which a bare engine does not read. */
-const MAY_BE_UNKNOWN = /^(ecdsa_secp256k1_|mldsa_|json_web_|rfc)/;
+const MAY_BE_UNKNOWN = /^(ecdsa_secp256k1_|mldsa_|json_web_|rfc\d)/;
