@@ -123,7 +123,7 @@ fn an_algorithm_that_no_engine_knows_fails() {
         { "id": 1, "comment": "", "msg": "", "sig": "", "result": "invalid" }] });
     let suite = json!({ "suite": "made-up", "groups": [group] });
     assert_eq!(
-        counts(&suites::judge_with(&[suite.clone()], &document(&[], &json!({})), true, &[])),
+        counts(&suites::judge_with(std::slice::from_ref(&suite), &document(&[], &json!({})), true, &[])),
         (0, 0, 1)
     );
     assert_eq!(counts(&suites::judge(&[suite], &document(&[], &json!({})), true)), (1, 0, 0));

@@ -191,9 +191,7 @@ impl Judge {
     fn who_knows(&self, name: &str) -> Vec<(String, Engines)> {
         let algorithm = algorithm(name);
         let knowing = self.engines.iter().filter(|engine| engine.knows(algorithm));
-        knowing
-            .map(|engine| (format!("rust {}", engine.name()), &*Box::leak(Box::new([*engine])) as Engines))
-            .collect()
+        knowing.map(|engine| (format!("rust {}", engine.name()), list_of_one(*engine))).collect()
     }
 
     /// The first rule for one of the case's flags.
@@ -271,6 +269,11 @@ fn signature_fits(keys: &Jwks, token: &str) -> Option<bool> {
             .into_iter()
             .any(|key| key.verify(algorithm, signing_input.as_bytes(), &signature) == Some(true)),
     )
+}
+
+/// Lists of engines live as long as the process, as a build's do.
+fn list_of_one(engine: &'static dyn engine::Engine) -> Engines {
+    Box::leak(Box::new([engine]))
 }
 
 fn algorithm(name: &str) -> Algorithm {
