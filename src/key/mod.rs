@@ -222,6 +222,15 @@ impl Key {
         }
     }
 
+    /// How the host is asked to verify this algorithm's signatures with this key, if it is.
+    #[must_use]
+    pub fn host(&self, algorithm: Algorithm) -> Option<&HostKey> {
+        match self.by(algorithm)? {
+            By::Host(key) => Some(key),
+            By::Here(_) => None,
+        }
+    }
+
     /// Whether the host is asked to verify with it.
     pub(crate) fn asks_host(&self) -> bool {
         self.uses.iter().any(|used| matches!(used.by, By::Host(_)))
