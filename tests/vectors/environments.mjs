@@ -107,28 +107,33 @@ function firefox(vectors, options) {
 /** On a page that fetches the suites from here: one on loopback is a secure context. One script runs one suite. */
 async function inBrowser(name, { suites, exceptions, core }, { raw = false } = {}, open) {
   const folder = await mkdtemp(join(tmpdir(), "revocable-vectors-"));
-  await writeFile(join(folder, "index.html"), '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">');
+  const head = '<meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="main.js"></script>';
+  await writeFile(join(folder, "index.html"), `<!doctype html>${head}`);
+  await writeFile(
+    join(folder, "main.js"),
+    `import * as core from "/core/core.js";
+     import { throughCore, webCrypto } from "/vectors/engines.mjs";
+     import { runSuites } from "/vectors/runner.mjs";
+     const ready = core.default({ module_or_path: "/core/core_bg.wasm" });
+     const host = webCrypto(${JSON.stringify(`${name} webcrypto`)});
+     const hosted = ${raw} ? host : throughCore(core, host.name, host);
+     const engines = [throughCore(core, ${JSON.stringify(`${name} rust`)}), hosted];
+     globalThis.runSuite = async (name, exceptions) => {
+       await ready;
+       const suite = await (await fetch(\`/vectors/suites/\${name}.json\`)).json();
+       const rows = [];
+       for (const engine of engines) rows.push(...(await runSuites(engine, [suite], exceptions)));
+       return rows;
+     };`,
+  );
   const site = await serve({ "/vectors/": HERE, "/core/": core, "/": folder });
   try {
     const browser = await open(`${site.url}/`);
     try {
-      await browser.run(
-        `const core = await import("/core/core.js");
-         await core.default({ module_or_path: "/core/core_bg.wasm" });
-         const { throughCore, webCrypto } = await import("/vectors/engines.mjs");
-         const { runSuites } = await import("/vectors/runner.mjs");
-         const host = webCrypto(${JSON.stringify(`${name} webcrypto`)});
-         const hosted = ${raw} ? host : throughCore(core, host.name, host);
-         const engines = [throughCore(core, ${JSON.stringify(`${name} rust`)}), hosted];
-         globalThis.runOne = async (name, exceptions) => {
-           const suite = await (await fetch(\`/vectors/suites/\${name}.json\`)).json();
-           return (await Promise.all(engines.map((engine) => runSuites(engine, [suite], exceptions)))).flat();
-         };`,
-      );
       const rows = [];
       for (const { suite } of suites) {
         const call = `${JSON.stringify(suite)}, ${JSON.stringify(exceptions)}`;
-        rows.push(...(await browser.run(`return globalThis.runOne(${call});`)));
+        rows.push(...(await browser.run(`return globalThis.runSuite(${call});`)));
       }
       return rows;
     } finally {
