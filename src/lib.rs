@@ -8,7 +8,7 @@
 //!  └ parse          -> Unverified      size caps, three parts, canonical base64url, strict JSON
 //!     └ select      -> Selected        the key fixes the algorithm; the header only confirms it
 //!        └ verify   -> Authentic       the signature
-//!           └ check_claims     -> Claims     iss, aud, exp, nbf, iat; `now` is a parameter
+//!           └ check_claims     -> Claims     typ, iss, sub, aud, exp, nbf, iat, scopes; `now` is a parameter
 //!              └ check_revocation -> Checked    one question for all rules
 //!                 └ apply      -> Decision   Allow, Deny or Unavailable
 //! ```
@@ -42,17 +42,22 @@ mod time;
 mod verifier;
 
 pub use error::{ClaimFault, Code, Error};
+pub use flow::danger;
 pub use flow::{
-    Action, Allowed, Answer, Authentic, Checked, Claims, Decision, Expectations, Header, Policy, Question,
-    Refused, Selected, Unverified, Verification,
+    Action, Allowed, Answer, Authentic, Checked, Claims, Decision, Expectations, Header, MissingIssuer,
+    Policy, Profile, Question, Refused, Selected, Unverified, Verification,
 };
 pub use freshness::Urgency;
 pub use gate::Gate;
 pub use json::Object;
-pub use key::{Algorithm, Curve, Jwks, Key, KeyCache, KeyOptions, Material, Secrets};
+pub use key::{
+    Algorithm, Curve, Discovery, Fetch, Fetched, Freshness, Jwks, Key, KeyCache, KeyOptions, Material,
+    Secrets,
+};
 pub use revocation::{
-    Entry, Id, Incoming, Kind, List, Manifest, Member, Offer, Revocations, Rule, Salt, Segment, SegmentName,
-    SegmentRef, Snapshot, SnapshotInfo, SortedIds, Status, Unknown, Value,
+    AskingManifest, AuthenticManifest, Entry, Id, Incoming, Kind, List, Manifest, Member, Offer, Offered,
+    Revocations, Rule, Salt, Segment, SegmentName, SegmentRef, Snapshot, SnapshotInfo, SortedIds, Status,
+    Unknown, Value,
 };
 pub use time::{Cutoff, UnixTime};
 pub use verifier::{Asking, Issuer, Progress, Remedy, Verifier};

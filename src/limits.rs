@@ -13,6 +13,20 @@ pub const MAX_MANIFEST_BYTES: usize = 1024 * 1024;
 /// The largest JWKS document, in bytes. Large identity providers publish under 20 KiB.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
 
+/// The largest document of an issuer's metadata, in bytes. Large identity providers publish under 8 KiB.
+pub const MAX_METADATA_BYTES: usize = 64 * 1024;
+
+/// The longest URL that keys are read from, in bytes: what servers commonly take (RFC 9110 §4.1 asks for 8,000).
+pub const MAX_URL_BYTES: usize = 8000;
+
+/// The largest saved key set, in bytes: a JWKS as a JSON string, in which every quote takes two bytes, and what stands
+/// beside it.
+pub const MAX_SAVED_KEYS_BYTES: usize = 2 * (MAX_JWKS_BYTES + MAX_URL_BYTES) + 1024;
+
+/// The largest PEM text, in bytes: room for a chain of certificates. One with an RSA key of 8192 bits has under 8 KiB, one
+/// with keys and signature of ML-DSA-87 under 12 KiB.
+pub const MAX_PEM_BYTES: usize = 64 * 1024;
+
 /// The most keys in one JWKS.
 pub const MAX_JWKS_KEYS: usize = 256;
 

@@ -54,6 +54,12 @@ impl UnixTime {
         Self::from_millis(self.0.saturating_add(seconds.saturating_mul(1000)))
     }
 
+    /// This instant moved earlier, to the epoch at most.
+    #[must_use]
+    pub const fn minus_seconds(self, seconds: u64) -> Self {
+        Self(self.0.saturating_sub(seconds.saturating_mul(1000)))
+    }
+
     /// This instant moved later.
     #[must_use]
     pub const fn plus_millis(self, millis: u64) -> Self {

@@ -6,6 +6,7 @@ use crate::flow::{
 };
 use crate::freshness::Urgency;
 use crate::key::{Algorithm, KeyCache};
+use crate::limits::MAX_TOKEN_BYTES;
 use crate::revocation::{Revocations, SnapshotInfo, Status, Unknown};
 use crate::time::UnixTime;
 
@@ -15,6 +16,7 @@ pub struct Issuer {
     expectations: Expectations,
     algorithms: Vec<Algorithm>,
     required: Option<Vec<String>>,
+    critical: Vec<String>,
     keys: KeyCache,
 }
 
@@ -22,7 +24,7 @@ impl Issuer {
     /// Trusts tokens that meet `expectations` and are signed with one of `keys`.
     #[must_use]
     pub const fn new(expectations: Expectations, keys: KeyCache) -> Self {
-        Self { expectations, algorithms: Vec::new(), required: None, keys }
+        Self { expectations, algorithms: Vec::new(), required: None, critical: Vec::new(), keys }
     }
 
     /// Narrows the algorithms; by default each key stands for its own.
@@ -32,18 +34,32 @@ impl Issuer {
         self
     }
 
-    /// Refuses tokens without these claims, each of them with a value that can name a target. By default, `jti` is
+    /// Refuses tokens without these members, each of them with a value that a revocation can name: a claim, or `header:`
+    /// and a header field, that is a string, an integer, a boolean, or a list with one of those. By default, `jti` is
     /// required as soon as the lists have a rule that names it.
+    ///
+    /// [`Expectations::required_claims`] wants a claim to be there and does not look at its value.
     #[must_use]
     pub fn require_claims<S: Into<String>>(mut self, claims: impl IntoIterator<Item = S>) -> Self {
         self.required = Some(claims.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Its name.
+    /// Understands these extensions: header members that `crit` may list (RFC 7515 §4.1.11). By default, none.
+    #[must_use]
+    pub fn understood_critical<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.critical = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Its name; the first of several, and empty where tokens of any issuer are expected.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.expectations.issuer()
+        self.expectations.issuers().and_then(<[String]>::first).map_or("", String::as_str)
+    }
+
+    fn understands(&self, extension: &str) -> bool {
+        self.critical.iter().any(|known| known == extension)
     }
 
     /// Its keys.
@@ -162,9 +178,7 @@ impl Verifier {
 
     /// The first two stages.
     fn select<'t>(&self, token: &'t str, now: UnixTime) -> Result<(usize, Selected<'t, '_>), Error> {
-        let unverified = Unverified::parse(token)?;
-        let index = self.issuer_of(&unverified).ok_or(Error::IssuerUnknown)?;
-        let issuer = self.issuers.get(index).ok_or(Error::IssuerUnknown)?;
+        let (index, issuer, unverified) = self.parse(token)?;
         Ok((index, unverified.select(issuer.keys.current(now)?, &issuer.algorithms)?))
     }
 
@@ -186,9 +200,33 @@ impl Verifier {
         self.revocations.as_ref().and_then(|lists| lists.info(now))
     }
 
+    /// The first stage, and whose token it says to be.
+    fn parse<'t>(&self, token: &'t str) -> Result<(usize, &Issuer, Unverified<'t>), Error> {
+        let anybody = |extension: &str| self.issuers.iter().any(|issuer| issuer.understands(extension));
+        let unverified = Unverified::parse_within(token, MAX_TOKEN_BYTES, anybody)?;
+        let index = self.issuer_of(&unverified).ok_or(Error::IssuerUnknown)?;
+        let issuer = self.issuers.get(index).ok_or(Error::IssuerUnknown)?;
+        // What another issuer's tokens may ask for, this one's may not.
+        if !unverified.header().critical().all(|extension| issuer.understands(extension)) {
+            return Err(Error::NotSupported("the header has a critical extension that is not understood"));
+        }
+        Ok((index, issuer, unverified))
+    }
+
+    /// The issuer that a token names, before one that takes tokens of anybody. A token that names none is for the only
+    /// issuer that accepts those: were there two, whoever signs for one could sign for the other.
     fn issuer_of(&self, token: &Unverified<'_>) -> Option<usize> {
+        let expected = || self.issuers.iter().map(|issuer| &issuer.expectations);
+        if !token.names_issuer() {
+            let mut accepting = expected().enumerate().filter(|(_, issuer)| issuer.accepts_missing_issuer());
+            let (index, _) = accepting.next()?;
+            return accepting.next().is_none().then_some(index);
+        }
         let claimed = token.claimed_issuer()?;
-        self.issuers.iter().position(|issuer| issuer.name() == claimed)
+        let is_named = |issuer: &Expectations| {
+            issuer.issuers().is_some_and(|names| names.iter().any(|name| name == claimed))
+        };
+        expected().position(is_named).or_else(|| expected().position(|issuer| issuer.issuers().is_none()))
     }
 
     /// What should be read while answers go on: whatever has passed its soft limit.
@@ -206,7 +244,7 @@ impl Verifier {
     /// What could be read now so that this token, decided again, might fare otherwise.
     #[must_use]
     pub fn remedy(&self, token: &str, decision: &Decision, now: UnixTime) -> Option<Remedy> {
-        let issuer = || self.issuer_of(&Unverified::parse(token).ok()?);
+        let issuer = || self.parse(token).ok().map(|(index, ..)| index);
         let snapshot = |why: Unknown| {
             let lacking = matches!(why, Unknown::NoSnapshot | Unknown::TooOld);
             let failed = self.revocations.as_ref().is_none_or(|lists| lists.failed_lately(now));
@@ -225,14 +263,35 @@ impl Verifier {
                     self.issuers.get(*index).is_some_and(|issuer| !issuer.keys.failed_lately(now))
                 })
                 .map(Remedy::Keys),
-            Error::NoMatchingKey => issuer()
-                .filter(|index| {
-                    self.issuers.get(*index).is_some_and(|issuer| issuer.keys.wanted_for_unknown_key(now))
-                })
-                .map(Remedy::Keys),
+            Error::NoMatchingKey | Error::SignatureInvalid | Error::AlgNotAllowed => {
+                self.for_unknown_key(token, decision.error()?, now).map(Remedy::Keys)
+            }
             Error::RevocationUnavailable(why) | Error::RevocationUnknown(why) => snapshot(*why),
             _ => None,
         }
+    }
+
+    /// The issuer whose keys are to be read again, because this token may be signed with one that is not among them.
+    ///
+    /// Anybody can make up such a token, with or without `kid`. Whatever it looks like, it makes the keys be read at most
+    /// once in the cool-down that they share ([`KeyCache::wanted_for_unknown_key`]): ten thousand of them cost the issuer no
+    /// more than one does, and their sender no less than before.
+    fn for_unknown_key(&self, token: &str, error: &Error, now: UnixTime) -> Option<usize> {
+        let token = Unverified::parse(token).ok()?;
+        let index = self.issuer_of(&token)?;
+        let issuer = self.issuers.get(index)?;
+        let may_be_signed_with_one = match error {
+            Error::NoMatchingKey => true,
+            // A key that it names is at hand: either it signed the token, or nobody did.
+            _ if token.header().kid().is_some() => false,
+            Error::SignatureInvalid => true,
+            // Secrets are never read, and what the configuration refuses no key makes good.
+            _ => Algorithm::from_name(token.header().alg()).is_some_and(|algorithm| {
+                !algorithm.is_hmac()
+                    && (issuer.algorithms.is_empty() || issuer.algorithms.contains(&algorithm))
+            }),
+        };
+        (may_be_signed_with_one && issuer.keys.wanted_for_unknown_key(now)).then_some(index)
     }
 
     /// Says that something is being read, so that nobody else begins to read it too.

@@ -15,6 +15,8 @@ mod common;
 mod claims;
 #[path = "flow/configuration.rs"]
 mod configuration;
+#[path = "flow/expectations.rs"]
+mod expectations;
 #[path = "flow/freshness.rs"]
 mod freshness;
 #[path = "flow/keys.rs"]

@@ -24,8 +24,8 @@ use serde_json::{Value as Json, json};
 use revocable::config::{GateConfig, VerifierConfig};
 use revocable::publish::{Built, Epsilon, Revocation, SigningKey};
 use revocable::{
-    Entry, Id, Jwks, Kind, Offer, Revocations, Rule, Secrets, Segment as _, SegmentRef, SortedIds,
-    Unverified, Value, Verifier,
+    Discovery, Entry, Fetched, Freshness, Id, Jwks, KeyCache, Kind, Offer, Revocations, Rule, Secrets,
+    Segment as _, SegmentRef, SortedIds, UnixTime, Unverified, Value, Verifier, engine,
 };
 
 use common::*;
@@ -223,6 +223,58 @@ proptest! {
         if let Ok(segment) = SortedIds::open(bytes.as_slice()) {
             segment.get(&Id::from_bytes(asked));
         }
+    }
+
+    #[test]
+    fn nothing_that_is_read_for_keys_makes_a_reader_panic(
+        bytes in vec(any::<u8>(), 0..400),
+        text in "\\PC{0,200}",
+        header in "[a-z0-9=,\"\\\\ -]{0,60}",
+        now in any::<u64>(),
+        asked in any::<u64>(),
+    ) {
+        let (now, asked_at) = (UnixTime::from_millis(now), UnixTime::from_millis(asked));
+        for how in [Discovery::OpenId, Discovery::OAuth] {
+            let _ = how.metadata_uri(&text);
+            let _ = how.metadata_uri(&format!("https://{text}"));
+            let mut cache = KeyCache::discovered(ISSUER, how, Vec::new(), engine::DEFAULT).unwrap();
+            let freshness = Freshness::from_headers(Some(&header), Some(&text));
+            prop_assert!((60..=1800).contains(&freshness.lifetime_seconds()));
+            for document in [&bytes, text.as_bytes()] {
+                let fetch = cache.next_fetch(now).unwrap();
+                let installed = cache.install(&fetch, &Fetched { document, asked_at, freshness }, now);
+                prop_assert!(installed.is_err());
+                prop_assert!(cache.seed(document, now).is_err());
+            }
+            cache.begin(asked_at);
+            cache.fail(asked_at);
+            let _ = (cache.wanted(now), cache.wanted_for_unknown_key(now), cache.failed_lately(now));
+            prop_assert!(cache.current(now).is_err());
+        }
+    }
+
+    #[test]
+    fn keys_are_never_relied_on_for_longer_than_an_hour_after_they_were_asked_for(
+        asked in 0_u64..20_000,
+        answered in 0_u64..20_000,
+        later in 0_u64..20_000,
+        header in "(max-age=[0-9]{1,6}|no-store|)",
+        age in "[0-9]{0,6}",
+    ) {
+        let at = |second: u64| NOW.plus_seconds(second);
+        let mut cache = KeyCache::remote("https://issuer.example/jwks".into(), Vec::new(), engine::DEFAULT);
+        let fetch = cache.next_fetch(at(answered)).unwrap();
+        let document = json!({ "keys": [public_jwk(&issuer_key())] }).to_string();
+        let freshness = Freshness::from_headers(Some(&header), Some(&age));
+        let fetched = Fetched { document: document.as_bytes(), asked_at: at(asked), freshness };
+        cache.install(&fetch, &fetched, at(answered)).unwrap();
+        let relied_on = cache.current(at(later)).is_ok();
+        let asked = asked.min(answered);
+        prop_assert!(!relied_on || later < asked + 3600);
+        prop_assert!(relied_on || later < asked || later >= asked + 600, "ten minutes are always left");
+        let mut seeded = KeyCache::remote("https://issuer.example/jwks".into(), Vec::new(), engine::DEFAULT);
+        let _ = seeded.seed(cache.export().unwrap().as_bytes(), at(later));
+        prop_assert_eq!(seeded.current(at(later)).is_ok(), relied_on);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use clap::builder::NonEmptyStringValueParser;
 use revocable::limits::{MAX_CLOCK_TOLERANCE_SECONDS, MAX_JWKS_BYTES, MAX_MANIFEST_BYTES, MAX_TOKEN_BYTES};
 use revocable::{
     Decision, Error, Expectations, Incoming, Issuer, Jwks, KeyCache, Kind, List, Object, Offer, Refused,
-    Revocations, Rule, Secrets, SegmentName, SegmentRef, Status, UnixTime, Verifier,
+    Revocations, Rule, Secrets, SegmentName, SegmentRef, Status, UnixTime, Verifier, engine,
 };
 use serde::Serialize;
 
@@ -103,15 +103,18 @@ fn decide(args: &Args, token: &str, now: UnixTime, ui: Ui) -> Result<Exit, Failu
     let (keys, keys_fault) = match jwks(&args.jwks, Secrets::Allow) {
         Ok(jwks) => (KeyCache::fixed(jwks), None),
         // Keys that have not come yet.
-        Err(failure) => (KeyCache::remote(args.jwks.display().to_string()), Some(failure)),
+        Err(failure) => {
+            (KeyCache::remote(args.jwks.display().to_string(), Vec::new(), engine::DEFAULT), Some(failure))
+        }
     };
     let (revocations, snapshot_fault) = match snapshot(args, now, &progress) {
         Ok(revocations) => (revocations, None),
         Err(failure) => (Revocations::new(Vec::new()), Some(failure)),
     };
-    let expectations = Expectations::new(&args.issuer)
-        .audience(args.audience.iter().cloned())
-        .clock_tolerance(args.clock_tolerance);
+    let mut expectations = Expectations::new(&args.issuer).clock_tolerance(args.clock_tolerance);
+    if !args.audience.is_empty() {
+        expectations = expectations.audience(&args.audience);
+    }
     let verifier = Verifier::new(vec![Issuer::new(expectations, keys)], revocations);
     let decision = verifier.verify(token, now);
     drop(progress);

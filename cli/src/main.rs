@@ -1,7 +1,8 @@
-//! `revocable`: make a list key, build snapshots of revocations, check a token against one.
+//! `revocable`: make a list key, build snapshots of revocations, check a token against one, or a gate's configuration.
 
 mod build;
 mod check;
+mod config;
 mod input;
 mod keygen;
 mod output;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Keygen(args) => keygen::run(args, ui),
         Command::Build(args) => build::run(args, ui),
         Command::Check(args) => check::run(args, ui),
+        Command::Config(args) => config::run(args, ui),
     };
     let exit = ended.unwrap_or_else(|failure| {
         output::report(&failure, ui.json);
@@ -34,7 +36,8 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-/// JWTs that can be taken back: make a list key, build signed snapshots of revocations, check a token against one.
+/// JWTs that can be taken back: make a list key, build signed snapshots of revocations, check a token against one, or a
+/// gate's configuration.
 #[derive(Parser)]
 #[command(name = "revocable", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
@@ -53,6 +56,7 @@ enum Command {
     Keygen(keygen::Args),
     Build(build::Args),
     Check(check::Args),
+    Config(config::Args),
 }
 
 /// Help and version were asked for; everything else that clap objects to is a usage error.
@@ -76,7 +80,7 @@ fn not_run(error: &clap::Error) -> Exit {
 const EXIT_CODES: &str = "\
 Exit codes:
   0   done; `check`: allow
-  1   failed, and nothing was changed; `check`: deny, the token is at fault
+  1   failed, and nothing was changed; `check`: deny, the token is at fault; `config check`: the gate refuses it
   2   `check`: unavailable, the keys or the revocation data are at fault
   64  the command line is wrong
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How to talk to whoever started the command.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,31 @@ pub(crate) struct Failure {
     /// How many lines of the input are wrong, where lines are at fault, and the first of them.
     pub(crate) wrong_lines: u64,
     pub(crate) lines: Vec<WrongLine>,
+    /// Where in a document the fault is.
+    pub(crate) place: Option<Box<Place>>,
+}
+
+/// A place in a JSON document: of a value, or, where the text is no JSON, of a character.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Place {
+    /// Such as `issuers[0].jwksUri`; empty for the document as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<String>,
+    /// From 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<usize>,
+    /// From 1, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<usize>,
+}
+
+impl Place {
+    /// The place of the byte that comes after these.
+    pub(crate) fn after(text: &[u8]) -> Self {
+        let line = text.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
+        let column = text.iter().rev().take_while(|byte| **byte != b'\n').count().saturating_add(1);
+        Self { path: None, line: Some(line), column: Some(column) }
+    }
 }
 
 /// A line of the input that is no revocation.
@@ -67,7 +92,14 @@ pub(crate) mod code {
 
 impl Failure {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, code, message: message.into(), wrong_lines: 0, lines: Vec::new() }
+        Self {
+            exit: Exit::Failed,
+            code,
+            message: message.into(),
+            wrong_lines: 0,
+            lines: Vec::new(),
+            place: None,
+        }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -108,12 +140,16 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// Writes a failure, with its code.
 pub(crate) fn report(failure: &Failure, as_json: bool) {
-    let Failure { code, message, wrong_lines, lines, .. } = failure;
+    let Failure { code, message, wrong_lines, lines, place, .. } = failure;
     if as_json {
         let mut error = json!({ "code": code, "message": without_tokens(message) });
         if let (Some(error), false) = (error.as_object_mut(), lines.is_empty()) {
             error.insert("wrongLines".to_owned(), json!(wrong_lines));
             error.insert("lines".to_owned(), json!(lines));
+        }
+        if let (Some(error), Ok(Value::Object(place))) = (error.as_object_mut(), serde_json::to_value(place))
+        {
+            error.extend(place);
         }
         return say(&json!({ "error": error }).to_string());
     }

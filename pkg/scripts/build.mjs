@@ -3,8 +3,8 @@
 //
 // Tools come from the environment (WASM_BINDGEN_BIN, WASM_OPT_BIN, TSC_BIN), from the repository, or from PATH.
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
@@ -12,8 +12,16 @@ const PACKAGE = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const ROOT = dirname(PACKAGE);
 const DIST = join(PACKAGE, "dist");
 const PAGE = join(ROOT, "www/revocable");
-const NAME = "revocable_wasm";
-const WASM = join(DIST, `${NAME}_bg.wasm`);
+
+/**
+ * The Wasm that everybody loads, and the one for signatures that the host cannot check; each has a crate of its own.
+ *
+ * `opt` is what wasm-opt is told.
+ */
+const MODULES = [
+  { crate: "revocable-wasm", name: "revocable_wasm", opt: "-O3" },
+  { crate: "revocable-engines-wasm", name: "revocable_engines_wasm", opt: "-O3" },
+];
 
 /** What a page needs: the entry for browsers and what it imports. */
 const FOR_PAGE = /^(?!node|workerd).*\.(js|wasm)$/;
@@ -25,33 +33,44 @@ const FOR_PAGE = /^(?!node|workerd).*\.(js|wasm)$/;
  */
 const NPMIGNORE = "/.gitignore\n/.npmignore\n/package.json\n/README.md\n/*.wasm.d.ts\n";
 
-run("cargo", ["build", "--release", "--package", "revocable-wasm", "--target", "wasm32-unknown-unknown"]);
+// One by one: built together, the first would get the features that only the second asks for.
+for (const { crate } of MODULES) {
+  run("cargo", ["build", "--release", "--package", crate, "--target", "wasm32-unknown-unknown"]);
+}
 const target = targetFolder();
 const staging = join(target, "wasm-bindgen");
 rmSync(staging, { recursive: true, force: true });
-run(tool("WASM_BINDGEN_BIN", ".tools/bin/wasm-bindgen", "wasm-bindgen"), [
-  ...["--target", "web", "--out-dir", staging, "--out-name", NAME],
-  // Every entry says where the Wasm is. A default would make bundlers take it along where nobody asks for it.
-  ...["--omit-default-module-path", join(target, "wasm32-unknown-unknown/release", `${NAME}.wasm`)],
-]);
-const wasm = join(staging, `${NAME}_bg.wasm`);
-run(tool("WASM_OPT_BIN", "node_modules/.bin/wasm-opt", "wasm-opt"), ["-O3", wasm, "--output", wasm]);
+for (const { name, opt } of MODULES) {
+  run(tool("WASM_BINDGEN_BIN", ".tools/bin/wasm-bindgen", "wasm-bindgen"), [
+    ...["--target", "web", "--out-dir", staging, "--out-name", name],
+    // Every entry says where the Wasm is. A default would make bundlers take it along where nobody asks for it.
+    ...["--omit-default-module-path", join(target, "wasm32-unknown-unknown/release", `${name}.wasm`)],
+  ]);
+  const wasm = join(staging, `${name}_bg.wasm`);
+  run(tool("WASM_OPT_BIN", "node_modules/.bin/wasm-opt", "wasm-opt"), [opt, wasm, "--output", wasm]);
+}
 
 // Nothing of the build before is left, and nothing is replaced before the long part has succeeded.
 rmSync(DIST, { recursive: true, force: true });
 mkdirSync(DIST);
-for (const file of ["js", "d.ts"].map((extension) => `${NAME}.${extension}`)) cpSync(join(staging, file), join(DIST, file));
-cpSync(wasm, WASM);
+for (const file of MODULES.flatMap(({ name }) => [`${name}.js`, `${name}.d.ts`, `${name}_bg.wasm`])) {
+  cpSync(join(staging, file), join(DIST, file));
+}
 run(tool("TSC_BIN", "node_modules/.bin/tsc", "tsc"), ["--project", join(PACKAGE, "tsconfig.json")]);
 for (const licence of ["LICENSE-APACHE", "LICENSE-MIT"]) cpSync(join(ROOT, licence), join(DIST, licence));
 writeFileSync(join(DIST, ".npmignore"), NPMIGNORE);
 
 rmSync(PAGE, { recursive: true, force: true });
-mkdirSync(PAGE, { recursive: true });
-for (const file of readdirSync(DIST).filter((file) => FOR_PAGE.test(file))) cpSync(join(DIST, file), join(PAGE, file));
+cpSync(DIST, PAGE, {
+  recursive: true,
+  filter: (path) => statSync(path).isDirectory() || FOR_PAGE.test(basename(path)),
+});
 
-const bytes = readFileSync(WASM);
-console.error(`${WASM}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} as gzip -9 leaves it`);
+for (const { name } of MODULES) {
+  const path = join(DIST, `${name}_bg.wasm`);
+  const bytes = readFileSync(path);
+  console.error(`${path}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} as gzip -9 leaves it`);
+}
 
 /** Cargo's own answer, which knows of the environment and of every configuration file. */
 function targetFolder() {

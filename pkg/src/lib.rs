@@ -3,26 +3,35 @@
 //! ```text
 //! JavaScript (pkg/ts)                     here                          the core
 //! options        ── JSON text ──▶  Core::new                     ──▶  VerifierConfig
-//! a token        ── string ─────▶  Core::verify                  ──▶  Verifier::verify
+//! a token        ── on the desk ▶  Core::start                   ──▶  Verifier::start
+//! an answer      ── a number ───▶  Core::resume                  ──▶  Verifier::resume
 //! bytes it read  ── Uint8Array ─▶  install_keys, offer, supply   ──▶  KeyCache, Revocations, Incoming
 //! ```
+//!
+//! HMAC and Ed25519 are verified here. Every other signature is JavaScript's to check, with the host's own cryptography
+//! or with a second Wasm: [`Core::start`] then ends with a question, and [`Core::resume`] takes the answer.
 //!
 //! Everything that reads, waits or keeps time is on the JavaScript side; everything that decides is in the core.
 //! Instants are milliseconds since the Unix epoch, as `Date.now()` gives them.
 
+pub mod desk;
 mod fault;
 mod number;
-mod verdict;
+pub mod question;
+mod snapshot;
 
 use std::sync::Arc;
 
 use js_sys::Uint8Array;
 use revocable::config::VerifierConfig;
-use revocable::{Error, Offer, Remedy, SegmentName, UnixTime, Verifier, limits};
+use revocable::{
+    Decision, Error, Fetched, Freshness, Offer, Offered, Progress, Remedy, SegmentName, UnixTime, Verifier,
+    engine, limits,
+};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-/// What [`Core::due`] and a verdict's `remedy` say when it is the snapshot that should be read. Any other number is the
+/// What [`Core::due`] and [`Core::remedy`] say when it is the snapshot that should be read. Any other number is the
 /// index of the issuer whose keys should be.
 const SNAPSHOT: i32 = -1;
 
@@ -30,6 +39,13 @@ const SNAPSHOT: i32 = -1;
 #[wasm_bindgen]
 pub struct Core {
     verifier: Verifier,
+}
+
+/// A manifest whose signature is being verified.
+#[wasm_bindgen]
+pub struct Offering {
+    /// Nothing once it has been refused.
+    offered: Option<Offered>,
 }
 
 /// A newer snapshot whose segments are being gathered.
@@ -46,19 +62,46 @@ impl Core {
     /// `ERR_CONFIG_INVALID`, naming the field as the npm package's options call it.
     #[wasm_bindgen(constructor)]
     pub fn new(config: &str) -> Result<Core, JsValue> {
-        let verifier = VerifierConfig::parse(config).and_then(|config| config.build());
+        let verifier = VerifierConfig::parse(config).and_then(|config| config.build_with(engine::SMALL));
         Ok(Self { verifier: verifier.map_err(|error| fault::thrown(&as_option(error)))? })
     }
 
-    /// Takes a token the whole way. What comes back is a `Verdict` of `pkg/ts/core.ts`.
+    /// Takes the token on the desk, `length` bytes long, as far as it comes: an `OUTCOME` of `pkg/ts/core.ts`, whose
+    /// details are on the desk.
     ///
     /// # Errors
     /// `ERR_CONFIG_INVALID` when `now` is not an instant.
-    pub fn verify(&self, token: &str, now: f64) -> Result<JsValue, JsValue> {
+    pub fn start(&self, length: usize, now: f64) -> Result<u32, JsValue> {
         let now = instant(now)?;
-        let decision = self.verifier.verify(token, now);
-        let remedy = self.verifier.remedy(token, &decision, now).and_then(as_number);
-        verdict::to_js(&decision, remedy)
+        Ok(self.put(desk::with_token(length, |token| self.verifier.start(token, now)), now))
+    }
+
+    /// Takes a token further with JavaScript's answer about its signature: 0 it fits, 1 it does not, 2 the key cannot be
+    /// used, 3 the algorithm is not known, 4 it cannot be told now. What comes back is as of [`Core::start`].
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    pub fn resume(&self, ticket: u32, answer: u32, now: f64) -> Result<u32, JsValue> {
+        let now = instant(now)?;
+        let progress = match question::take(ticket) {
+            Some(asking) => self.verifier.resume(asking, question::answer(answer), now),
+            // Too many waited, or the caller came twice. Nothing has been verified.
+            None => Progress::Decided(Decision::refused(Error::JwksUnavailable)),
+        };
+        Ok(self.put(progress, now))
+    }
+
+    /// What could be read so that the decision on the desk, about the token of this length there, might be another one:
+    /// an issuer's index, or −1 for the snapshot.
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    pub fn remedy(&self, length: usize, now: f64) -> Result<Option<i32>, JsValue> {
+        let now = instant(now)?;
+        let remedy = desk::with_token(length, |token| {
+            desk::with_decision(|decision| self.verifier.remedy(token, decision, now)).flatten()
+        });
+        Ok(remedy.and_then(as_number))
     }
 
     /// What should be read in the background: issuers' indices, and −1 for the snapshot.
@@ -101,10 +144,11 @@ impl Core {
     #[wasm_bindgen(js_name = installKeys)]
     pub fn install_keys(&mut self, issuer: usize, document: &[u8], now: f64) -> Result<(), JsValue> {
         let now = instant(now)?;
-        match self.verifier.issuer_mut(issuer) {
-            Some(issuer) => issuer.keys_mut().install(document, now).map_err(|error| fault::thrown(&error)),
-            None => Ok(()),
-        }
+        let Some(issuer) = self.verifier.issuer_mut(issuer) else { return Ok(()) };
+        let keys = issuer.keys_mut();
+        let Some(fetch) = keys.next_fetch(now) else { return Ok(()) };
+        let fetched = Fetched { document, asked_at: now, freshness: Freshness::default() };
+        keys.install(&fetch, &fetched, now).map(|_| ()).map_err(|error| fault::thrown(&error))
     }
 
     /// Says that reading an issuer's keys has ended, however it did.
@@ -128,14 +172,27 @@ impl Core {
         Ok(())
     }
 
-    /// Takes a manifest's bytes. What comes back wants segments; nothing does when there is nothing newer.
+    /// Takes a manifest's bytes.
     ///
     /// # Errors
     /// `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
-    pub fn offer(&mut self, manifest: &[u8], now: f64) -> Result<Option<Incoming>, JsValue> {
+    #[wasm_bindgen(js_name = startOffer)]
+    pub fn start_offer(&self, manifest: &[u8]) -> Result<Option<Offering>, JsValue> {
+        let Some(lists) = self.verifier.revocations() else { return Ok(None) };
+        let offered = lists.start(manifest).map_err(|error| fault::thrown(&error))?;
+        Ok(Some(Offering { offered: Some(offered) }))
+    }
+
+    /// Takes a manifest about which there is no question left. What comes back wants segments; nothing does when there is
+    /// nothing newer.
+    ///
+    /// # Errors
+    /// `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
+    pub fn offer(&mut self, offering: Offering, now: f64) -> Result<Option<Incoming>, JsValue> {
         let now = instant(now)?;
+        let Some(Offered::Authentic(manifest)) = offering.offered else { return Ok(None) };
         let Some(lists) = self.verifier.revocations_mut() else { return Ok(None) };
-        match lists.offer(manifest, now).map_err(|error| fault::thrown(&error))? {
+        match lists.consider(manifest, now).map_err(|error| fault::thrown(&error))? {
             Offer::Unchanged => Ok(None),
             Offer::Newer(incoming) => Ok(Some(Incoming { incoming: *incoming })),
         }
@@ -158,7 +215,43 @@ impl Core {
     pub fn snapshot(&self, now: f64) -> Result<JsValue, JsValue> {
         let now = instant(now)?;
         let info = self.verifier.revocations().and_then(|lists| lists.info(now));
-        Ok(serde_wasm_bindgen::to_value(&info.as_ref().map(verdict::Snapshot::new))?)
+        Ok(serde_wasm_bindgen::to_value(&info.as_ref().map(snapshot::Snapshot::new))?)
+    }
+}
+
+impl Core {
+    fn put(&self, progress: Progress, now: UnixTime) -> u32 {
+        match progress {
+            Progress::Decided(decision) => desk::put_decision(decision, !self.verifier.due(now).is_empty()),
+            Progress::Asking(asking) => question::ask(asking, desk::put_question),
+        }
+    }
+}
+
+#[wasm_bindgen]
+impl Offering {
+    /// What JavaScript is asked about the manifest's signature: a `PlainQuestion` of `pkg/ts/core.ts`; nothing when it has
+    /// been verified.
+    ///
+    /// # Errors
+    /// None in practice: a question always crosses.
+    pub fn question(&self) -> Result<JsValue, JsValue> {
+        match &self.offered {
+            Some(Offered::Asking(manifest)) => question::plain(manifest.question()),
+            _ => Ok(JsValue::UNDEFINED),
+        }
+    }
+
+    /// Takes JavaScript's answer, as [`Core::resume`] does. There may be another question.
+    ///
+    /// # Errors
+    /// `ERR_REVOCATION_MANIFEST_UNTRUSTED`.
+    pub fn answer(&mut self, answer: u32) -> Result<(), JsValue> {
+        if let Some(Offered::Asking(manifest)) = self.offered.take() {
+            let answered = manifest.answer(question::answer(answer));
+            self.offered = Some(answered.map_err(|error| fault::thrown(&error))?);
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ export { CODES } from "./codes.js";
 export type { Allow, Claims, Decision, Deny, Header, SnapshotInfo, Unavailable } from "./decision.js";
 export { RevocableError } from "./error.js";
 export type { ErrorCode, Stage } from "./error.js";
+export type { EngineName } from "./host/question.js";
 export type {
   GetObject,
   IssuerOptions,

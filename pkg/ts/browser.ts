@@ -1,4 +1,5 @@
 // Browsers, and whatever else has `fetch` and `import.meta.url`: the Wasm is a URL beside this one.
+import { hostHere } from "./browser_host.js";
 import { createVerifierOn } from "./verifier.js";
 
 export * from "./api.js";
@@ -7,4 +8,5 @@ export * from "./api.js";
 export const createVerifier = createVerifierOn({
   wasm: () => fetch(new URL("./revocable_wasm_bg.wasm", import.meta.url)),
   hasHttpCache: typeof document !== "undefined" || typeof WorkerGlobalScope !== "undefined",
+  hostHere,
 });

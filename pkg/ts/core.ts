@@ -1,11 +1,13 @@
 // The Wasm, loaded once, and its types as pkg/src hands them over.
 
-import type { Header, Claims, SnapshotInfo } from "./decision.js";
+import { setUpDesk } from "./desk.js";
 import type { ErrorCode, Stage } from "./error.js";
 import { RevocableError } from "./error.js";
+import type { Host } from "./host/host.js";
+import type { Algorithm, EngineName } from "./host/question.js";
 import init, * as wasm from "./revocable_wasm.js";
 
-export type { Core, Incoming } from "./revocable_wasm.js";
+export type { Core, Incoming, Offering } from "./revocable_wasm.js";
 
 /** What one runtime does in its own way. */
 export interface Platform {
@@ -13,6 +15,8 @@ export interface Platform {
   wasm: WebAssembly.Module | (() => Promise<Uint8Array<ArrayBuffer> | Response>);
   /** Whether its `fetch` keeps an HTTP cache, and asks again with what is in it when told `cache: "no-cache"`. */
   hasHttpCache: boolean;
+  /** Who verifies signatures; with `force`, this engine alone. */
+  hostHere: (force?: EngineName) => Host;
 }
 
 /** An error as plain data. */
@@ -25,18 +29,13 @@ export interface Fault {
   kind: "outright" | "cutoff" | undefined;
 }
 
-/** A decision as plain data. */
-export interface Verdict {
-  decision: "allow" | "deny" | "unavailable";
-  /** JSON text. */
-  claims: string | undefined;
-  /** JSON text. */
-  header: string | undefined;
-  status: "not-revoked" | "not-asked" | undefined;
-  error: Fault | undefined;
-  snapshot: SnapshotInfo | undefined;
-  /** What could be read so that the decision might be another one: an issuer's index, or [`SNAPSHOT`]. */
-  remedy: number | undefined;
+/** A question in a form of its own, for where speed does not matter. */
+export interface PlainQuestion {
+  keyNumber: number;
+  algorithm: Algorithm;
+  jwk: string;
+  signingInput: Uint8Array;
+  signature: Uint8Array;
 }
 
 /** A segment that a newer snapshot wants. */
@@ -67,12 +66,13 @@ export async function loadWasm(platform: Platform): Promise<void> {
   if (isLoaded) return;
   const source = platform.wasm;
   if (typeof source !== "function") {
-    wasm.initSync({ module: source });
+    setUpDesk(wasm.initSync({ module: source }).memory);
     isLoaded = true;
     return;
   }
   loading ??= init({ module_or_path: source() }).then(
-    () => {
+    ({ memory }) => {
+      setUpDesk(memory);
       isLoaded = true;
     },
     (error: unknown) => {
@@ -92,16 +92,6 @@ export function coreOf(config: string): wasm.Core {
   return typed(() => new wasm.Core(config));
 }
 
-/** Takes a token the whole way. */
-export function verdictOf(core: wasm.Core, token: string, now: number): Verdict {
-  return typed(() => core.verify(token, now) as Verdict);
-}
-
-/** Claims or a header out of a verdict. */
-export function parsed<T extends Claims | Header>(json: string | undefined): T {
-  return JSON.parse(json ?? "{}") as T;
-}
-
 /** The core's own limits. */
 export function limits(): Limits {
   return wasm.limits() as Limits;
@@ -112,11 +102,11 @@ export function failure(code: ErrorCode, detail?: string, cause?: unknown): Revo
   return new RevocableError(wasm.failure(code, detail) as Fault, cause);
 }
 
-/** Calls the core; what it throws comes out as a [`RevocableError`]. */
-export function typed<T>(call: () => T): T {
+/** Calls the core; what it throws comes out as a [`RevocableError`], with a cause where one is known. */
+export function typed<T>(call: () => T, cause?: unknown): T {
   try {
     return call();
   } catch (error) {
-    throw error instanceof Error && "code" in error ? new RevocableError(error as unknown as Fault) : error;
+    throw error instanceof Error && "code" in error ? new RevocableError(error as unknown as Fault, cause) : error;
   }
 }

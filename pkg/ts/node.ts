@@ -1,5 +1,6 @@
 // Node, Deno and Bun: the Wasm is a file beside this one.
 import { readFile } from "node:fs/promises";
+import { hostHere } from "./node_host.js";
 import { createVerifierOn } from "./verifier.js";
 
 export * from "./api.js";
@@ -8,4 +9,5 @@ export * from "./api.js";
 export const createVerifier = createVerifierOn({
   wasm: () => readFile(new URL("./revocable_wasm_bg.wasm", import.meta.url)),
   hasHttpCache: false,
+  hostHere,
 });

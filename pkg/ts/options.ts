@@ -3,6 +3,7 @@
 import type { Core } from "./core.js";
 import { coreOf, failure } from "./core.js";
 import type { RevocableError } from "./error.js";
+import type { EngineName } from "./host/question.js";
 
 /** Whose tokens pass, and whose revocation lists are believed. */
 export interface VerifierOptions {
@@ -10,6 +11,11 @@ export interface VerifierOptions {
   issuers: readonly IssuerOptions[];
   /** Where the revocation lists are; `false` asks none, so that a revoked token passes until it expires. */
   revocations: RevocationOptions | false;
+  /**
+   * Who verifies signatures other than HMAC: the host's WebCrypto, Node's own `crypto`, or Rust in Wasm. By default the
+   * fastest that this runtime has for each algorithm, as it was measured.
+   */
+  engine?: EngineName;
   /** The clock, in milliseconds since 1970. By default, `Date.now`. */
   now?: () => number;
   /** What reads URLs. By default, the runtime's own `fetch`. */
@@ -82,6 +88,7 @@ export interface ListOptions {
  */
 export interface CheckedOptions {
   core: Core;
+  engine: EngineName | undefined;
   source: URL | GetObject | undefined;
   now: () => number;
   fetch: typeof fetch;
@@ -93,14 +100,17 @@ export interface CheckedOptions {
  * @internal
  */
 export function checkOptions(options: VerifierOptions): CheckedOptions {
-  onlyFields(options, "", ["issuers", "revocations", "now", "fetch", "onReadError"]);
+  onlyFields(options, "", ["issuers", "revocations", "now", "fetch", "onReadError", "engine"]);
   const { issuers, revocations, now = Date.now, fetch = runtimeFetch, onReadError = ignore } = options;
+  if (options.engine !== undefined && !ENGINES.includes(options.engine)) {
+    throw wrong("engine", `expected one of ${ENGINES.map((name) => `\`${name}\``).join(", ")}`);
+  }
   const functions = { now, fetch, onReadError };
   for (const [name, value] of Object.entries(functions)) {
     if (typeof value !== "function") throw wrong(name, "expected a function");
   }
   if (revocations === false) {
-    return { core: coreOf(configText({ issuers, lists: [] })), source: undefined, ...functions };
+    return { core: coreOf(configText({ issuers, lists: [] })), source: undefined, engine: options.engine, ...functions };
   }
   onlyFields(revocations, "revocations", ["source", "lists"]);
   const { source, lists }: { source: unknown; lists: unknown } = revocations;
@@ -110,8 +120,10 @@ export function checkOptions(options: VerifierOptions): CheckedOptions {
   if (Array.isArray(lists) && lists.length > 1) {
     throw wrong("revocations.lists", "expected at most one: a source holds one manifest");
   }
-  return { core: coreOf(configText({ issuers, lists })), source: sourceOf(source), ...functions };
+  return { core: coreOf(configText({ issuers, lists })), source: sourceOf(source), engine: options.engine, ...functions };
 }
+
+const ENGINES: readonly EngineName[] = ["webcrypto", "nodecrypto", "wasm"];
 
 function onlyFields(value: unknown, path: string, known: readonly string[]): asserts value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

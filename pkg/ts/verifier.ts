@@ -1,10 +1,24 @@
 // The verifier: asks the core, reads what the core says is missing, and asks again.
 
-import type { Core, Incoming, Platform, Verdict, WantedSegment } from "./core.js";
-import { SNAPSHOT, failure, limits, loadWasm, parsed, typed, verdictOf } from "./core.js";
+import { answering, settled } from "./answering.js";
+import type { Core, Incoming, Offering, Platform, PlainQuestion, WantedSegment } from "./core.js";
+import { SNAPSHOT, failure, limits, loadWasm, typed } from "./core.js";
 import type { Decision, SnapshotInfo } from "./decision.js";
+import {
+  ALLOW,
+  ASK,
+  DENY,
+  claimsOnDesk,
+  faultOnDesk,
+  isDueOnDesk,
+  putToken,
+  questionOnDesk,
+  snapshotOnDesk,
+  statusOnDesk,
+} from "./desk.js";
 import type { ErrorCode } from "./error.js";
 import { RevocableError } from "./error.js";
+import type { Host } from "./host/host.js";
 import type { CheckedOptions, VerifierOptions } from "./options.js";
 import { checkOptions } from "./options.js";
 import { READ_TIMEOUT_MILLIS, TooLarge, digestByHost, inTime, readBody } from "./read.js";
@@ -30,6 +44,7 @@ export function createVerifierOn(platform: Platform): (options: VerifierOptions)
 /** Says of tokens whether they stand. */
 export class Verifier {
   readonly #core: Core;
+  readonly #host: Host;
   readonly #now: () => number;
   readonly #fetch: typeof fetch;
   readonly #hasHttpCache: boolean;
@@ -39,8 +54,9 @@ export class Verifier {
   readonly #snapshot: Reading | undefined;
 
   /** @internal */
-  constructor({ core, source, now, fetch, onReadError }: CheckedOptions, platform: Platform) {
+  constructor({ core, engine, source, now, fetch, onReadError }: CheckedOptions, platform: Platform) {
     this.#core = core;
+    this.#host = platform.hostHere(engine);
     this.#now = now;
     this.#fetch = fetch;
     this.#hasHttpCache = platform.hasHttpCache;
@@ -63,17 +79,13 @@ export class Verifier {
    * limit read again in the background. On Workers, pass `waitUntil: (work) => context.waitUntil(work)`: there, what is
    * left when a request ends is stopped otherwise.
    */
-  async verify(token: string, { waitUntil }: VerifyOptions = {}): Promise<Decision> {
-    // Whatever is no string is no token either. Of one that is too long, no more is copied than shows that it is.
-    const text = typeof token === "string" ? token.slice(0, this.#limits.token + 1) : "";
-    const failures = new Map<number, RevocableError | undefined>();
-    let verdict = verdictOf(this.#core, text, this.#now());
-    while (verdict.remedy !== undefined && !failures.has(verdict.remedy)) {
-      failures.set(verdict.remedy, await this.#readingOf(verdict.remedy)?.now());
-      verdict = verdictOf(this.#core, text, this.#now());
-    }
-    this.#readWhatIsDue(waitUntil);
-    return decisionOf(verdict, verdict.remedy === undefined ? undefined : failures.get(verdict.remedy));
+  async verify(token: string, options?: VerifyOptions): Promise<Decision> {
+    const verdict = this.#decide(token);
+    const decided = verdict instanceof Promise ? await verdict : verdict;
+    // What stands with lists that know it is final; of anything else it has to be seen whether something is lacking.
+    const final = decided.decision.decision === "allow" ? decided : await this.#remedied(token, decided);
+    if (final.isDue) this.#readWhatIsDue(options?.waitUntil);
+    return final.decision;
   }
 
   /** How current the revocation lists are; `undefined` before the first was read, or where none is asked. */
@@ -93,6 +105,46 @@ export class Verifier {
     const failed = (await Promise.all(all.map((reading) => reading.again()))).find((error) => error !== undefined);
     if (failed !== undefined) throw failed;
     return this.snapshot;
+  }
+
+  /** Has read what a decision lacks, each thing once, and decides again. */
+  async #remedied(token: string, verdict: Verdict): Promise<Verdict> {
+    const failures = new Map<number, RevocableError | undefined>();
+    while (verdict.remedy !== undefined && !failures.has(verdict.remedy)) {
+      failures.set(verdict.remedy, await this.#readingOf(verdict.remedy)?.now());
+      verdict = await this.#decide(token);
+    }
+    const { decision, remedy } = verdict;
+    const cause = remedy === undefined ? undefined : failures.get(remedy);
+    if (decision.decision !== "allow" && cause !== undefined) decision.error.cause = cause;
+    return verdict;
+  }
+
+  /** Takes a token as far as it comes with what is at hand: at once, unless the host answers later. */
+  #decide(token: string): Verdict | Promise<Verdict> {
+    const length = putToken(token);
+    return this.#pickUp(typed(() => this.#core.start(length, this.#now())), token);
+  }
+
+  /** Picks up what the core put on the desk; `cause` is what the host failed at, if it did. */
+  #pickUp(outcome: number, token: string, cause?: unknown): Verdict | Promise<Verdict> {
+    if (outcome === ASK) {
+      const question = questionOnDesk();
+      return settled(answering(this.#host, question), ({ answer, cause }) =>
+        this.#pickUp(typed(() => this.#core.resume(question.ticket, answer, this.#now())), token, cause),
+      );
+    }
+    const isDue = isDueOnDesk();
+    const snapshot = snapshotOnDesk();
+    if (outcome === ALLOW) {
+      const status = statusOnDesk();
+      if (status === undefined) throw new TypeError("the core let a token pass that it knows nothing of");
+      const [header, claims] = claimsOnDesk();
+      return { decision: { decision: "allow", claims, header, status, snapshot }, remedy: undefined, isDue };
+    }
+    const error = new RevocableError(faultOnDesk(), cause);
+    const remedy = typed(() => this.#core.remedy(putToken(token), this.#now()));
+    return { decision: { decision: outcome === DENY ? "deny" : "unavailable", error, snapshot }, remedy, isDue };
   }
 
   #readWhatIsDue(waitUntil: VerifyOptions["waitUntil"]): void {
@@ -164,6 +216,20 @@ export class Verifier {
     }
   }
 
+  /** Has a manifest's signature checked. */
+  async #authenticate(offering: Offering): Promise<void> {
+    try {
+      for (let asked = ask(offering); asked !== undefined; asked = ask(offering)) {
+        const { jwk, ...question } = asked;
+        const { answer, cause } = await answering(this.#host, { ...question, jwk: () => jwk });
+        typed(() => offering.answer(answer), cause);
+      }
+    } catch (error) {
+      offering.free();
+      throw error;
+    }
+  }
+
   async #readSnapshot(read: ReadObject, alive: Alive): Promise<void> {
     typed(() => this.#core.beginSnapshot(this.#now()));
     const manifest = await read(MANIFEST, this.#limits.manifest, alive);
@@ -171,7 +237,11 @@ export class Verifier {
     if (manifest === undefined) {
       throw failure("ERR_REVOCATION_SOURCE_UNAVAILABLE", `there is no \`${MANIFEST}\``);
     }
-    const incoming = typed(() => this.#core.offer(manifest, this.#now()));
+    const offering = typed(() => this.#core.startOffer(manifest));
+    if (offering === undefined) return;
+    await this.#authenticate(offering);
+    alive();
+    const incoming = typed(() => this.#core.offer(offering, this.#now()));
     if (incoming === undefined) return;
     try {
       await gather(incoming, read, alive);
@@ -181,6 +251,13 @@ export class Verifier {
     }
     typed(() => this.#core.accept(incoming, this.#now()));
   }
+}
+
+/** A decision, and what is to be read before it can be another one, or soon. */
+interface Verdict {
+  decision: Decision;
+  remedy: number | undefined;
+  isDue: boolean;
 }
 
 /** What one call of `verify` may be given. */
@@ -212,14 +289,10 @@ async function gather(incoming: Incoming, read: ReadObject, alive: Alive): Promi
   if (failed !== undefined) throw failed.reason;
 }
 
-function messageOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error ? thrown.message : undefined;
+function ask(offering: Offering): PlainQuestion | undefined {
+  return typed(() => offering.question() as PlainQuestion | undefined);
 }
 
-function decisionOf({ decision, claims, header, status, error, snapshot }: Verdict, cause: unknown): Decision {
-  if (decision === "allow" && status !== undefined) {
-    return { decision, claims: parsed(claims), header: parsed(header), status, snapshot };
-  }
-  if (decision === "allow" || error === undefined) throw new TypeError("the core's verdict is incomplete");
-  return { decision, error: new RevocableError(error, cause), snapshot };
+function messageOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error ? thrown.message : undefined;
 }

@@ -3,11 +3,14 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::engine::{self, Engines};
+#[cfg(feature = "engines")]
+use crate::engine;
+use crate::engine::Engines;
 use crate::error::Error;
 use crate::gate::{Cors, Gate, Readers, TokenSource};
 use crate::json::Object;
 
+use super::expectations::present;
 use super::verifier::{IssuerConfig, ListConfig, VerifierConfig};
 use super::wrong;
 
@@ -27,8 +30,10 @@ pub struct GateConfig {
     #[serde(default)]
     pub public_snapshot: bool,
     /// The secret that readers of the manifest and the segments present as a bearer token.
+    #[serde(default, deserialize_with = "present")]
     pub read_key: Option<SecretRef>,
     /// Which pages of other origins may read our own answers. By default, none.
+    #[serde(default, deserialize_with = "present")]
     pub cors: Option<CorsConfig>,
     /// Whether error answers hold our precise code. By default, no: the precise reason goes to the log.
     #[serde(default)]
@@ -65,11 +70,12 @@ impl GateConfig {
     ///
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field whose value does not make sense.
+    #[cfg(feature = "engines")]
     pub fn build(self, secret: impl Fn(&str) -> Option<String>) -> Result<Gate, Error> {
         self.build_with(engine::DEFAULT, secret)
     }
 
-    /// [`GateConfig::build`] with engines of the caller's choice. Those for the lists' keys must answer at once.
+    /// [`GateConfig::build`] with engines of the caller's choice.
     ///
     /// # Errors
     /// As [`GateConfig::build`].
@@ -127,15 +133,21 @@ fn is_origin(text: &str) -> bool {
 /// Puts secrets where they are referred to. One that stands in the document itself is refused: a configuration is read by
 /// more people than a secret should be.
 fn resolve(jwks: &mut Object, secret: &impl Fn(&str) -> Option<String>) -> Result<(), &'static str> {
-    const EXPECTED: &str = "expected a secret's `k` as `{\"secret\": \"NAME\"}`";
-    if let Some(keys) = jwks.get_mut("keys").and_then(Value::as_array_mut) {
-        return keys.iter_mut().filter_map(Value::as_object_mut).try_for_each(|jwk| resolve(jwk, secret));
+    match jwks.get_mut("keys").and_then(Value::as_array_mut) {
+        Some(keys) => {
+            keys.iter_mut().filter_map(Value::as_object_mut).try_for_each(|jwk| resolve_key(jwk, secret))
+        }
+        None => resolve_key(jwks, secret),
     }
-    if jwks.get("kty").is_some_and(|kty| kty == "oct") {
-        let reference = jwks.remove("k").ok_or(EXPECTED)?;
+}
+
+fn resolve_key(jwk: &mut Object, secret: &impl Fn(&str) -> Option<String>) -> Result<(), &'static str> {
+    const EXPECTED: &str = "expected a secret's `k` as `{\"secret\": \"NAME\"}`";
+    if jwk.get("kty").is_some_and(|kty| kty == "oct") {
+        let reference = jwk.remove("k").filter(Value::is_object).ok_or(EXPECTED)?;
         let SecretRef { secret: name } = serde_json::from_value(reference).map_err(|_| EXPECTED)?;
         let value = secret(&name).ok_or("the platform has no secret of the name referred to")?;
-        jwks.insert("k".to_owned(), Value::String(value));
+        jwk.insert("k".to_owned(), Value::String(value));
     }
     Ok(())
 }

@@ -2,15 +2,20 @@
 
 use serde::Deserialize;
 
-use crate::engine::{self, Engines};
+#[cfg(feature = "engines")]
+use crate::engine;
+use crate::engine::Engines;
 use crate::error::Error;
+#[cfg(doc)]
 use crate::flow::Expectations;
+use crate::flow::{MissingIssuer, Profile};
 use crate::json::Object;
-use crate::key::{Algorithm, Jwks, Key, KeyCache, KeyOptions, Secrets};
-use crate::limits::MAX_CLOCK_TOLERANCE_SECONDS;
+use crate::key::{Algorithm, Discovery, Jwks, KeyOptions, Secrets};
 use crate::revocation::{List, Revocations};
 use crate::verifier::{Issuer, Verifier};
 
+use super::expectations::{missing_iss, one_or_many, present, profile};
+use super::keys::{self, PemConfig};
 use super::wrong;
 
 /// What a verifier is made of.
@@ -30,23 +35,63 @@ pub struct VerifierConfig {
 pub struct IssuerConfig {
     /// Its name: `iss`, byte for byte.
     pub issuer: String,
-    /// Its keys, inline.
+    /// Its keys, inline. Exactly one of this, `jwks_uri`, `discovery` and `pem` is given.
+    #[serde(default, deserialize_with = "present")]
     pub jwks: Option<Object>,
     /// Where its keys are to be read: `https`, or `http` on a loopback host.
+    #[serde(default, deserialize_with = "present")]
     pub jwks_uri: Option<String>,
+    /// Which metadata of the issuer's says where its keys are: `true` or `openid` for OpenID Connect Discovery, `oauth` for
+    /// RFC 8414.
+    #[serde(default, deserialize_with = "keys::discovery")]
+    pub discovery: Option<Discovery>,
+    /// Its one public key, as PEM.
+    #[serde(default, deserialize_with = "present")]
+    pub pem: Option<PemConfig>,
     /// The allowed algorithms; by default, each key's own.
+    #[serde(default, deserialize_with = "present")]
     pub algorithms: Option<Vec<String>>,
+    /// What to do with a token without `iss`: `deny` it, which is the default, or `accept` it as this issuer's. Only one
+    /// issuer may accept it.
+    #[serde(default, deserialize_with = "missing_iss")]
+    pub missing_iss: MissingIssuer,
+    /// What `sub` must be, one of these; by default it is not looked at.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub subject: Vec<String>,
     /// What `aud` must be or hold, one of these; by default it is not looked at.
     #[serde(default, deserialize_with = "one_or_many")]
     pub audience: Vec<String>,
+    /// The media type that `typ` must be, with or without `application/`; by default it is not looked at.
+    #[serde(default, deserialize_with = "present")]
+    pub typ: Option<String>,
+    /// A profile that tokens must follow: `rfc9068`. It says what `typ` is, and wants an audience.
+    #[serde(default, deserialize_with = "profile")]
+    pub profile: Option<Profile>,
+    /// The greatest age of a token, from `iat` on, in seconds; by default any.
+    #[serde(default, deserialize_with = "present")]
+    pub max_token_age: Option<u64>,
     /// How far clocks may differ, in seconds, at most 60.
     #[serde(default = "default_tolerance")]
     pub clock_tolerance: u64,
     /// Whether a token without `exp` is refused.
     #[serde(default = "default_true")]
     pub require_exp: bool,
-    /// Claims whose absence refuses a token; by default `jti`, as soon as a rule names it.
+    /// Claims, or `header:` and a header field, without a *value that a revocation can name* in which a token is refused;
+    /// by default `jti`, as soon as a rule names it. See [`Issuer::require_claims`].
+    #[serde(default, deserialize_with = "present")]
     pub require_claims: Option<Vec<String>>,
+    /// Claims that must be there, with whatever value. See [`Expectations::required_claims`].
+    #[serde(default, deserialize_with = "present")]
+    pub required_claims: Option<Vec<String>>,
+    /// Scopes that a token must have, all of them.
+    #[serde(default, deserialize_with = "present")]
+    pub scopes: Option<Vec<String>>,
+    /// Claims that must have these values.
+    #[serde(default, deserialize_with = "present")]
+    pub claims: Option<Object>,
+    /// Header members that `crit` may list, because what is behind the gate understands them.
+    #[serde(default, deserialize_with = "present")]
+    pub crit: Option<Vec<String>>,
 }
 
 /// An authority whose lists are believed.
@@ -82,11 +127,12 @@ impl VerifierConfig {
     ///
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field whose value does not make sense.
+    #[cfg(feature = "engines")]
     pub fn build(&self) -> Result<Verifier, Error> {
         self.build_with(engine::DEFAULT)
     }
 
-    /// [`VerifierConfig::build`] with engines of the caller's choice. Those for the lists' keys must answer at once.
+    /// [`VerifierConfig::build`] with engines of the caller's choice.
     ///
     /// # Errors
     /// As [`VerifierConfig::build`].
@@ -99,6 +145,13 @@ impl VerifierConfig {
             let path = format!("issuers[{index}]");
             if self.issuers.iter().take(index).any(|earlier| earlier.issuer == issuer.issuer) {
                 return Err(wrong(format!("{path}.issuer"), "the issuer is configured twice"));
+            }
+            let accepts = |issuer: &IssuerConfig| issuer.missing_iss == MissingIssuer::Accept;
+            if accepts(issuer) && self.issuers.iter().take(index).any(accepts) {
+                return Err(wrong(
+                    format!("{path}.missingIss"),
+                    "only one issuer may accept tokens without `iss`",
+                ));
             }
             let spoken_for = self.lists.iter().any(|list| list.speaks_for.contains(&issuer.issuer));
             if !self.lists.is_empty() && !spoken_for {
@@ -147,78 +200,31 @@ impl IssuerConfig {
                 "expected names of signature algorithms, such as RS256, ES256 and EdDSA",
             )
         })?;
-        let keys = match (&self.jwks, &self.jwks_uri) {
-            (Some(jwks), None) => {
-                let options = KeyOptions { secrets: Secrets::Allow, algorithms: &algorithms, engines };
-                let jwks =
-                    Jwks::from_object(jwks, &options).map_err(|error| error_at(path, "jwks", &error))?;
-                if revocable && jwks.iter().any(|key| key.name().is_none()) {
-                    return Err(wrong(
-                        format!("{path}.jwks"),
-                        "a secret needs a `kid`, by which it can be revoked",
-                    ));
-                }
-                KeyCache::fixed(jwks)
-            }
-            (None, Some(uri)) if may_be_fetched(uri) => {
-                KeyCache::remote(uri.clone(), algorithms.clone(), engines)
-            }
-            (None, Some(_)) => {
-                return Err(wrong(
-                    format!("{path}.jwksUri"),
-                    "expected an https URL, or http on a loopback host",
-                ));
-            }
-            _ => return Err(wrong(path, "expected exactly one of `jwks` and `jwksUri`")),
-        };
-        if self.clock_tolerance > MAX_CLOCK_TOLERANCE_SECONDS {
-            return Err(wrong(format!("{path}.clockTolerance"), "expected at most 60 seconds"));
-        }
-        let expectations = Expectations::new(&self.issuer)
-            .audience(self.audience.iter().cloned())
-            .clock_tolerance(self.clock_tolerance)
-            .require_exp(self.require_exp);
-        let issuer = Issuer::new(expectations, keys).algorithms(algorithms);
+        let keys = keys::build(self, path, &algorithms, engines, revocable)?;
+        let issuer = Issuer::new(self.expectations(path)?, keys)
+            .algorithms(algorithms)
+            .understood_critical(self.crit.iter().flatten());
         Ok(match &self.require_claims {
             None => issuer,
-            Some(claims) => issuer.require_claims(claims.iter().cloned()),
+            Some(claims) => issuer.require_claims(claims),
         })
     }
 }
 
 impl ListConfig {
     fn build(&self, path: &str, engines: Engines) -> Result<List, Error> {
-        let jwks = self.keys.get("keys").and_then(serde_json::Value::as_array);
-        let private = |jwk: &Object| jwk.contains_key("d");
-        if private(&self.keys) || jwks.into_iter().flatten().filter_map(|jwk| jwk.as_object()).any(private) {
+        if keys::holds_private_key(&self.keys) {
             return Err(wrong(format!("{path}.keys"), "a private key belongs to the authority alone"));
         }
         // A shared secret cannot vouch for a list: every reader could sign one.
         let options = KeyOptions { secrets: Secrets::Ignore, algorithms: &[], engines };
         let keys = Jwks::from_object(&self.keys, &options).map_err(|error| error_at(path, "keys", &error))?;
-        // A list is read at once.
-        if keys.iter().any(Key::asks_host) {
-            return Err(wrong(format!("{path}.keys"), "this build verifies lists with Ed25519 keys only"));
-        }
         Ok(List::new(&self.issuer, keys, self.speaks_for.iter().cloned()))
     }
 }
 
-fn error_at(path: &str, field: &str, error: &Error) -> Error {
+pub(super) fn error_at(path: &str, field: &str, error: &Error) -> Error {
     wrong(format!("{path}.{field}"), &error.to_string())
-}
-
-/// Keys that travel in the clear can be replaced on the way, so only a loopback host may be asked without TLS.
-fn may_be_fetched(uri: &str) -> bool {
-    let loopback = |rest: &str| {
-        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        ["localhost", "127.0.0.1", "[::1]"]
-            .iter()
-            .any(|name| host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':')))
-    };
-    let clean = !uri.contains(|c: char| c.is_ascii_control() || c == ' ' || c == '@' || c == '\\');
-    let https = uri.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    clean && (https || uri.strip_prefix("http://").is_some_and(loopback))
 }
 
 const fn default_tolerance() -> u64 {
@@ -227,21 +233,4 @@ const fn default_tolerance() -> u64 {
 
 const fn default_true() -> bool {
     true
-}
-
-fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a string or a list of strings")]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(one) => vec![one],
-        // Nothing would be looked at, which leaving the field out says more clearly.
-        OneOrMany::Many(many) if many.is_empty() => {
-            return Err(serde::de::Error::custom("expected a string or a list of at least one"));
-        }
-        OneOrMany::Many(many) => many,
-    })
 }

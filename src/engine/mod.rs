@@ -38,11 +38,15 @@
 //! All but one answer at once. [`HOST`] stands for whatever the surroundings have, such as WebCrypto, which answers later:
 //! see [`crate::Asking`].
 
+#[cfg(feature = "engines")]
 mod ecdsa;
+#[cfg(feature = "engines")]
 mod eddsa;
 mod hmac;
 mod host;
+#[cfg(feature = "engines")]
 mod ml_dsa;
+#[cfg(feature = "engines")]
 mod rsa;
 pub(crate) mod rules;
 
@@ -51,18 +55,23 @@ use std::fmt::Debug;
 use crate::error::Error;
 use crate::key::{Algorithm, Material};
 
+#[cfg(feature = "engines")]
 pub use ecdsa::{ES256, ES256K, ES384, ES512, Ecdsa};
+#[cfg(feature = "engines")]
 pub use eddsa::{EDDSA, EdDsa};
 pub use hmac::{HMAC, HmacEngine};
 pub use host::{HOST, Host, HostKey};
+#[cfg(feature = "engines")]
 pub use ml_dsa::{ML_DSA, MlDsaEngine};
+#[cfg(feature = "engines")]
 pub use rsa::{RSA, RsaEngine};
 
 /// The engines of this crate, in the order in which they are asked: everything in Rust, synchronous, everywhere.
+#[cfg(feature = "engines")]
 pub static DEFAULT: Engines = &[&HMAC, &EDDSA, &ES256, &RSA, &ES384, &ES512, &ES256K, &ML_DSA];
 
-/// The engines that are small: what is left is asked of the host.
-pub static SMALL: Engines = &[&HMAC, &EDDSA, &HOST];
+/// What is faster here than asking the host: HMAC. All the rest is left to the host, and not linked.
+pub static SMALL: Engines = &[&HMAC, &HOST];
 
 /// A list of engines, the preferred ones first.
 pub type Engines = &'static [&'static dyn Engine];
@@ -109,5 +118,5 @@ impl Imported {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "engines"))]
 mod tests;

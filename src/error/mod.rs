@@ -52,6 +52,18 @@ pub enum Error {
         /// Its `exp`.
         exp: UnixTime,
     },
+    /// The token was issued longer ago than wanted ([`crate::Expectations::max_token_age`]).
+    TooOld {
+        /// When it was looked at.
+        now: UnixTime,
+        /// Its `iat`.
+        iat: UnixTime,
+    },
+    /// The token does not have every scope that is required.
+    InsufficientScope {
+        /// The scopes that are required, whichever of them it has.
+        required: Vec<String>,
+    },
     /// The token has been revoked.
     Revoked {
         /// The rule that names the revoked target.
@@ -69,6 +81,8 @@ pub enum Error {
     JwkInvalid(&'static str),
     /// The issuer's keys have not been read yet, or are too old to be relied on.
     JwksUnavailable,
+    /// What verifies the token's algorithm could not be had.
+    EngineUnavailable,
     /// The manifest is malformed, expired or not understood.
     ManifestInvalid(&'static str),
     /// The manifest is not signed by an authority configured to speak here.
@@ -137,13 +151,15 @@ impl Error {
             Self::NoMatchingKey => Code::NoMatchingKey,
             Self::SignatureInvalid => Code::SignatureInvalid,
             Self::ClaimInvalid { .. } => Code::ClaimInvalid,
-            Self::Expired { .. } => Code::Expired,
+            Self::Expired { .. } | Self::TooOld { .. } => Code::Expired,
+            Self::InsufficientScope { .. } => Code::InsufficientScope,
             Self::Revoked { .. } => Code::Revoked,
             Self::RevocationUnavailable(_) => Code::RevocationUnavailable,
             Self::RevocationUnknown(_) => Code::RevocationUnknown,
             Self::JwksInvalid(_) => Code::JwksInvalid,
             Self::JwkInvalid(_) => Code::JwkInvalid,
             Self::JwksUnavailable => Code::JwksUnavailable,
+            Self::EngineUnavailable => Code::EngineUnavailable,
             Self::ManifestInvalid(_) => Code::ManifestInvalid,
             Self::ManifestUntrusted(_) => Code::ManifestUntrusted,
             Self::ManifestRollback { .. } => Code::ManifestRollback,
@@ -163,6 +179,7 @@ impl Error {
         match self {
             Self::ClaimInvalid { claim, .. } => Some(claim),
             Self::Expired { .. } => Some("exp"),
+            Self::TooOld { .. } => Some("iat"),
             _ => None,
         }
     }
@@ -192,6 +209,7 @@ impl fmt::Display for Error {
             | Self::ManifestUntrusted(detail)
             | Self::SegmentInvalid(detail) => write!(formatter, ": {detail}"),
             Self::ClaimInvalid { claim, reason } => write!(formatter, ": `{claim}` {reason}"),
+            Self::TooOld { .. } => formatter.write_str(": it was issued too long ago"),
             Self::Revoked { rule, kind } => write!(formatter, ": rule {rule}, {kind}"),
             Self::RevocationUnavailable(why) | Self::RevocationUnknown(why) => write!(formatter, ": {why}"),
             Self::ManifestRollback { seen, offered } => write!(formatter, ": {offered} after {seen}"),

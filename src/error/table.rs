@@ -52,6 +52,7 @@ macro_rules! codes {
 
 const INVALID_REQUEST: Option<&str> = Some("invalid_request");
 const INVALID_TOKEN: Option<&str> = Some("invalid_token");
+const INSUFFICIENT_SCOPE: Option<&str> = Some("insufficient_scope");
 const UNAVAILABLE: Option<&str> = Some("temporarily_unavailable");
 
 codes! {
@@ -79,6 +80,8 @@ codes! {
         "a claim is missing, malformed or not the one wanted", "the signature";
     Expired = "ERR_JWT_EXPIRED", 401, INVALID_TOKEN,
         "the token has expired", "the signature";
+    InsufficientScope = "ERR_JWT_INSUFFICIENT_SCOPE", 403, INSUFFICIENT_SCOPE,
+        "the token does not have every scope that is required", "the signature";
     Revoked = "ERR_JWT_REVOKED", 401, INVALID_TOKEN,
         "the token has been revoked", "the signature and the claims";
     RevocationUnavailable = "ERR_REVOCATION_UNAVAILABLE", 503, UNAVAILABLE,
@@ -91,6 +94,8 @@ codes! {
         "a key is malformed or too weak", "nothing";
     JwksUnavailable = "ERR_JWKS_UNAVAILABLE", 503, UNAVAILABLE,
         "the issuer's keys are not at hand", "nothing";
+    EngineUnavailable = "ERR_ENGINE_UNAVAILABLE", 503, UNAVAILABLE,
+        "what verifies the token's algorithm is not to be had now", "nothing";
     ManifestInvalid = "ERR_REVOCATION_MANIFEST_INVALID", 503, UNAVAILABLE,
         "the revocation manifest is malformed, expired or not understood", "nothing";
     ManifestUntrusted = "ERR_REVOCATION_MANIFEST_UNTRUSTED", 503, UNAVAILABLE,
@@ -124,8 +129,8 @@ impl Code {
             Self::IssuerUnknown | Self::JwksUnavailable | Self::AlgNotAllowed | Self::NoMatchingKey => {
                 Some("key")
             }
-            Self::SignatureInvalid => Some("signature"),
-            Self::ClaimInvalid | Self::Expired => Some("claims"),
+            Self::SignatureInvalid | Self::EngineUnavailable => Some("signature"),
+            Self::ClaimInvalid | Self::Expired | Self::InsufficientScope => Some("claims"),
             Self::Revoked | Self::RevocationUnavailable | Self::RevocationUnknown => Some("revocation"),
             Self::TokenMissing
             | Self::RequestInvalid
@@ -162,6 +167,7 @@ mod tests {
                 400 => assert_eq!(code.oauth_error(), Some("invalid_request")),
                 401 if *code == Code::TokenMissing => assert_eq!(code.oauth_error(), None),
                 401 => assert_eq!(code.oauth_error(), Some("invalid_token")),
+                403 => assert_eq!(code.oauth_error(), Some("insufficient_scope")),
                 503 => assert_eq!(code.oauth_error(), Some("temporarily_unavailable")),
                 0 | 404 | 502 => assert_eq!(code.oauth_error(), None),
                 other => panic!("{code:?} answers {other}"),

@@ -141,6 +141,11 @@ impl Decision {
         if refused.error.is_ours() { Self::Unavailable(refused) } else { Self::Deny(refused) }
     }
 
+    /// The decision to which an error leads before any list has been asked.
+    pub fn refused(error: Error) -> Self {
+        Self::refuse(error, None)
+    }
+
     /// The reason it was not let through.
     #[must_use]
     pub const fn error(&self) -> Option<&Error> {

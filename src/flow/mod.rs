@@ -6,12 +6,16 @@
 //! ```
 
 mod claims;
+pub mod danger;
 mod decide;
+mod expectations;
 mod parse;
 mod verify;
 
-pub use claims::{Claims, Expectations};
+pub use claims::Claims;
 pub use decide::{Action, Allowed, Checked, Decision, Policy, Refused};
+pub(crate) use expectations::is_scope;
+pub use expectations::{Expectations, MissingIssuer, Profile};
 pub use parse::{Header, Unverified};
-pub(crate) use parse::{MANIFEST_TYP, media_type};
+pub(crate) use parse::{MANIFEST_TYP, is_registered, media_type};
 pub use verify::{Answer, Authentic, Question, Selected, Verification};

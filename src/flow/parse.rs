@@ -1,5 +1,7 @@
 //! First stage: a compact JWS (RFC 7515 §7.1) whose payload is a JSON object, strictly read. Nothing is verified yet.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::base64url;
@@ -17,14 +19,29 @@ pub(crate) const MANIFEST_TYP: &str = "revocations+jwt";
 #[derive(Debug)]
 pub struct Unverified<'t> {
     pub(super) header: Header,
-    pub(super) payload: Object,
+    pub(super) payload: Payload,
     pub(super) signing_input: &'t [u8],
     pub(super) signature: Vec<u8>,
+}
+
+/// A payload: its text, and what the one strict reading found there.
+#[derive(Clone)]
+pub(crate) struct Payload {
+    pub(super) text: Vec<u8>,
+    pub(super) members: Object,
+}
+
+// Whoever prints one wants the members, and not the bytes as numbers.
+impl std::fmt::Debug for Payload {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.members, formatter)
+    }
 }
 
 /// A JOSE header (RFC 7515 §4).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
+    text: Vec<u8>,
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
@@ -38,10 +55,33 @@ impl<'t> Unverified<'t> {
     /// # Errors
     /// [`Error::JwsInvalid`], [`Error::JwtInvalid`] or [`Error::NotSupported`]; nothing has been verified.
     pub fn parse(token: &'t str) -> Result<Self, Error> {
-        Self::parse_within(token, MAX_TOKEN_BYTES)
+        Self::parse_with::<&str>(token, &[])
     }
 
-    pub(crate) fn parse_within(token: &'t str, limit: usize) -> Result<Self, Error> {
+    /// [`Unverified::parse`], for a caller who understands these extensions: header members that `crit` may list
+    /// (RFC 7515 §4.1.11). What they mean is for him to act upon; they are found in [`Header::members`].
+    ///
+    /// # Errors
+    /// As [`Unverified::parse`]: [`Error::JwsInvalid`] where `crit` is no list of names, each once, each in the header and
+    /// of none that JOSE has itself; [`Error::NotSupported`] where it lists an extension that is not understood;
+    /// [`Error::JwtInvalid`] where the header has `b64`, whoever understands it (RFC 7797 §7).
+    pub fn parse_with<S: AsRef<str>>(token: &'t str, understood: &[S]) -> Result<Self, Error> {
+        let understands = |name: &str| understood.iter().any(|understood| understood.as_ref() == name);
+        Self::parse_within(token, MAX_TOKEN_BYTES, understands)
+    }
+
+    pub(crate) fn parse_within(
+        token: &'t str,
+        limit: usize,
+        understands: impl Fn(&str) -> bool,
+    ) -> Result<Self, Error> {
+        let unverified = Self::read(token, limit)?;
+        unverified.header.check_extensions(understands)?;
+        Ok(unverified)
+    }
+
+    /// The strict reading, whatever the header says is critical.
+    pub(super) fn read(token: &'t str, limit: usize) -> Result<Self, Error> {
         if token.len() > limit {
             return Err(Error::JwsInvalid("it is too long"));
         }
@@ -58,9 +98,10 @@ impl<'t> Unverified<'t> {
         if signature.is_empty() && header.alg != "none" {
             return Err(Error::JwsInvalid("a part is empty"));
         }
-        let payload = base64url::decode(payload).ok_or(BASE64URL)?;
-        let payload =
-            json::object(&payload).ok_or(Error::JwtInvalid("the payload is not a strict JSON object"))?;
+        let text = base64url::decode(payload).ok_or(BASE64URL)?;
+        let members =
+            json::object(&text).ok_or(Error::JwtInvalid("the payload is not a strict JSON object"))?;
+        let payload = Payload { text, members };
         Ok(Self { header, payload, signing_input: signing_input.as_bytes(), signature })
     }
 
@@ -73,7 +114,12 @@ impl<'t> Unverified<'t> {
     /// Who the token says it is from, unverified: good for choosing which issuer's keys to try, and for nothing else.
     #[must_use]
     pub fn claimed_issuer(&self) -> Option<&str> {
-        self.payload.get("iss").and_then(Value::as_str)
+        self.payload.members.get("iss").and_then(Value::as_str)
+    }
+
+    /// Whether it says who it is from, in whatever way.
+    pub(crate) fn names_issuer(&self) -> bool {
+        self.payload.members.contains_key("iss")
     }
 
     /// Second stage: chooses the keys of an issuer that may have signed this token. `allowed` narrows the algorithms;
@@ -92,18 +138,46 @@ const BASE64URL: Error = Error::JwsInvalid("a part is not canonical base64url");
 
 impl Header {
     fn parse(part: &str) -> Result<Self, Error> {
-        let bytes = base64url::decode(part).ok_or(BASE64URL)?;
+        let text = base64url::decode(part).ok_or(BASE64URL)?;
         let members =
-            json::object(&bytes).ok_or(Error::JwsInvalid("the header is not a strict JSON object"))?;
-        // RFC 7515 §4.1.11: whoever does not understand what `crit` lists must refuse the token. `b64` (RFC 7797) is
-        // refused with or without `crit`: §7 forbids it in a JWT.
-        if members.contains_key("crit") || members.contains_key("b64") {
-            return Err(Error::NotSupported("the header has a critical extension"));
+            json::object(&text).ok_or(Error::JwsInvalid("the header is not a strict JSON object"))?;
+        let alg = string(&members, "alg")?.ok_or(Error::JwsInvalid("the header has no `alg`"))?;
+        let kid = string(&members, "kid")?;
+        let typ = string(&members, "typ")?;
+        Ok(Self { text, alg, kid, typ, members })
+    }
+
+    /// RFC 7515 §4.1.11: whoever does not understand what `crit` lists must refuse the token.
+    fn check_extensions(&self, understands: impl Fn(&str) -> bool) -> Result<(), Error> {
+        // With or without `crit`.
+        if self.members.contains_key("b64") {
+            return Err(Error::JwtInvalid("its header has `b64`, which RFC 7797 §7 forbids"));
         }
-        let alg = text(&members, "alg")?.ok_or(Error::JwsInvalid("the header has no `alg`"))?;
-        let kid = text(&members, "kid")?;
-        let typ = text(&members, "typ")?;
-        Ok(Self { alg, kid, typ, members })
+        let Some(critical) = self.members.get("crit") else { return Ok(()) };
+        let names: Option<Vec<&str>> =
+            critical.as_array().and_then(|names| names.iter().map(Value::as_str).collect());
+        let names = names
+            .filter(|names| !names.is_empty() && !names.contains(&""))
+            .ok_or(Error::JwsInvalid("`crit` is no list of names"))?;
+        if !names.iter().all(|name| understands(name)) {
+            return Err(Error::NotSupported("the header has a critical extension that is not understood"));
+        }
+        if names.iter().any(|name| is_registered(name)) {
+            return Err(Error::JwsInvalid("`crit` lists a member that JOSE has itself"));
+        }
+        if !names.iter().all(|name| self.members.contains_key(*name)) {
+            return Err(Error::JwsInvalid("`crit` lists a member that the header does not have"));
+        }
+        let mut seen = BTreeSet::new();
+        if !names.iter().all(|name| seen.insert(name)) {
+            return Err(Error::JwsInvalid("`crit` lists a member twice"));
+        }
+        Ok(())
+    }
+
+    /// The members that `crit` lists, each of which the reader understood.
+    pub fn critical(&self) -> impl Iterator<Item = &str> {
+        self.members.get("crit").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }
 
     /// `alg`, as the token spells it.
@@ -129,9 +203,26 @@ impl Header {
     pub const fn members(&self) -> &Object {
         &self.members
     }
+
+    /// The text it was read from, JSON: who reads it again with another parser finds the same, because what parsers
+    /// disagree about has been refused.
+    #[must_use]
+    pub const fn text(&self) -> &[u8] {
+        self.text.as_slice()
+    }
 }
 
-fn text(members: &Object, name: &str) -> Result<Option<String>, Error> {
+/// Whether a header member is one that JOSE has itself (RFC 7515 §4.1, RFC 7516 §4.1, RFC 7518 §4, RFC 7797 §3), which
+/// `crit` never lists and nobody can say to understand as an extension.
+pub(crate) fn is_registered(name: &str) -> bool {
+    const REGISTERED: [&str; 21] = [
+        "alg", "enc", "zip", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit",
+        "epk", "apu", "apv", "iv", "tag", "p2s", "p2c", "b64",
+    ];
+    REGISTERED.contains(&name)
+}
+
+fn string(members: &Object, name: &str) -> Result<Option<String>, Error> {
     match members.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -198,13 +289,54 @@ mod tests {
     }
 
     #[test]
-    fn a_critical_extension_is_refused() {
-        for header in [
-            r#"{"alg":"ES256","crit":["exp"],"exp":1}"#,
-            r#"{"alg":"ES256","crit":[]}"#,
-            r#"{"alg":"ES256","b64":false}"#,
+    fn a_critical_extension_is_refused_unless_it_is_understood() {
+        let extended = token(r#"{"alg":"ES256","crit":["exp","x"],"exp":1,"x":null}"#, "{}");
+        assert!(matches!(refusal(&extended), Error::NotSupported(_)));
+        assert!(matches!(Unverified::parse_with(&extended, &["exp"]), Err(Error::NotSupported(_))));
+        let unverified = Unverified::parse_with(&extended, &["x", "exp", "other"]).unwrap();
+        assert_eq!(unverified.header().critical().collect::<Vec<_>>(), ["exp", "x"]);
+        assert_eq!(unverified.header().members()["exp"], 1);
+    }
+
+    #[test]
+    fn a_crit_that_is_malformed_is_refused_whoever_understands_it() {
+        let understood = ["exp", "alg", "kid", "", "crit"];
+        for crit in [
+            "[]",
+            "null",
+            "\"exp\"",
+            "{}",
+            "[1]",
+            "[\"exp\",1]",
+            "[\"exp\",\"exp\"]",
+            "[\"alg\"]",
+            "[\"exp\",\"kid\"]",
+            "[\"crit\"]",
+            "[\"\"]",
         ] {
-            assert!(matches!(refusal(&token(header, "{}")), Error::NotSupported(_)), "{header}");
+            let header = format!(r#"{{"alg":"ES256","kid":"k","exp":1,"crit":{crit}}}"#);
+            let token = token(&header, "{}");
+            assert!(
+                matches!(Unverified::parse_with(&token, &understood), Err(Error::JwsInvalid(_))),
+                "{crit}"
+            );
+        }
+        let absent = token(r#"{"alg":"ES256","crit":["exp"]}"#, "{}");
+        assert!(matches!(Unverified::parse_with(&absent, &understood), Err(Error::JwsInvalid(_))));
+    }
+
+    #[test]
+    fn b64_is_refused_in_a_jwt_whatever_it_says_and_whoever_understands_it() {
+        for header in [
+            r#"{"alg":"ES256","b64":false}"#,
+            r#"{"alg":"ES256","b64":true}"#,
+            r#"{"alg":"ES256","b64":false,"crit":["b64"]}"#,
+        ] {
+            let token = token(header, "{}");
+            assert!(
+                matches!(Unverified::parse_with(&token, &["b64"]), Err(Error::JwtInvalid(_))),
+                "{header}"
+            );
         }
     }
 

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::json::Object;
 use crate::key::{Algorithm, By, Key};
 
+use super::parse::Payload;
 use super::{Header, Unverified};
 
 /// A token together with the keys that may have signed it.
@@ -34,7 +35,7 @@ pub enum Verification {
 #[derive(Debug)]
 pub struct Question {
     header: Header,
-    payload: Object,
+    payload: Payload,
     signing_input: Box<[u8]>,
     signature: Vec<u8>,
     algorithm: Algorithm,
@@ -54,6 +55,10 @@ pub enum Answer {
     DoesNotFit,
     /// The host cannot use the key: it is no point on its curve, for example.
     KeyUnusable,
+    /// The host does not know the algorithm.
+    UnknownAlgorithm,
+    /// The host might know, and cannot be asked now.
+    Unavailable,
 }
 
 impl<'t, 'k> Selected<'t, 'k> {
@@ -135,11 +140,19 @@ impl Question {
     /// any token pass for authentic.
     ///
     /// # Errors
-    /// [`Error::SignatureInvalid`], which does not say more; [`Error::NoMatchingKey`] when the host could use no key.
+    /// [`Error::SignatureInvalid`], which does not say more; [`Error::NoMatchingKey`] when the host could use no key;
+    /// [`Error::NotSupported`] when it does not know the algorithm; [`Error::EngineUnavailable`] when it cannot be asked.
     pub fn answer(mut self, answer: Answer) -> Result<Verification, Error> {
         if answer == Answer::Fits {
             let Self { header, payload, asked, .. } = self;
             return Ok(Verification::Authentic(Authentic::new(header, payload, &asked)));
+        }
+        match answer {
+            Answer::UnknownAlgorithm => {
+                return Err(Error::NotSupported("no engine at hand knows its algorithm"));
+            }
+            Answer::Unavailable => return Err(Error::EngineUnavailable),
+            Answer::Fits | Answer::DoesNotFit | Answer::KeyUnusable => {}
         }
         self.any_usable |= answer == Answer::DoesNotFit;
         while let Some(key) = self.others.pop() {
@@ -171,7 +184,7 @@ impl Question {
 #[derive(Clone, Debug)]
 pub struct Authentic {
     pub(super) header: Header,
-    pub(super) payload: Object,
+    pub(super) payload: Payload,
     pub(super) key_name: Option<Box<str>>,
     /// Private to this module, so that nobody else can make an `Authentic`.
     #[expect(dead_code, reason = "its presence is the proof")]
@@ -183,7 +196,7 @@ struct Proof(());
 
 impl Authentic {
     /// The only place that makes one.
-    fn new(header: Header, payload: Object, signer: &Key) -> Self {
+    fn new(header: Header, payload: Payload, signer: &Key) -> Self {
         Self { header, payload, key_name: signer.name().map(Box::from), proof: Proof(()) }
     }
 
@@ -196,7 +209,7 @@ impl Authentic {
     /// The payload, authentic but not yet checked.
     #[must_use]
     pub const fn payload(&self) -> &Object {
-        &self.payload
+        &self.payload.members
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::error::{Code, Error};
+use crate::flow::is_scope;
 
 /// How soon a client may try again when our own data is at fault, in seconds.
 const RETRY_AFTER_SECONDS: &str = "2";
@@ -38,7 +39,7 @@ impl Answer {
             (_, None) => {}
             (_, Some(oauth)) => headers.push((
                 "www-authenticate",
-                format!(r#"Bearer error="{oauth}", error_description="{summary}""#),
+                format!(r#"Bearer error="{oauth}", error_description="{summary}"{}"#, scope(error)),
             )),
         }
         let mut body = json!({ "error_description": summary });
@@ -58,12 +59,21 @@ impl Answer {
     }
 }
 
+/// What a challenge says of the scope that is needed (RFC 6750 §3).
+fn scope(error: &Error) -> String {
+    let Error::InsufficientScope { required } = error else { return String::new() };
+    // Whatever else is no scope could end the quoted text, or the header.
+    let scopes: Vec<&str> = required.iter().map(String::as_str).filter(|scope| is_scope(scope)).collect();
+    format!(r#", scope="{}""#, scopes.join(" "))
+}
+
 fn summary(code: Code, status: u16) -> &'static str {
     match (status, code) {
         (503, _) => "whether the request may pass cannot be told now",
         (400, _) => "the request carries its token in a malformed way",
         (404, _) => "there is nothing under this name",
         (502, _) => "what is behind the gate could not be reached",
+        (403, _) => "the token does not allow this",
         (_, Code::TokenMissing) => "the request carries no token",
         _ => "the token is malformed, expired, revoked or otherwise invalid",
     }
@@ -102,6 +112,18 @@ mod tests {
         let answer = Answer::refusal(&Error::RequestInvalid("it is given twice"), false);
         assert_eq!(answer.status, 400);
         assert!(header(&answer, "www-authenticate").unwrap().contains("invalid_request"));
+    }
+
+    #[test]
+    fn a_lacking_scope_is_403_and_the_challenge_says_which_are_needed() {
+        let required =
+            ["read", "write:all", "a\"b", "c\\d", "e\r\nf", "g h", "é", ""].map(str::to_owned).to_vec();
+        let answer = Answer::refusal(&Error::InsufficientScope { required }, false);
+        assert_eq!(answer.status, 403);
+        let challenge = header(&answer, "www-authenticate").unwrap();
+        assert!(challenge.starts_with("Bearer error=\"insufficient_scope\""), "{challenge}");
+        assert!(challenge.ends_with(", scope=\"read write:all\""), "{challenge}");
+        assert!(answer.body.contains("\"error\":\"insufficient_scope\""), "{}", answer.body);
     }
 
     #[test]

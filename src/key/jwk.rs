@@ -1,5 +1,8 @@
 //! One JWK (RFC 7517 §4) into one [`Key`]: all of its members must agree, and weak keys are refused, here, so that every
 //! engine refuses the same ones.
+//!
+//! Certificates beside a key (`x5c`, `x5t`) are not looked at, and nothing is ever fetched from `x5u`: the key is what its
+//! own members say.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -8,17 +11,14 @@ use super::{Algorithm, By, Curve, Key, KeyOptions, Material, Use};
 use crate::base64url;
 use crate::engine::{self, HostKey, Imported, rules};
 use crate::error::Error;
-use crate::json::Object;
+use crate::json::{self, Object};
 use crate::limits::{MAX_RSA_BITS, MIN_RSA_BITS};
 
 pub(super) fn import(jwk: &Object, options: &KeyOptions<'_>) -> Result<Key, Error> {
     let material = Material::from_jwk(jwk)?;
     let stated = match text(jwk, "alg")? {
         None => None,
-        Some(name) => {
-            let algorithm = Algorithm::from_name(name).filter(|algorithm| material.fits(*algorithm));
-            Some(algorithm.ok_or(Error::JwkInvalid("`alg` does not agree with `kty` and `crv`"))?)
-        }
+        Some(name) => Some(Algorithm::from_name(name).ok_or(DISAGREES)?),
     };
     if text(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
         return Err(Error::JwkInvalid("`use` is not `sig`"));
@@ -37,6 +37,9 @@ impl Key {
         stated: Option<Algorithm>,
         options: &KeyOptions<'_>,
     ) -> Result<Self, Error> {
+        if stated.is_some_and(|algorithm| !material.fits(algorithm)) {
+            return Err(DISAGREES);
+        }
         let fitting = || options.algorithms.iter().copied().filter(|algorithm| material.fits(*algorithm));
         let algorithms = match stated {
             Some(algorithm) => vec![algorithm],
@@ -69,6 +72,16 @@ impl Key {
 }
 
 impl Material {
+    /// Reads a JWK, a JSON text in UTF-8, as strictly as a token's header is read: a member named twice is refused. Its
+    /// type and strength are checked, but neither `alg`, `use` nor `key_ops`, which are about a key and not what it is
+    /// made of; `alg` only where it is part of the key (RFC 9964 §3).
+    ///
+    /// # Errors
+    /// [`Error::JwkInvalid`].
+    pub fn parse(jwk: &[u8]) -> Result<Self, Error> {
+        Self::from_jwk(&json::object(jwk).ok_or(Error::JwkInvalid("it is not a JSON object"))?)
+    }
+
     /// Reads the members that `kty` and `crv` call for (RFC 7518 §6, RFC 8037 §2, RFC 9964 §3).
     pub(crate) fn from_jwk(jwk: &Object) -> Result<Self, Error> {
         match (text(jwk, "kty")?, text(jwk, "crv")?) {
@@ -233,7 +246,16 @@ impl Curve {
     }
 }
 
+const DISAGREES: Error = Error::JwkInvalid("`alg` does not agree with the key's type");
 const UNSUPPORTED: Error = Error::JwkInvalid("`kty`, `crv` and `alg` name no supported key type");
+
+/// Whether a JWK holds the private part of a key pair (RFC 7518 §6.2.2, §6.3.2, RFC 8037 §2, RFC 9964).
+pub(crate) fn is_private(jwk: &Object) -> bool {
+    let is_secret = jwk.get("kty").is_some_and(|kty| kty == "oct");
+    !is_secret && jwk.keys().any(|member| PRIVATE_MEMBERS.contains(&member.as_str()))
+}
+
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
 
 fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
@@ -258,5 +280,27 @@ fn text<'a>(jwk: &'a Object, member: &str) -> Result<Option<&'a str>, Error> {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Error::JwkInvalid("a member is not a string")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn material_is_read_as_strictly_as_a_header() {
+        let x = base64url::encode(&[9; 32]);
+        let read = |jwk: String| Material::parse(jwk.as_bytes());
+        let good = read(format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#)).unwrap();
+        assert!(matches!(good, Material::Ed25519 { x } if x == [9; 32]));
+        for bad in [
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","x":"{x}"}}"#),
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}} "more""#),
+            format!(r#"["OKP","Ed25519","{x}"]"#),
+            r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#.to_owned(),
+            String::new(),
+        ] {
+            assert!(matches!(read(bad.clone()), Err(Error::JwkInvalid(_))), "{bad}");
+        }
     }
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Algorithm, Key, jwk};
-use crate::engine::{self, Engines};
+use super::{Algorithm, Key, Material, jwk};
+#[cfg(feature = "engines")]
+use crate::engine;
+use crate::engine::Engines;
 use crate::error::Error;
 use crate::json::{self, Object};
 use crate::limits::{MAX_JWKS_BYTES, MAX_JWKS_KEYS, MAX_KEY_CANDIDATES};
@@ -22,7 +24,7 @@ pub enum Secrets {
     /// For a key set from the caller's own configuration.
     Allow,
     /// For a key set that others can read too, such as one fetched from a URL: a secret found there is none, and
-    /// everybody could sign with it. Its `oct` keys are left out.
+    /// everybody could sign with it. Its `oct` keys are left out, and so are private keys, whoever put them there.
     Ignore,
 }
 
@@ -40,6 +42,7 @@ pub struct KeyOptions<'a> {
 
 impl KeyOptions<'_> {
     /// Keys that stand for one algorithm each, verified with this crate's engines.
+    #[cfg(feature = "engines")]
     #[must_use]
     pub const fn new(secrets: Secrets) -> Self {
         Self { secrets, algorithms: &[], engines: engine::DEFAULT }
@@ -62,6 +65,7 @@ impl Jwks {
     /// # Errors
     /// [`Error::JwksInvalid`] when it is not such a document; [`Error::JwkInvalid`] with the first key's fault when no
     /// key is usable.
+    #[cfg(feature = "engines")]
     pub fn parse(document: &[u8], secrets: Secrets) -> Result<Self, Error> {
         Self::parse_with(document, &KeyOptions::new(secrets))
     }
@@ -76,6 +80,35 @@ impl Jwks {
         }
         let document = json::object(document).ok_or(Error::JwksInvalid("not a JSON object"))?;
         Self::from_object(&document, options)
+    }
+
+    /// Makes a set of the one public key of a PEM text; see [`Material::from_pem`].
+    ///
+    /// `kid` is by which name a token's header may ask for the key: without one, a token that names any is refused. `alg` is
+    /// what it stands for; without it, as with a JWK, that say [`KeyOptions::algorithms`] and the key's type.
+    ///
+    /// # Errors
+    /// [`Error::JwkInvalid`].
+    pub fn from_pem(
+        pem: &str,
+        kid: Option<&str>,
+        alg: Option<Algorithm>,
+        options: &KeyOptions<'_>,
+    ) -> Result<Self, Error> {
+        Self::from_material(&Material::from_pem(pem)?, kid, alg, options)
+    }
+
+    /// Makes a set of one key, as [`Jwks::from_pem`] does.
+    ///
+    /// # Errors
+    /// [`Error::JwkInvalid`] when the key is too weak for what it stands for, or no engine takes it.
+    pub fn from_material(
+        material: &Material,
+        kid: Option<&str>,
+        alg: Option<Algorithm>,
+        options: &KeyOptions<'_>,
+    ) -> Result<Self, Error> {
+        Ok(Self { keys: vec![Arc::new(Key::new(kid, material, alg, options)?)] })
     }
 
     pub(crate) fn from_object(document: &Object, options: &KeyOptions<'_>) -> Result<Self, Error> {
@@ -97,6 +130,10 @@ impl Jwks {
         for jwk in jwks {
             if options.secrets == Secrets::Ignore && jwk.get("kty").is_some_and(|kty| kty == "oct") {
                 fault = fault.or(Some(Error::JwkInvalid("a published secret is none")));
+                continue;
+            }
+            if options.secrets == Secrets::Ignore && jwk::is_private(jwk) {
+                fault = fault.or(Some(Error::JwkInvalid("a published private key is none")));
                 continue;
             }
             match jwk::import(jwk, options) {
@@ -183,6 +220,16 @@ mod tests {
     fn a_secret_in_a_published_set_is_ignored() {
         assert_eq!(Jwks::parse(set(&[SECRET, P256]).as_bytes(), Secrets::Ignore).unwrap().len(), 1);
         assert!(Jwks::parse(set(&[SECRET]).as_bytes(), Secrets::Ignore).is_err());
+    }
+
+    #[test]
+    fn a_private_key_in_a_published_set_is_ignored_whichever_of_its_members_gives_it_away() {
+        for member in ["d", "p", "priv", "oth"] {
+            let private = P256.replace("\"kid\"", &format!("\"{member}\":\"AQAB\",\"kid\""));
+            assert_eq!(Jwks::parse(set(&[&private, ED25519]).as_bytes(), Secrets::Ignore).unwrap().len(), 1);
+            let alone = Jwks::parse(set(&[&private]).as_bytes(), Secrets::Ignore).unwrap_err();
+            assert_eq!(alone, Error::JwkInvalid("a published private key is none"));
+        }
     }
 
     #[test]

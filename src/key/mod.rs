@@ -1,14 +1,21 @@
 //! Keys: what a JWK (RFC 7517) holds once it has been checked and imported.
 
 mod cache;
+pub(crate) mod discovery;
+mod http_cache;
 mod jwk;
 mod jwks;
+mod pem;
+mod spki;
 
 use std::fmt;
 
 use crate::engine::{HostKey, VerifySignature, rules};
 
-pub use cache::KeyCache;
+pub use cache::{Fetch, Fetched, KeyCache};
+pub use discovery::Discovery;
+pub use http_cache::Freshness;
+pub(crate) use jwk::is_private;
 pub use jwks::{Jwks, KeyOptions, Secrets};
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 8812 §3.2, RFC 9964).
@@ -105,9 +112,14 @@ impl Algorithm {
             Self::MLDSA87 => "ML-DSA-87",
         }
     }
+
+    /// Whether its keys are secrets.
+    pub(crate) const fn is_hmac(self) -> bool {
+        matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
+    }
 }
 
-/// What a key is made of, read from a JWK and found to have the right type and sizes. Whether it is a key, such as a point
+/// What a key is made of, read from a JWK, PEM or DER and found to have the right type and sizes. Whether it is a key, such as a point
 /// on its curve, its engine finds out.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -198,6 +210,14 @@ impl Key {
         self.name.as_deref()
     }
 
+    /// Whether these bytes can be one of this key's signatures at all. Engines are asked about no others, so that none
+    /// accepts what another refuses: see [`rules`].
+    pub(crate) fn can_have_made(&self, algorithm: Algorithm, signature: &[u8]) -> bool {
+        let used = self.uses.iter().find(|used| used.algorithm == algorithm);
+        used.is_some_and(|used| signature.len() == used.signature_bytes)
+            && rules::in_range(algorithm, signature)
+    }
+
     /// Asks this key about any bytes at all, not only about a token's: whether `signature` is its signature over
     /// `signing_input` with this algorithm (RFC 7515 §5.2), which the caller has chosen and must not have from a token's
     /// header alone. An ECDSA signature is raw. Nothing is said of what was signed.
@@ -229,19 +249,6 @@ impl Key {
             By::Host(key) => Some(key),
             By::Here(_) => None,
         }
-    }
-
-    /// Whether the host is asked to verify with it.
-    pub(crate) fn asks_host(&self) -> bool {
-        self.uses.iter().any(|used| matches!(used.by, By::Host(_)))
-    }
-
-    /// Whether these bytes can be one of this key's signatures at all. Engines are asked about no others, so that none
-    /// accepts what another refuses: see [`rules`].
-    pub(crate) fn can_have_made(&self, algorithm: Algorithm, signature: &[u8]) -> bool {
-        let used = self.uses.iter().find(|used| used.algorithm == algorithm);
-        used.is_some_and(|used| signature.len() == used.signature_bytes)
-            && rules::in_range(algorithm, signature)
     }
 
     /// Who verifies signatures of this algorithm with this key, if it stands for it.

@@ -38,7 +38,9 @@ impl SigningKey {
             return Err(Error::JwkInvalid("`key_ops` does not hold `sign`"));
         }
         // But for what it may do, the public part is held to the same rules as every key a verifier reads.
-        let public = Jwks::from_object(&jwk, &KeyOptions::new(Secrets::Ignore))?;
+        let mut public = jwk.clone();
+        public.remove("d");
+        let public = Jwks::from_object(&public, &KeyOptions::new(Secrets::Ignore))?;
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let seed =
             text("d").and_then(base64url::decode_array).ok_or(Error::JwkInvalid("`d` is not 32 bytes"))?;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::base64url;
 use crate::error::Error;
-use crate::flow::{Authentic, MANIFEST_TYP, Unverified, media_type};
+use crate::flow::{Authentic, MANIFEST_TYP, Selected, Unverified, media_type};
 use crate::key::Jwks;
 use crate::limits::{
     MAX_CLOCK_TOLERANCE_SECONDS, MAX_COVERED_ISSUERS, MAX_MANIFEST_BYTES, MAX_RULES, MAX_SEGMENT_BYTES,
@@ -58,7 +58,7 @@ pub struct Manifest {
 }
 
 /// A segment's name: the SHA-256 of its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentName([u8; 32]);
 
 /// What a manifest says of one segment.
@@ -81,15 +81,15 @@ pub struct SegmentRef {
 }
 
 impl Manifest {
-    /// Reads a manifest that one of `lists` signed. Who may speak for whom is `lists`' to say: the issuers that the
-    /// manifest covers count only as far as its authority's list names them.
-    pub(super) fn read(bytes: &[u8], lists: &[List], now: UnixTime) -> Result<(Self, usize), Error> {
-        let unverified = parse(bytes)?;
-        let authority = unverified.claimed_issuer();
-        let list = lists.iter().position(|list| Some(list.issuer()) == authority);
-        let list = list.and_then(|index| Some((index, lists.get(index)?)));
-        let (index, list) = list.ok_or(Error::ManifestUntrusted("its authority is not configured"))?;
-        let mut manifest = Self::understand(authenticate(unverified, list.keys())?, bytes)?;
+    /// What a manifest that `list`'s authority signed says. Who may speak for whom is the list's to say: the issuers that
+    /// the manifest covers count only as far as it names them.
+    pub(super) fn read(
+        text: &[u8],
+        authentic: &Authentic,
+        list: &List,
+        now: UnixTime,
+    ) -> Result<Self, Error> {
+        let mut manifest = Self::understand(authentic, text)?;
         if now >= manifest.expires_at {
             return Err(Error::ManifestInvalid("it has expired"));
         }
@@ -100,7 +100,7 @@ impl Manifest {
         if manifest.covers.is_empty() {
             return Err(Error::ManifestUntrusted("its authority may not speak for any issuer it covers"));
         }
-        Ok((manifest, index))
+        Ok(manifest)
     }
 
     /// Reads a manifest that one of `keys` signed, as its authority does to follow it: whatever it covers, and also
@@ -110,10 +110,11 @@ impl Manifest {
     /// [`Error::ManifestInvalid`] or [`Error::ManifestUntrusted`].
     #[cfg(feature = "publish")]
     pub(crate) fn read_own(bytes: &[u8], keys: &Jwks) -> Result<Self, Error> {
-        Self::understand(authenticate(parse(bytes)?, keys)?, bytes)
+        let authentic = select(parse(bytes)?, keys)?.verify().map_err(|_| UNFIT)?;
+        Self::understand(&authentic, bytes)
     }
 
-    fn understand(authentic: Authentic, text: &[u8]) -> Result<Self, Error> {
+    fn understand(authentic: &Authentic, text: &[u8]) -> Result<Self, Error> {
         let hash = Sha256::digest(text).into();
         let invalid = Error::ManifestInvalid;
         let claims: WireManifest = serde_json::from_value(authentic.payload().clone().into())
@@ -279,22 +280,30 @@ impl fmt::Display for SegmentName {
     }
 }
 
+/// A manifest with the keys that may have signed it, and which of `lists` they are of.
+pub(super) fn open<'b, 'l>(bytes: &'b [u8], lists: &'l [List]) -> Result<(usize, Selected<'b, 'l>), Error> {
+    let unverified = parse(bytes)?;
+    let authority = unverified.claimed_issuer();
+    let list = lists.iter().enumerate().find(|(_, list)| Some(list.issuer()) == authority);
+    let (index, list) = list.ok_or(Error::ManifestUntrusted("its authority is not configured"))?;
+    Ok((index, select(unverified, list.keys())?))
+}
+
+/// What is said of a manifest whose signature fits none of its authority's keys.
+pub(super) const UNFIT: Error = Error::ManifestUntrusted("its signature does not fit");
+
 fn parse(bytes: &[u8]) -> Result<Unverified<'_>, Error> {
     const NOT_JWS: Error = Error::ManifestInvalid("not a compact JWS, strictly read");
     let text = std::str::from_utf8(bytes).map_err(|_| NOT_JWS)?;
-    let unverified = Unverified::parse_within(text, MAX_MANIFEST_BYTES).map_err(|_| NOT_JWS)?;
+    let unverified = Unverified::parse_within(text, MAX_MANIFEST_BYTES, |_| false).map_err(|_| NOT_JWS)?;
     if unverified.header().typ().map(media_type).as_deref() != Some(MANIFEST_TYP) {
         return Err(Error::ManifestInvalid("its `typ` is not `revocations+jwt`"));
     }
     Ok(unverified)
 }
 
-fn authenticate(manifest: Unverified<'_>, keys: &Jwks) -> Result<Authentic, Error> {
-    manifest
-        .select(keys, &[])
-        .map_err(|_| Error::ManifestUntrusted("no key of its authority fits"))?
-        .verify()
-        .map_err(|_| Error::ManifestUntrusted("its signature does not fit"))
+fn select<'b, 'k>(manifest: Unverified<'b>, keys: &'k Jwks) -> Result<Selected<'b, 'k>, Error> {
+    manifest.select(keys, &[]).map_err(|_| Error::ManifestUntrusted("no key of its authority fits"))
 }
 
 #[derive(Deserialize)]

@@ -16,7 +16,7 @@ mod status;
 
 pub use id::{Id, Salt, Value};
 pub use manifest::{Manifest, SegmentName, SegmentRef};
-pub use reader::{Incoming, List, Offer, Revocations};
+pub use reader::{AskingManifest, AuthenticManifest, Incoming, List, Offer, Offered, Revocations};
 pub use rule::{Member, Rule};
 pub use segment::{Entry, Kind, Segment, SortedIds};
 pub(crate) use snapshot::require;

@@ -4,16 +4,16 @@
 //! bytes to [`Revocations::offer`], fetches what [`Incoming::missing`] names, and gives it to
 //! [`Revocations::accept`]. Until that succeeds the snapshot before goes on answering.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::flow::Claims;
+use crate::flow::{Answer, Authentic, Claims, Question, Verification};
 use crate::freshness::{FAILURE_PAUSE_SECONDS, RETRY_SECONDS, Urgency};
 use crate::key::Jwks;
 use crate::time::UnixTime;
 
-use super::manifest::{Manifest, SegmentName};
+use super::manifest::{self, Manifest, SegmentName};
 use super::snapshot::{Held, Snapshot, SnapshotInfo};
 use super::{Segment as _, Status, Unknown};
 
@@ -56,9 +56,9 @@ impl List {
 pub struct Revocations {
     lists: Vec<List>,
     /// What is in force of each list, by its index. A manifest never takes the place of another authority's.
-    current: HashMap<usize, Current>,
+    current: BTreeMap<usize, Current>,
     /// The newest manifest accepted from each list: nothing older is, as long as the process lives.
-    newest: HashMap<usize, Seen>,
+    newest: BTreeMap<usize, Seen>,
     attempted_at: Option<UnixTime>,
     failed_at: Option<UnixTime>,
 }
@@ -75,6 +75,31 @@ struct Seen {
     hash: [u8; 32],
 }
 
+/// How far an offered manifest has come.
+#[derive(Debug)]
+pub enum Offered {
+    /// Its authority signed it; nothing else is known of it.
+    Authentic(AuthenticManifest),
+    /// The host is to be asked about its signature.
+    Asking(AskingManifest),
+}
+
+/// A manifest that a configured authority signed.
+#[derive(Debug)]
+pub struct AuthenticManifest {
+    text: Box<[u8]>,
+    list: usize,
+    authentic: Authentic,
+}
+
+/// A manifest about whose signature the host is asked.
+#[derive(Debug)]
+pub struct AskingManifest {
+    text: Box<[u8]>,
+    list: usize,
+    question: Question,
+}
+
 /// What an offered manifest turned out to be.
 #[derive(Debug)]
 pub enum Offer {
@@ -89,14 +114,14 @@ pub enum Offer {
 pub struct Incoming {
     manifest: Manifest,
     list: usize,
-    segments: HashMap<SegmentName, Arc<Held>>,
+    segments: BTreeMap<SegmentName, Arc<Held>>,
 }
 
 impl Revocations {
     /// Believes these lists and knows of nothing yet.
     #[must_use]
     pub fn new(lists: Vec<List>) -> Self {
-        Self { lists, current: HashMap::new(), newest: HashMap::new(), attempted_at: None, failed_at: None }
+        Self { lists, current: BTreeMap::new(), newest: BTreeMap::new(), attempted_at: None, failed_at: None }
     }
 
     /// Whether to look for a newer manifest: at once when there is none that may be relied on; in the background when
@@ -146,7 +171,31 @@ impl Revocations {
     /// [`Error::ManifestInvalid`], [`Error::ManifestUntrusted`], [`Error::ManifestRollback`] or
     /// [`Error::ManifestConflict`]. What is in force stays in force.
     pub fn offer(&mut self, manifest: &[u8], now: UnixTime) -> Result<Offer, Error> {
-        let (manifest, list) = Manifest::read(manifest, &self.lists, now)?;
+        match self.start(manifest)? {
+            Offered::Authentic(manifest) => self.consider(manifest, now),
+            Offered::Asking(_) => {
+                Err(Error::ManifestUntrusted("its signature is left to the host, which was not asked"))
+            }
+        }
+    }
+
+    /// Takes a manifest's bytes, as far as the host is to be asked about their signature.
+    ///
+    /// # Errors
+    /// [`Error::ManifestInvalid`] or [`Error::ManifestUntrusted`].
+    pub fn start(&self, manifest: &[u8]) -> Result<Offered, Error> {
+        let (list, selected) = manifest::open(manifest, &self.lists)?;
+        Offered::of(manifest.into(), list, selected.start())
+    }
+
+    /// Takes an authentic manifest further: understood, unexpired and not older than any seen, or refused.
+    ///
+    /// # Errors
+    /// As [`Revocations::offer`].
+    pub fn consider(&mut self, manifest: AuthenticManifest, now: UnixTime) -> Result<Offer, Error> {
+        let AuthenticManifest { text, list, authentic } = manifest;
+        let speaker = self.lists.get(list).ok_or(manifest::UNFIT)?;
+        let manifest = Manifest::read(&text, &authentic, speaker, now)?;
         self.not_older(&manifest, list)?;
         if let Some(current) = self.current.get_mut(&list)
             && current.snapshot.manifest().hash() == manifest.hash()
@@ -154,13 +203,13 @@ impl Revocations {
             current.checked_at = now;
             return Ok(Offer::Unchanged);
         }
-        let held: HashMap<SegmentName, &Arc<Held>> = self
+        let held: BTreeMap<SegmentName, &Arc<Held>> = self
             .current
             .values()
             .flat_map(|current| current.snapshot.held())
             .map(|(reference, segment)| (reference.name, segment))
             .collect();
-        let mut segments = HashMap::new();
+        let mut segments = BTreeMap::new();
         for reference in manifest.segments() {
             if let Some(segment) = held.get(&reference.name) {
                 // The bytes are the same, but this manifest may say something else of them.
@@ -249,6 +298,38 @@ impl Revocations {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Offered {
+    fn of(text: Box<[u8]>, list: usize, verified: Result<Verification, Error>) -> Result<Self, Error> {
+        let verified = verified.map_err(|error| match error {
+            // It may be a good one.
+            Error::EngineUnavailable => error,
+            _ => manifest::UNFIT,
+        });
+        match verified? {
+            Verification::Authentic(authentic) => {
+                Ok(Self::Authentic(AuthenticManifest { text, list, authentic }))
+            }
+            Verification::Asking(question) => Ok(Self::Asking(AskingManifest { text, list, question })),
+        }
+    }
+}
+
+impl AskingManifest {
+    /// What to ask.
+    #[must_use]
+    pub const fn question(&self) -> &Question {
+        &self.question
+    }
+
+    /// Goes on with what the host said. Its word is believed, as [`Question::answer`] says.
+    ///
+    /// # Errors
+    /// [`Error::ManifestUntrusted`]; [`Error::EngineUnavailable`] when the host could not be asked.
+    pub fn answer(self, answer: Answer) -> Result<Offered, Error> {
+        Offered::of(self.text, self.list, self.question.answer(answer))
     }
 }
 

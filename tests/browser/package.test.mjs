@@ -1,7 +1,7 @@
 // The suite in Chromium and in Firefox, on the installed package: as files with an import map, and as one bundle.
 import assert from "node:assert/strict";
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 
 import { build } from "esbuild";
@@ -82,9 +82,10 @@ async function makePages() {
     join(folder, "files.html"),
     page(`<script type="importmap">${map}</script><script type="module" src="main.js"></script>`),
   );
-  await mkdir(join(folder, "revocable"));
   for (const path of installed.files.filter((path) => path.startsWith("dist/"))) {
-    await copyFile(installed.path(path), join(folder, "revocable", path.slice("dist/".length)));
+    const copy = join(folder, "revocable", path.slice("dist/".length));
+    await mkdir(dirname(copy), { recursive: true });
+    await copyFile(installed.path(path), copy);
   }
   await build({
     entryPoints: [join(folder, "main.js")],

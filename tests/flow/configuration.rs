@@ -95,6 +95,65 @@ fn a_missing_or_wrong_field_is_refused_with_its_path() {
 }
 
 #[test]
+fn what_is_expected_of_tokens_may_neither_contradict_itself_nor_mean_nothing() {
+    let cases = [
+        (json!({ "missingIss": "maybe" }), "missingIss", "expected `deny` or `accept`"),
+        (json!({ "profile": "oidc", "audience": "api" }), "profile", "expected `rfc9068`"),
+        (json!({ "profile": "rfc9068" }), "profile", "audience"),
+        (json!({ "profile": "rfc9068", "audience": "api", "typ": "JWT" }), "typ", "profile"),
+        (json!({ "profile": "rfc9068", "audience": "api", "requireExp": false }), "requireExp", "profile"),
+        (json!({ "profile": "rfc9068", "audience": "api", "missingIss": "accept" }), "missingIss", "profile"),
+        (json!({ "subject": [] }), "subject", "at least one"),
+        (json!({ "typ": "" }), "typ", "empty"),
+        (json!({ "typ": null }), "typ", "expected a string"),
+        (json!({ "maxTokenAge": 253_402_300_800_u64 }), "maxTokenAge", "seconds"),
+        (json!({ "maxTokenAge": 0.5 }), "maxTokenAge", "u64"),
+        (json!({ "requiredClaims": [] }), "requiredClaims", "at least one"),
+        (json!({ "scopes": [] }), "scopes", "at least one"),
+        (json!({ "scopes": ["read write"] }), "scopes", "space"),
+        (json!({ "claims": {} }), "claims", "at least one"),
+        (json!({ "claims": [] }), "claims", "map"),
+        (json!({ "crit": [] }), "crit", "at least one"),
+        (json!({ "crit": ["b64"] }), "crit", "JOSE"),
+        (json!({ "crit": ["exp", "kid"] }), "crit", "JOSE"),
+    ];
+    for (fields, field, why) in cases {
+        let (path, reason) = refusal(&config_with(fields.clone()));
+        assert_eq!(path, format!("issuers[0].{field}"), "{fields}");
+        assert!(reason.contains(why), "{fields}: {reason}");
+    }
+}
+
+#[test]
+fn only_one_issuer_may_accept_tokens_that_name_none() {
+    let mut document = config_with(json!({ "missingIss": "accept" }));
+    let other = json!({ "issuer": OTHER_ISSUER, "jwks": public_jwk(&other_key()), "missingIss": "accept" });
+    document["issuers"].as_array_mut().unwrap().push(other);
+    document["lists"][0]["for"] = json!([ISSUER, OTHER_ISSUER]);
+    assert_eq!(refusal(&document).0, "issuers[1].missingIss");
+    document["issuers"][1]["missingIss"] = json!("deny");
+    assert!(gate(&document).is_ok());
+}
+
+#[test]
+fn a_list_where_an_object_belongs_is_refused_and_not_read_field_by_field() {
+    let key = public_jwk(&issuer_key());
+    for (document, path) in [
+        (changed(|c| c["issuers"][0] = json!([ISSUER, key])), "issuers[0]"),
+        (changed(|c| c["lists"][0] = json!([AUTHORITY, key, [ISSUER]])), "lists[0]"),
+        (changed(|c| c["readKey"] = json!(["READ_KEY"])), "readKey"),
+        (changed(|c| c["cors"] = json!([["*"]])), "cors"),
+        (changed(|c| c["readKey"] = json!(null)), "readKey"),
+    ] {
+        assert_eq!(refusal(&document).0, path);
+    }
+    let nested = json!({ "kty": "oct", "kid": "s", "k": base64url([9; 32]), "keys": [] });
+    let document = changed(|c| c["issuers"][0]["jwks"]["keys"] = json!([nested]));
+    let refused = GateConfig::parse(&document.to_string()).unwrap().build(|_| None).map(|_| ());
+    assert!(matches!(refused, Err(Error::ConfigInvalid { path, .. }) if path == "issuers[0].jwks"));
+}
+
+#[test]
 fn an_issuer_or_authority_that_is_configured_twice_is_refused() {
     let twice = |list: &str| {
         changed(|config| {
@@ -141,6 +200,75 @@ fn keys_are_fetched_over_tls_or_from_this_very_machine_only() {
         "file:///etc/passwd",
     ] {
         assert!(uri(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_issuers_keys_are_given_in_exactly_one_way() {
+    let issuer = |fields: Value| {
+        let mut config = config();
+        config["issuers"][0] = json!({ "issuer": ISSUER });
+        config["issuers"][0].as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        match VerifierConfig::parse(&config.to_string()).and_then(|config| config.build()) {
+            Ok(_) => Ok(()),
+            Err(Error::ConfigInvalid { path, .. }) => Err(path),
+            Err(other) => panic!("{other}"),
+        }
+    };
+    let uri = "https://issuer.example/jwks.json";
+    let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----";
+    for good in [
+        json!({ "jwksUri": uri }),
+        json!({ "discovery": true }),
+        json!({ "discovery": "openid" }),
+        json!({ "discovery": "oauth" }),
+        json!({ "pem": pem }),
+        json!({ "pem": { "key": pem } }),
+        json!({ "pem": { "key": pem, "kid": "k", "alg": "EdDSA" } }),
+    ] {
+        assert_eq!(issuer(good.clone()), Ok(()), "{good}");
+    }
+    for (wrong, path) in [
+        (json!({}), "issuers[0]"),
+        (json!({ "discovery": false }), "issuers[0].discovery"),
+        (json!({ "discovery": true, "jwksUri": uri }), "issuers[0]"),
+        (json!({ "discovery": true, "pem": pem }), "issuers[0]"),
+        (json!({ "pem": pem, "jwksUri": uri }), "issuers[0]"),
+        (json!({ "discovery": "saml" }), "issuers[0].discovery"),
+        (json!({ "discovery": uri }), "issuers[0].discovery"),
+        (json!({ "pem": "" }), "issuers[0].pem"),
+        (json!({ "pem": { "kid": "k" } }), "issuers[0].pem"),
+        (json!({ "pem": { "key": pem, "use": "sig" } }), "issuers[0].pem"),
+        (json!({ "pem": { "key": pem, "alg": "none" } }), "issuers[0].pem.alg"),
+        (json!({ "pem": { "key": pem, "alg": "ES256" } }), "issuers[0].pem"),
+        (json!({ "pem": pem.replace("PUBLIC", "PRIVATE") }), "issuers[0].pem"),
+        (json!({ "issuer": "issuer", "discovery": true }), "issuers[0]"),
+    ] {
+        assert_eq!(issuer(wrong.clone()), Err(path.to_owned()), "{wrong}");
+    }
+}
+
+#[test]
+fn discovery_asks_for_an_issuer_whose_name_is_a_url() {
+    let mut config = config();
+    config["issuers"][0] = json!({ "issuer": "issuer", "discovery": true });
+    config["lists"] = json!([]);
+    assert!(
+        matches!(build(&config), Err(Error::ConfigInvalid { path, .. }) if path == "issuers[0].discovery")
+    );
+}
+
+#[test]
+fn a_private_key_in_a_configuration_is_refused() {
+    let mut private = public_jwk(&issuer_key());
+    private["d"] = json!("AQAB");
+    for keys in
+        [json!({ "keys": [private] }), json!({ "keys": [public_jwk(&other_key()), private] }), private]
+    {
+        let (path, reason) = refusal(&changed(|c| c["issuers"][0]["jwks"] = keys.clone()));
+        assert_eq!(path, "issuers[0].jwks");
+        assert!(reason.contains("private key"), "{reason}");
+        assert_eq!(refusal(&changed(|c| c["lists"][0]["keys"] = keys.clone())).0, "lists[0].keys");
     }
 }
 

@@ -1,12 +1,12 @@
 //! What JavaScript does for us: the time, hashing, fetching.
 
 use js_sys::futures::JsFuture;
-use js_sys::{Promise, Reflect, Uint8Array};
-use revocable::{SegmentName, UnixTime};
+use js_sys::{JSON, Promise, Reflect, Uint8Array};
+use revocable::{Fetch, Freshness, SegmentName, UnixTime};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    AbortSignal, ReadableStream, ReadableStreamDefaultReader, RequestCache, RequestInit, RequestRedirect,
-    Response, WorkerGlobalScope,
+    AbortSignal, Headers, ReadableStream, ReadableStreamDefaultReader, RequestCache, RequestInit,
+    RequestRedirect, Response, SubtleCrypto, WorkerGlobalScope,
 };
 
 /// What time it is, as far as the runtime says: in production it stands still between I/O.
@@ -16,28 +16,48 @@ pub(crate) fn now() -> UnixTime {
 
 /// The name of a segment with these bytes. The host hashes many times faster than Wasm that has just started.
 pub(crate) async fn segment_name(bytes: &[u8]) -> Result<SegmentName, JsValue> {
-    let subtle = scope().crypto()?.subtle();
-    let digest = JsFuture::from(subtle.digest_with_str_and_u8_array("SHA-256", bytes)?).await?;
+    let digest = JsFuture::from(subtle()?.digest_with_str_and_u8_array("SHA-256", bytes)?).await?;
     let digest: Result<[u8; 32], _> = Uint8Array::new(&digest).to_vec().try_into();
     digest.map(SegmentName::from_digest).map_err(|_| JsValue::from("SHA-256 is not 32 bytes long"))
 }
 
-/// Reads a document of at most `limit` bytes: a redirect, any status but 200, more bytes or more time is a failure.
-pub(crate) async fn get(url: &str, limit: usize, timeout_millis: u32) -> Result<Vec<u8>, JsValue> {
+/// A document, and what its headers say of its freshness.
+pub(crate) struct Got {
+    pub(crate) body: Vec<u8>,
+    pub(crate) freshness: Freshness,
+}
+
+/// Reads what the library asks for: a redirect, any status but 200, more bytes than allowed or more time is a failure.
+pub(crate) async fn get(fetch: &Fetch, timeout_millis: u32) -> Result<Got, JsValue> {
     let init = RequestInit::new();
-    // Keys come from where the configuration says, and from nowhere that place may point to.
+    // Keys come from where the configuration or the metadata says, and from nowhere that place may point to.
     init.set_redirect(RequestRedirect::Manual);
-    // A key that has been removed must not come back out of a cache on the way.
-    init.set_cache(RequestCache::NoStore);
     init.set_signal(Some(&AbortSignal::timeout_with_u32(timeout_millis)));
-    let response: Response = JsFuture::from(scope().fetch_with_str_and_init(url, &init)).await?.dyn_into()?;
+    let headers = Headers::new()?;
+    headers.set("accept", fetch.accept())?;
+    init.set_headers(&headers);
+    if fetch.passes_caches_by() {
+        // Not "no-cache", which would renew the shared copy as well: it throws where the compatibility date is older.
+        init.set_cache(RequestCache::NoStore);
+    } else {
+        Reflect::set(&init, &"cf".into(), &JSON::parse(SHARED_TIER)?)?;
+    }
+    let sent = scope().fetch_with_str_and_init(fetch.url(), &init);
+    let response: Response = JsFuture::from(sent).await?.dyn_into()?;
+    let body = response.body();
     if response.status() != 200 {
+        if let Some(body) = body {
+            abandon(&body.cancel());
+        }
         return Err(JsValue::from(format!("the answer has status {}", response.status())));
     }
-    match response.body() {
-        Some(body) => read(&body, limit).await,
-        None => Ok(Vec::new()),
-    }
+    let header = |name: &str| response.headers().get(name).ok().flatten();
+    let freshness = Freshness::from_headers(header("cache-control").as_deref(), header("age").as_deref());
+    let body = match body {
+        Some(body) => read(&body, fetch.limit_bytes()).await?,
+        None => Vec::new(),
+    };
+    Ok(Got { body, freshness })
 }
 
 /// Reads a stream to its end; more than `limit` bytes are a failure.
@@ -67,6 +87,16 @@ pub(crate) fn describe(fault: &JsValue) -> String {
 
 /// Nobody waits for it, and its failure means nothing.
 fn abandon(_: &Promise) {}
+
+/// The edge's HTTP cache keeps good answers for a minute, whatever their own headers say: the isolates of a data centre
+/// share them, so that an issuer is asked once a minute and not once for each. Even where a copy came without its `Age`, the
+/// bounds of the library would be off by no more than that minute.
+const SHARED_TIER: &str = r#"{"cacheEverything":true,"cacheTtlByStatus":{"200":60,"201-599":-1}}"#;
+
+/// The host's cryptography.
+pub(crate) fn subtle() -> Result<SubtleCrypto, JsValue> {
+    Ok(scope().crypto()?.subtle())
+}
 
 fn scope() -> WorkerGlobalScope {
     js_sys::global().unchecked_into()

@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, stream};
-use revocable::limits::{MAX_JWKS_BYTES, MAX_MANIFEST_BYTES};
-use revocable::{Error, Offer, Remedy, SegmentName, UnixTime};
+use revocable::limits::MAX_MANIFEST_BYTES;
+use revocable::{AuthenticManifest, Error, Fetched, Offer, Offered, Remedy, SegmentName, UnixTime};
 use wasm_bindgen::JsValue;
 use worker::kv::KvStore;
 use worker::{Context, Delay, Env};
 
-use crate::{host, log, state};
+use crate::{host, log, signature, state};
 
-/// Whoever serves keys has so long to do it.
-const JWKS_TIMEOUT_MILLIS: u32 = 5_000;
+/// Whoever serves keys, or says where they are, has so long to do it.
+const KEYS_TIMEOUT_MILLIS: u32 = 5_000;
 /// KV has so long for a manifest and its segments.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The least that KV allows. It holds for what is *not* there as well, so segments, which never change, have no more: one
@@ -114,7 +114,7 @@ fn end(remedy: Remedy, number: u64) -> bool {
 /// Reads what has been begun.
 async fn read(remedy: Remedy, number: u64, env: &Env) {
     let (what, outcome) = match remedy {
-        Remedy::Keys(issuer) => ("keys", keys(issuer).await),
+        Remedy::Keys(issuer) => ("keys", keys(issuer, number).await),
         Remedy::Snapshot => ("snapshot", within(SNAPSHOT_TIMEOUT, snapshot(env, number)).await),
     };
     if let (true, Err(Failure { error, detail })) = (end(remedy, number), outcome) {
@@ -130,18 +130,24 @@ async fn within(time: Duration, reading: impl Future<Output = Result<(), Failure
     }
 }
 
-async fn keys(issuer: usize) -> Result<(), Failure> {
-    let uri = state::with(|gate| {
-        gate.verifier().issuers().get(issuer).and_then(|issuer| issuer.keys().uri().map(str::to_owned))
+async fn keys(issuer: usize, number: u64) -> Result<(), Failure> {
+    let first = state::with(|gate| {
+        gate.verifier().issuers().get(issuer).and_then(|issuer| issuer.keys().next_fetch(host::now()))
     });
-    let Some(uri) = uri.flatten() else { return Ok(()) };
-    let document = host::get(&uri, MAX_JWKS_BYTES, JWKS_TIMEOUT_MILLIS).await;
-    let document = document.map_err(|fault| Failure::js(Error::JwksUnavailable, &fault))?;
-    let installed = state::with_mut(|gate| match gate.verifier_mut().issuer_mut(issuer) {
-        Some(issuer) => issuer.keys_mut().install(&document, host::now()),
-        None => Ok(()),
-    });
-    Ok(installed.unwrap_or(Ok(()))?)
+    let mut next = first.flatten();
+    while let Some(fetch) = next {
+        let asked_at = host::now();
+        let got = host::get(&fetch, KEYS_TIMEOUT_MILLIS).await;
+        let got = got.map_err(|fault| Failure::js(Error::JwksUnavailable, &fault))?;
+        progress(Remedy::Keys(issuer), number);
+        let fetched = Fetched { document: &got.body, asked_at, freshness: got.freshness };
+        let installed = state::with_mut(|gate| {
+            let issuer = gate.verifier_mut().issuer_mut(issuer)?;
+            Some(issuer.keys_mut().install(&fetch, &fetched, host::now()))
+        });
+        next = installed.flatten().unwrap_or(Ok(None))?;
+    }
+    Ok(())
 }
 
 async fn snapshot(env: &Env, number: u64) -> Result<(), Failure> {
@@ -150,8 +156,11 @@ async fn snapshot(env: &Env, number: u64) -> Result<(), Failure> {
     let manifest = object(&kv, "manifest.jwt", MAX_MANIFEST_BYTES).await?;
     let manifest = manifest
         .ok_or(Failure::of(Error::SourceUnavailable, "KV holds no manifest.jwt, or does not show it yet"))?;
+    let started = state::with(|gate| gate.verifier().revocations().map(|lists| lists.start(&manifest)));
+    let Some(offered) = started.flatten() else { return Ok(()) };
+    let manifest = authenticate(offered?).await?;
     let offered = state::with_mut(|gate| {
-        gate.verifier_mut().revocations_mut().map(|lists| lists.offer(&manifest, host::now()))
+        gate.verifier_mut().revocations_mut().map(|lists| lists.consider(manifest, host::now()))
     });
     let Some(offer) = offered.flatten() else { return Ok(()) };
     let Offer::Newer(mut incoming) = offer? else { return Ok(()) };
@@ -172,6 +181,19 @@ async fn snapshot(env: &Env, number: u64) -> Result<(), Failure> {
         gate.verifier_mut().revocations_mut().map(|lists| lists.accept(*incoming, host::now()))
     });
     Ok(accepted.flatten().unwrap_or(Ok(()))?)
+}
+
+/// Has a manifest's signature checked.
+async fn authenticate(mut offered: Offered) -> Result<AuthenticManifest, Error> {
+    loop {
+        match offered {
+            Offered::Authentic(manifest) => return Ok(manifest),
+            Offered::Asking(manifest) => {
+                let answer = signature::answer(manifest.question()).await;
+                offered = manifest.answer(answer)?;
+            }
+        }
+    }
 }
 
 /// Reads a segment, no more of it than the manifest says there is, and names it by what its own bytes make. A manifest may

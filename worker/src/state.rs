@@ -6,7 +6,7 @@ use revocable::config::GateConfig;
 use revocable::{Error, Gate};
 use worker::Env;
 
-use crate::log;
+use crate::{log, signature};
 
 thread_local! {
     // The environment arrives with the first request, so that is when it is configured. An isolate's environment never
@@ -44,5 +44,6 @@ fn read(env: &Env) -> Result<Gate, Error> {
         reason: "the variable is missing".to_owned(),
     };
     let document = env.var("REVOCABLE_CONFIG").map_err(|_| missing())?.to_string();
-    GateConfig::parse(&document)?.build(|name| env.secret(name).ok().map(|secret| secret.to_string()))
+    GateConfig::parse(&document)?
+        .build_with(signature::ENGINES, |name| env.secret(name).ok().map(|secret| secret.to_string()))
 }

@@ -11,6 +11,7 @@
 
 mod build;
 mod check;
+mod config;
 mod keygen;
 mod support;
 mod usage;

@@ -13,6 +13,9 @@ fn a_wrong_command_line_ends_with_64_and_its_code_and_does_nothing() {
     let with = |base: &[&'static str], more: &[&'static str]| [base, more].concat();
     let wrong = [
         vec!["frobnicate"],
+        vec!["config", "check"],
+        vec!["config", "frobnicate"],
+        vec!["config", "check", "a.json", "b.json"],
         vec!["keygen"],
         vec!["keygen", "--out", "-"],
         vec!["keygen", "--out", "a.jwk", "--frobnicate"],
@@ -75,7 +78,7 @@ fn help_and_version_end_with_0_and_say_the_exit_codes_and_examples() {
     let sandbox = Sandbox::new("usage-help");
     assert!(sandbox.run(&["--version"]).succeeds().stdout.starts_with("revocable "));
     assert!(sandbox.run(&["--help"]).succeeds().stdout.contains("Exit codes:"));
-    for command in ["keygen", "build", "check"] {
+    for command in ["keygen", "build", "check", "config"] {
         for help in [["help", command], [command, "--help"], [command, "-h"]] {
             let help = sandbox.run(&help).succeeds().stdout;
             assert!(help.contains("Exit codes:") && help.contains("64 "), "{command}: {help}");

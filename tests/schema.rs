@@ -1,0 +1,457 @@
+//! The JSON Schema of the gate's configuration says what its parser says.
+
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use serde_json::{Value, json};
+
+use revocable::config::{GATE_SCHEMA, GateConfig};
+use revocable::{Algorithm, Error};
+
+use common::*;
+
+/// A document as operators write it: the secret is referred to.
+fn good() -> Value {
+    let mut document = config();
+    document["issuers"][0]["jwks"]["keys"][1]["k"] = json!({ "secret": "HS_KEY" });
+    document
+}
+
+/// [`good`] with a change.
+fn changed(change: impl FnOnce(&mut Value)) -> Value {
+    let mut document = good();
+    change(&mut document);
+    document
+}
+
+/// [`good`] with these fields of its issuer.
+fn issuer(fields: Value) -> Value {
+    changed(|document| document["issuers"][0].as_object_mut().unwrap().extend(object(fields)))
+}
+
+/// [`good`] with these fields of the document itself.
+fn gate(fields: Value) -> Value {
+    changed(|document| document.as_object_mut().unwrap().extend(object(fields)))
+}
+
+/// [`good`], the issuer's keys being fetched.
+fn fetched(uri: Value) -> Value {
+    changed(|document| document["issuers"][0] = json!({ "issuer": ISSUER, "jwksUri": uri }))
+}
+
+fn without(pointer: &str, field: &str) -> Value {
+    changed(|document| {
+        document.pointer_mut(pointer).unwrap().as_object_mut().unwrap().remove(field).unwrap();
+    })
+}
+
+fn object(value: Value) -> serde_json::Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        other => panic!("{other}"),
+    }
+}
+
+fn two_issuers(second: Value) -> Value {
+    changed(|document| {
+        let mut other = json!({ "issuer": OTHER_ISSUER, "jwks": public_jwk(&other_key()) });
+        other.as_object_mut().unwrap().extend(object(second));
+        document["issuers"].as_array_mut().unwrap().push(other);
+        document["lists"][0]["for"] = json!([ISSUER, OTHER_ISSUER]);
+    })
+}
+
+/// What the parser, and the building of the gate, say.
+fn parse(document: &str) -> Result<(), Error> {
+    let secret = base64url([9; 64]);
+    GateConfig::parse(document)?.build(|_| Some(secret.clone())).map(drop)
+}
+
+fn schema() -> Value {
+    serde_json::from_str(GATE_SCHEMA).unwrap()
+}
+
+struct Validator {
+    schemas: Schemas,
+    gate: SchemaIndex,
+}
+
+impl Validator {
+    /// Compiling holds a schema against the schema of schemas that it names.
+    fn new() -> Self {
+        Self::of(schema()).unwrap()
+    }
+
+    fn of(schema: Value) -> Result<Self, String> {
+        let mut schemas = Schemas::new();
+        let mut compiler = Compiler::new();
+        compiler.add_resource("gate.schema.json", schema).unwrap();
+        let gate = compiler.compile("gate.schema.json", &mut schemas).map_err(|error| error.to_string())?;
+        Ok(Self { schemas, gate })
+    }
+
+    /// What is wrong with a document.
+    fn validate(&self, document: &Value) -> Result<(), String> {
+        self.schemas.validate(document, self.gate).map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+fn the_schema_is_one_itself_and_of_draft_2020_12() {
+    assert_eq!(schema()["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert!(Validator::of(schema()).is_ok());
+    let mut wrong = schema();
+    wrong["properties"]["lists"]["maxItems"] = json!("one");
+    assert!(Validator::of(wrong).is_err(), "it is looked at");
+}
+
+#[test]
+fn documents_that_are_good_are_good_for_both() {
+    let secret = || json!({ "kty": "oct", "kid": "s", "k": { "secret": "HS_KEY" } });
+    let documents = [
+        good(),
+        gate(json!({ "lists": [] })),
+        gate(json!({ "tokenFrom": ["header", "header:X-Token", "cookie:__Host-session"] })),
+        gate(json!({ "publicSnapshot": true, "exposeReason": true })),
+        gate(json!({ "publicSnapshot": false, "readKey": { "secret": "READ_KEY" } })),
+        gate(json!({ "readKey": { "secret": "READ_KEY" } })),
+        gate(json!({ "cors": { "allowOrigins": [] } })),
+        gate(json!({ "cors": { "allowOrigins": ["*", "https://a.example", "http://[::1]:8080"] } })),
+        issuer(json!({ "jwks": public_jwk(&issuer_key()) })),
+        issuer(json!({ "jwks": secret() })),
+        issuer(json!({ "jwks": { "keys": [{}, { "kty": "later" }, public_jwk(&issuer_key())] } })),
+        issuer(json!({ "algorithms": ["HS256", "ES256"] })),
+        issuer(json!({ "algorithms": ["Ed25519", "ES256"] })),
+        issuer(json!({ "missingIss": "accept" })),
+        issuer(json!({ "missingIss": "deny" })),
+        issuer(json!({ "subject": "alice" })),
+        issuer(json!({ "subject": ["alice", "bob"] })),
+        issuer(json!({ "audience": "api" })),
+        issuer(json!({ "audience": ["api", "admin"] })),
+        issuer(json!({ "typ": "application/at+jwt" })),
+        issuer(json!({ "profile": "rfc9068", "audience": "api" })),
+        issuer(json!({ "profile": "rfc9068", "audience": "api", "requireExp": true, "missingIss": "deny" })),
+        issuer(json!({ "maxTokenAge": 0 })),
+        issuer(json!({ "maxTokenAge": 253_402_300_799_u64 })),
+        issuer(json!({ "clockTolerance": 0 })),
+        issuer(json!({ "clockTolerance": 60 })),
+        issuer(json!({ "requireExp": false })),
+        issuer(json!({ "requireClaims": [] })),
+        issuer(json!({ "requireClaims": ["sid", "header:kid"] })),
+        issuer(json!({ "requiredClaims": ["toString", "__proto__"] })),
+        issuer(json!({ "scopes": ["read", "https://api.example/write"] })),
+        issuer(json!({ "claims": { "tenant": 7, "roles": ["a"], "nothing": null, "nested": { "a": 1.5 } } })),
+        issuer(json!({ "crit": ["exp", "https://example.com/extension"] })),
+        fetched(json!("https://issuer.example/jwks.json")),
+        fetched(json!("https://issuer.example:8443?set=1")),
+        fetched(json!("http://localhost:8787/jwks")),
+        fetched(json!("http://127.0.0.1")),
+        fetched(json!("http://[::1]?jwks")),
+        two_issuers(json!({})),
+        two_issuers(json!({ "missingIss": "accept" })),
+    ];
+    let validator = Validator::new();
+    for document in documents {
+        assert_eq!(parse(&document.to_string()), Ok(()), "{document}");
+        assert_eq!(validator.validate(&document), Ok(()), "{document}");
+    }
+}
+
+#[test]
+fn documents_with_one_fault_are_bad_for_both() {
+    let private = json!({
+        "kty": "OKP", "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    });
+    let mut documents = vec![
+        json!([]),
+        json!(null),
+        json!("x"),
+        gate(json!({ "isuers": [] })),
+        gate(json!({ "$schema": "gate.schema.json" })),
+        without("", "issuers"),
+        without("", "lists"),
+        without("/issuers/0", "issuer"),
+        without("/issuers/0", "jwks"),
+        without("/lists/0", "issuer"),
+        without("/lists/0", "keys"),
+        without("/lists/0", "for"),
+        gate(json!({ "issuers": [] })),
+        gate(json!({ "issuers": [[ISSUER, { "keys": [] }]] })),
+        gate(json!({ "issuers": [ISSUER] })),
+        gate(json!({ "lists": [{ "issuer": AUTHORITY, "keys": {}, "for": [ISSUER] }] })),
+        gate(json!({ "lists": [[AUTHORITY, public_jwk(&issuer_key()), [ISSUER]]] })),
+        changed(|document| {
+            let list = document["lists"][0].clone();
+            document["lists"].as_array_mut().unwrap().push(list);
+        }),
+        changed(|document| document["lists"][0]["issuer"] = json!("")),
+        changed(|document| document["lists"][0]["url"] = json!("x")),
+        changed(|document| document["lists"][0]["for"] = json!(ISSUER)),
+        changed(|document| document["lists"][0]["keys"] = json!({ "keys": [] })),
+        changed(|document| document["lists"][0]["keys"] = json!({ "keys": {} })),
+        changed(|document| document["lists"][0]["keys"] = json!([])),
+        changed(|document| document["lists"][0]["keys"] = private.clone()),
+        changed(|document| document["lists"][0]["keys"] = json!({ "keys": [private] })),
+        gate(json!({ "tokenFrom": [] })),
+        gate(json!({ "publicSnapshot": true, "readKey": { "secret": "K" } })),
+        gate(json!({ "readKey": {} })),
+        gate(json!({ "readKey": { "secret": 1 } })),
+        gate(json!({ "readKey": { "secret": "K", "value": "V" } })),
+        gate(json!({ "readKey": ["K"] })),
+        gate(json!({ "readKey": "K" })),
+        gate(json!({ "cors": {} })),
+        gate(json!({ "cors": [["*"]] })),
+        gate(json!({ "cors": { "allowOrigins": "*" } })),
+        gate(json!({ "cors": { "allowOrigins": [], "credentials": true } })),
+        issuer(json!({ "issuer": "" })),
+        issuer(json!({ "issuer": [ISSUER] })),
+        issuer(json!({ "audiences": "api" })),
+        issuer(json!({ "clock_tolerance": 5 })),
+        issuer(json!({ "jwksUri": "https://issuer.example/jwks.json" })),
+        issuer(json!({ "jwks": {} })),
+        issuer(json!({ "jwks": [] })),
+        issuer(json!({ "jwks": "<html>" })),
+        issuer(json!({ "jwks": { "keys": [] } })),
+        issuer(json!({ "jwks": { "keys": { "kty": "EC" } } })),
+        issuer(json!({ "jwks": { "keys": [public_jwk(&issuer_key()), 1] } })),
+        issuer(json!({ "jwks": { "keys": vec![public_jwk(&issuer_key()); 257] } })),
+        issuer(json!({ "jwks": secret_jwk() })),
+        issuer(json!({ "jwks": { "keys": [public_jwk(&issuer_key()), secret_jwk()] } })),
+        issuer(json!({ "jwks": { "keys": [public_jwk(&issuer_key()), { "kty": "oct", "kid": "s" }] } })),
+        issuer(json!({ "jwks": { "kty": "oct", "kid": "s", "k": ["HS_KEY"] } })),
+        issuer(json!({ "jwks": { "kty": "oct", "kid": "s", "k": { "secret": "K", "x": 1 } } })),
+        // Nested sets are none: what looks like one must not hide a secret.
+        issuer(
+            json!({ "jwks": { "keys": [{ "kty": "oct", "kid": "s", "k": base64url([9; 32]), "keys": [] }] } }),
+        ),
+        issuer(json!({ "algorithms": [] })),
+        issuer(json!({ "algorithms": "ES256" })),
+        issuer(json!({ "missingIss": "ignore" })),
+        issuer(json!({ "missingIss": { "accept": null } })),
+        {
+            let mut both = two_issuers(json!({ "missingIss": "accept" }));
+            both["issuers"][0]["missingIss"] = json!("accept");
+            both
+        },
+        issuer(json!({ "typ": "" })),
+        issuer(json!({ "typ": ["JWT"] })),
+        issuer(json!({ "profile": "rfc9068" })),
+        issuer(json!({ "profile": "RFC9068", "audience": "api" })),
+        issuer(json!({ "profile": "rfc9068", "audience": "api", "typ": "at+jwt" })),
+        issuer(json!({ "profile": "rfc9068", "audience": "api", "missingIss": "accept" })),
+        issuer(json!({ "profile": "rfc9068", "audience": "api", "requireExp": false })),
+        issuer(json!({ "maxTokenAge": -1 })),
+        issuer(json!({ "maxTokenAge": 1.5 })),
+        issuer(json!({ "maxTokenAge": "1h" })),
+        issuer(json!({ "maxTokenAge": 253_402_300_800_u64 })),
+        issuer(json!({ "clockTolerance": 61 })),
+        issuer(json!({ "clockTolerance": -1 })),
+        issuer(json!({ "clockTolerance": 0.5 })),
+        issuer(json!({ "requireExp": "no" })),
+        issuer(json!({ "requireClaims": "jti" })),
+        issuer(json!({ "requireClaims": [1] })),
+        issuer(json!({ "requiredClaims": [] })),
+        issuer(json!({ "requiredClaims": "sid" })),
+        issuer(json!({ "scopes": [] })),
+        issuer(json!({ "scopes": "read write" })),
+        issuer(json!({ "claims": {} })),
+        issuer(json!({ "claims": [["tenant", 7]] })),
+        issuer(json!({ "crit": [] })),
+        issuer(json!({ "crit": "exp" })),
+        issuer(json!({ "crit": [""] })),
+    ];
+    for field in ["subject", "audience"] {
+        documents.extend(
+            [json!([]), json!(7), json!({}), json!(["a", 1])].map(|wrong| issuer(json!({ field: wrong }))),
+        );
+    }
+    for source in
+        ["", "Header", "query:token", "header:", "cookie:a b", "cookie:a=b", "header:é", "header:a:b"]
+    {
+        documents.push(gate(json!({ "tokenFrom": ["header", source] })));
+    }
+    for origin in
+        ["", "null", "**", "*.example", "https://a.example/", "https://A.example", "ftp://a", "https://"]
+    {
+        documents.push(gate(json!({ "cors": { "allowOrigins": [origin] } })));
+    }
+    for uri in [
+        "",
+        "jwks.json",
+        "http://issuer.example/jwks",
+        "ftp://issuer.example",
+        "https://",
+        "https:///jwks",
+        "http://localhost.evil.example/",
+        "http://localhost@evil.example/",
+        "http://127.0.0.1.evil.example/",
+        "http://evil.example/?localhost",
+        "http://localhost\\evil.example",
+        "https://issuer.example/ jwks",
+        "https://issuer.example/\n",
+        "https://user@issuer.example/",
+        "HTTPS://issuer.example",
+        "file:///etc/passwd",
+    ] {
+        documents.push(fetched(json!(uri)));
+    }
+    for scope in ["", "a b", "a\"b", "a\\b", "é", "a\n", "\u{7f}"] {
+        documents.push(issuer(json!({ "scopes": ["read", scope] })));
+    }
+    for algorithm in ["none", "es256", "RSA-OAEP", "", "MLDSA44"] {
+        documents.push(issuer(json!({ "algorithms": ["ES256", algorithm] })));
+    }
+    for name in [
+        "alg", "enc", "zip", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit",
+        "epk", "apu", "apv", "iv", "tag", "p2s", "p2c", "b64",
+    ] {
+        documents.push(issuer(json!({ "crit": ["exp", name] })));
+    }
+    // Nobody can tell what a field was to be that is `null`.
+    documents.extend(fields("").into_iter().map(|field| gate(json!({ field: null }))));
+    documents.extend(fields("issuers[0].").into_iter().map(|field| issuer(json!({ field: null }))));
+    let validator = Validator::new();
+    for document in documents {
+        let parsed = parse(&document.to_string());
+        assert!(matches!(parsed, Err(Error::ConfigInvalid { .. })), "{parsed:?}: {document}");
+        assert!(validator.validate(&document).is_err(), "{document}");
+    }
+}
+
+/// What no schema can say. The parser is the stricter of the two in each case, and never the laxer.
+#[test]
+fn what_the_schema_cannot_express_is_refused_by_the_parser_alone() {
+    let short = json!({ "kty": "oct", "kid": "s", "k": { "secret": "SHORT" } });
+    let nested = (0..40).fold(json!(1), |inner, _| json!([inner]));
+    let cases = [
+        ("an issuer is configured twice", two_issuers(json!({ "issuer": ISSUER }))),
+        ("no list speaks for an issuer", changed(|document| document["lists"][0]["for"] = json!([]))),
+        (
+            "a list speaks for an issuer that is not configured",
+            changed(|document| document["lists"][0]["for"] = json!([ISSUER, OTHER_ISSUER])),
+        ),
+        (
+            "an authority is a token issuer",
+            changed(|document| document["lists"][0]["issuer"] = json!(ISSUER)),
+        ),
+        (
+            "no key of a set is usable",
+            issuer(json!({ "jwks": { "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB" }] } })),
+        ),
+        (
+            "no key of a list is usable",
+            changed(|document| {
+                document["lists"][0]["keys"] = json!({ "kty": "OKP", "crv": "Ed25519", "x": "" })
+            }),
+        ),
+        (
+            "a secret has no name by which it can be revoked",
+            issuer(json!({ "jwks": { "kty": "oct", "k": { "secret": "HS_KEY" } } })),
+        ),
+        ("the platform does not have a secret, or too short a one", issuer(json!({ "jwks": short }))),
+        ("the document is nested too deeply", issuer(json!({ "claims": { "deep": nested } }))),
+        ("an integer is spelled with a fraction", issuer(json!({ "clockTolerance": 5.0 }))),
+    ];
+    let validator = Validator::new();
+    for (name, document) in cases {
+        let secret = |name: &str| Some(base64url(if name == "SHORT" { vec![9; 8] } else { vec![9; 64] }));
+        let parsed =
+            GateConfig::parse(&document.to_string()).and_then(|config| config.build(secret)).map(drop);
+        assert!(matches!(parsed, Err(Error::ConfigInvalid { .. })), "{name}: {parsed:?}");
+        assert_eq!(validator.validate(&document), Ok(()), "{name}");
+    }
+    // A JSON reader has dropped one of the two before a schema sees the document.
+    let twice = good().to_string().replacen("\"lists\"", "\"lists\":[],\"lists\"", 1);
+    assert!(matches!(parse(&twice), Err(Error::ConfigInvalid { .. })), "a member is named twice");
+    assert_eq!(validator.validate(&serde_json::from_str(&twice).unwrap()), Ok(()), "a member is named twice");
+}
+
+/// The fields that the parser knows at a place, as it lists them when it meets another.
+fn fields(place: &str) -> BTreeSet<String> {
+    let document = match place {
+        "" => gate(json!({ "?": 1 })),
+        "issuers[0]." => issuer(json!({ "?": 1 })),
+        "lists[0]." => changed(|document| document["lists"][0]["?"] = json!(1)),
+        "cors." => gate(json!({ "cors": { "?": 1 } })),
+        "readKey." => gate(json!({ "readKey": { "?": 1 } })),
+        other => panic!("{other}"),
+    };
+    match GateConfig::parse(&document.to_string()) {
+        Err(Error::ConfigInvalid { path, reason }) => {
+            assert_eq!(path, format!("{place}?"));
+            let (_, known) = reason.split_once("expected ").unwrap();
+            known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_field_that_the_parser_knows_is_in_the_schema_with_a_description_and_no_other() {
+    let schema = schema();
+    for (place, pointer, count) in [
+        ("", "", 7),
+        ("issuers[0].", "/$defs/issuer", 17),
+        ("lists[0].", "/$defs/list", 3),
+        ("cors.", "/properties/cors", 1),
+        ("readKey.", "/$defs/secret", 1),
+    ] {
+        let described = object(schema.pointer(&format!("{pointer}/properties")).unwrap().clone());
+        for (field, field_schema) in &described {
+            assert!(!field_schema["description"].as_str().unwrap_or_default().is_empty(), "{place}{field}");
+        }
+        let described: BTreeSet<String> = described.into_iter().map(|(field, _)| field).collect();
+        assert_eq!(described, fields(place), "{place}");
+        assert!(described.len() >= count, "{place}: {described:?}");
+        assert_eq!(
+            schema.pointer(&format!("{pointer}/additionalProperties")),
+            Some(&json!(false)),
+            "{place}"
+        );
+    }
+}
+
+#[test]
+fn the_schema_has_every_algorithm_by_every_name_it_has() {
+    let named = schema().pointer("/$defs/algorithm/enum").unwrap().clone();
+    let named: Vec<String> = serde_json::from_value(named).unwrap();
+    let known: BTreeSet<&str> = named.iter().map(|name| Algorithm::from_name(name).unwrap().name()).collect();
+    assert_eq!(known, Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect());
+}
+
+#[test]
+fn the_defaults_that_the_schema_states_are_those_of_the_parser() {
+    let schema = schema();
+    let defaults = |pointer: &str| {
+        let properties = object(schema.pointer(pointer).unwrap().clone());
+        properties.into_iter().filter_map(|(field, schema)| Some((field, schema.get("default")?.clone())))
+    };
+    let spelled_out = changed(|document| {
+        document.as_object_mut().unwrap().extend(defaults("/properties"));
+        document["issuers"][0].as_object_mut().unwrap().extend(defaults("/$defs/issuer/properties"));
+    });
+    assert_ne!(spelled_out, good());
+    let gate = |document: &Value| {
+        let secret = base64url([9; 64]);
+        let gate = GateConfig::parse(&document.to_string()).unwrap().build(|_| Some(secret.clone())).unwrap();
+        format!("{gate:?}")
+    };
+    assert_eq!(gate(&spelled_out), gate(&good()));
+    assert_ne!(
+        gate(&issuer(json!({ "clockTolerance": 6 }))),
+        gate(&good()),
+        "the comparison sees a difference"
+    );
+}
