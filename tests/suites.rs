@@ -48,6 +48,7 @@ const PUBLISHED: &[(&str, usize)] = &[
     ("ecdsa_secp384r1_sha384_p1363", 280),
     ("ecdsa_secp521r1_sha512_p1363", 318),
     ("ed25519", 151),
+    ("ed25519_speccheck", 10),
     ("hmac_sha256", 174),
     ("hmac_sha384", 174),
     ("hmac_sha512", 174),

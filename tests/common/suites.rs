@@ -174,9 +174,7 @@ impl Judge {
             .filter(|exception| exception.engine.as_ref().is_none_or(|engine| *engine == row.engine))
         {
             None if fits == published => row.passed += 1,
-            None => {
-                row.failures.push(format!("{case}: published as {}, found {}", word(published), word(fits)))
-            }
+            None => row.failures.push(format!("{case}: should be {}, is {}", word(published), word(fits))),
             Some(exception) if exception.fits == published => {
                 row.failures.push(format!("{case}: the exception says what is published"));
             }
