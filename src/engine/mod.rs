@@ -73,6 +73,11 @@ pub static DEFAULT: Engines = &[&HMAC, &EDDSA, &ES256, &RSA, &ES384, &ES512, &ES
 /// What is faster here than asking the host: HMAC. All the rest is left to the host, and not linked.
 pub static SMALL: Engines = &[&HMAC, &HOST];
 
+/// For hosts with WebCrypto that answer many requests, such as Workers: what it has is left to it, and what it has not,
+/// secp256k1 and ML-DSA, is here.
+#[cfg(feature = "engines")]
+pub static EDGE: Engines = &[&HMAC, &ES256K, &ML_DSA, &HOST];
+
 /// A list of engines, the preferred ones first.
 pub type Engines = &'static [&'static dyn Engine];
 
@@ -118,5 +123,6 @@ impl Imported {
     }
 }
 
-#[cfg(all(test, feature = "engines"))]
+#[cfg(test)]
+#[cfg(feature = "engines")]
 mod tests;

@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn material_is_read_as_strictly_as_a_header() {
-        let x = base64url::encode(&[9; 32]);
+        let x = base64url::encode([9; 32]);
         let read = |jwk: String| Material::parse(jwk.as_bytes());
         let good = read(format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#)).unwrap();
         assert!(matches!(good, Material::Ed25519 { x } if x == [9; 32]));

@@ -81,6 +81,22 @@ for (const [runtime, { ask, engines }] of Object.entries(RUNTIMES)) {
     });
   }
 
+  test(`${runtime}: the README names those who verify each algorithm, in their order`, async () => {
+    const table = tableOf(await readFile(new URL("../../README.md", import.meta.url), "utf8"), runtime);
+    const names = { nodecrypto: "`node:crypto`", webcrypto: "WebCrypto", wasm: "Wasm on demand" };
+    for (const algorithm of [...ALGORITHMS, ...ML_DSA]) {
+      const good = ML_DSA.includes(algorithm) ? await mlDsaQuestion(algorithm) : signers.get(algorithm)[0].question();
+      const knowing = [];
+      for (const engine of Object.keys(engines)) {
+        if ((await ask(engine, [good]))[0] === FITS) knowing.push(names[engine]);
+      }
+      // A host that lacks ML-DSA is passed over; what is there must be named, and in the order in which it is asked.
+      const named = table.get(algorithm).split(", else ").filter((name) => knowing.includes(name));
+      assert.deepEqual(named, knowing, algorithm);
+      if (!ML_DSA.includes(algorithm)) assert.deepEqual(table.get(algorithm).split(", else "), knowing, algorithm);
+    }
+  });
+
   test(`${runtime}: an RSA modulus of 2049 bits is verified by whoever can take it in`, async () => {
     const good = makeSigner("RS256", { modulusLength: 2049 }).question();
     assert.deepEqual(await ask(undefined, [good, withBitTurned(good)]), [FITS, DOES_NOT_FIT]);
@@ -217,6 +233,14 @@ test("more keys than an engine keeps make no difference but for time", async () 
   assert.equal(await host.verify({ ...first, keyNumber: 1_000_000 }), FITS);
   assert.equal(await host.verify({ ...second, keyNumber: 1_000_000 }), DOES_NOT_FIT);
 });
+
+/** Who verifies what in a runtime, as the README has it. */
+function tableOf(readme, runtime) {
+  const [, table] = /<!-- engines:begin -->([^]*)<!-- engines:end -->/.exec(readme);
+  const rows = table.trim().split("\n").map((row) => row.split("|").map((cell) => cell.trim()));
+  const column = rows[0].indexOf({ node: "npm: Node, Deno, Bun", workerd: "npm: Workers, browsers" }[runtime]);
+  return new Map(rows.slice(2).map((row) => [row[1], row[column]]));
+}
 
 function without(algorithm) {
   return ALGORITHMS.filter((other) => other !== algorithm);

@@ -16,9 +16,6 @@ use web_sys::CryptoKey;
 
 use crate::host;
 
-/// Who verifies here. HMAC is faster than the way to the host, and WebCrypto has neither secp256k1 nor ML-DSA.
-pub(crate) static ENGINES: Engines = &[&engine::HMAC, &engine::ES256K, &engine::ML_DSA, &engine::HOST];
-
 /// Who verifies with keys that WebCrypto should know and does not take: workerd refuses RSA moduli whose length is no
 /// multiple of eight.
 static INSTEAD: Engines = &[&engine::RSA];

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 
 use revocable::config::GateConfig;
+use revocable::engine::EDGE;
 use revocable::{Error, Gate};
 use worker::Env;
 
-use crate::{log, signature};
+use crate::log;
 
 thread_local! {
     // The environment arrives with the first request, so that is when it is configured. An isolate's environment never
@@ -45,5 +46,5 @@ fn read(env: &Env) -> Result<Gate, Error> {
     };
     let document = env.var("REVOCABLE_CONFIG").map_err(|_| missing())?.to_string();
     GateConfig::parse(&document)?
-        .build_with(signature::ENGINES, |name| env.secret(name).ok().map(|secret| secret.to_string()))
+        .build_with(EDGE, |name| env.secret(name).ok().map(|secret| secret.to_string()))
 }
