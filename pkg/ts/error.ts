@@ -55,9 +55,12 @@ export class RevocableError extends Error implements Details {
   /** An argument that is refused is a `TypeError` too, as programs expect it; JavaScript has no second base class. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
-    return value instanceof InvalidArgument && (!Object.hasOwn(this, "code") || this.code === value.code);
+    return value instanceof InvalidArgument && [undefined, GENERIC, value.code].includes(this.code);
   }
 }
+
+/** What `JOSEError` says, which stands for every error too. */
+const GENERIC = "ERR_JOSE_GENERIC";
 
 // On the prototypes, so that no bundler's renaming changes what people read.
 Object.defineProperty(RevocableError.prototype, "name", { value: "RevocableError", configurable: true, writable: true });

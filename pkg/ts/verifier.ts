@@ -87,6 +87,19 @@ export class Verifier {
     return final.decision;
   }
 
+  /**
+   * As [`Verifier.verify`], with what is at hand and engines that answer at once. What is lacking is read in the background,
+   * for the tokens to come.
+   * @internal
+   */
+  verifyNow(token: string): Decision {
+    const verdict = this.#decide(token);
+    if (verdict instanceof Promise) throw new TypeError("an engine that answers later was asked");
+    if (verdict.remedy !== undefined) void this.#readingOf(verdict.remedy)?.inBackground();
+    if (verdict.isDue) this.#readWhatIsDue(undefined);
+    return verdict.decision;
+  }
+
   /** How current the revocation lists are; `undefined` before the first was read, or where none is asked. */
   get snapshot(): SnapshotInfo | undefined {
     return typed(() => this.#core.snapshot(this.#now()) as SnapshotInfo | undefined);

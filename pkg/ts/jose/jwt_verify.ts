@@ -2,29 +2,19 @@
 
 import { answering } from "../answering.js";
 import type { Platform } from "../core.js";
-import { isWasmLoaded, loadWasm, typed } from "../core.js";
+import { isWasmLoaded, loadWasm } from "../core.js";
 import type { Claims, Header } from "../decision.js";
-import {
-  ALLOW,
-  ASK,
-  claimsOnDesk,
-  faultOnDesk,
-  headerOnDesk,
-  isDueOnDesk,
-  payloadOf,
-  putToken,
-  putTokenBytes,
-  questionOnDesk,
-} from "../desk.js";
+import { ALLOW, ASK, headerOnDesk, questionOnDesk } from "../desk.js";
 import type { RevocableError } from "../error.js";
-import { errorOf } from "../errors.js";
-import type { NodeKeyObject } from "../host/cryptokey.js";
+import type { NodeKeyObject, OpaqueKey } from "../host/cryptokey.js";
 import type { Host } from "../host/host.js";
 import type { EngineName } from "../host/question.js";
 import type { Expected, JWTVerifyOptions } from "./expected.js";
 import { expectedOf } from "./expected.js";
 import type { KeySource } from "./key_source.js";
 import { keySource, knownSource } from "./key_source.js";
+import type { Call, Stands } from "./steps.js";
+import { KEYS, SNAPSHOT, put, refusalOf, remedyOf, resume, stands, start } from "./steps.js";
 
 /** A key for every token. */
 export type VerificationKey = CryptoKey | NodeKeyObject | JsonWebKey | Uint8Array;
@@ -69,9 +59,6 @@ export interface JWTVerify {
   ): Promise<JWTVerifyResultWithKey<Payload>>;
 }
 
-/** What has been found out about a token. */
-type Verified = JWTVerifyResult & { key?: unknown };
-
 /** `jwtVerify` of a runtime. */
 export function jwtVerifyOn(platform: Platform): JWTVerify {
   const call = new Verification(platform);
@@ -79,7 +66,7 @@ export function jwtVerifyOn(platform: Platform): JWTVerify {
     if (!isWasmLoaded()) await loadWasm(platform);
     return call.verify(token, key, options);
   };
-  return verify as JWTVerify;
+  return verify as unknown as JWTVerify;
 }
 
 /** What all calls of one runtime share. */
@@ -91,13 +78,29 @@ class Verification {
     this.#platform = platform;
   }
 
-  verify(token: string | Uint8Array, key: unknown, options: JWTVerifyOptions | undefined): Verified | Promise<Verified> {
+  verify(token: string | Uint8Array, key: unknown, options: JWTVerifyOptions | undefined): Stands | Promise<Stands> {
     const expected = expectedOf(options);
     const known = knownSource(key);
-    if (known === undefined && typeof key === "function") return this.#withChosenKey(token, key as GetKey, expected, options);
+    if (known === undefined && typeof key === "function") {
+      return this.#withChosenKey(token, key as GetKey, expected, options);
+    }
     const source = known ?? keySource(key);
-    if (source instanceof Promise) return source.then((source) => this.#with(token, source, expected, options, false));
-    return this.#with(token, source, expected, options, false);
+    if (source instanceof Promise) return this.#withExportedKey(token, source, expected, options);
+    return this.#go({ token, source, expected, options });
+  }
+
+  async #withExportedKey(
+    token: string | Uint8Array,
+    source: Promise<KeySource>,
+    expected: Expected,
+    options: JWTVerifyOptions | undefined,
+  ): Promise<Stands> {
+    expected.hold();
+    try {
+      return await this.#go({ token, source: await source, expected, options });
+    } finally {
+      expected.release();
+    }
   }
 
   /** Asks the caller's function for a key, once the header has been found to be one that may have any. */
@@ -106,119 +109,69 @@ class Verification {
     choose: GetKey,
     expected: Expected,
     options: JWTVerifyOptions | undefined,
-  ): Promise<Verified> {
-    if (expected.check.peek(put(token)) !== ALLOW) throw errorOf(faultOnDesk());
+  ): Promise<Stands> {
+    if (expected.check.peek(put(token)) !== ALLOW) throw refusalOf(token);
+    const header = headerOnDesk();
+    // What is verified is what the function was shown, whatever becomes of the caller's bytes.
     const text = typeof token === "string" ? token : new TextDecoder().decode(token);
-    const [protectedHeader = "", payload = "", signature = ""] = text.split(".");
     expected.hold();
     try {
-      const key: unknown = await choose(headerOnDesk(), { protected: protectedHeader, payload, signature });
-      const verified = await this.#with(text, await keySource(key), expected, options, false);
-      return { ...verified, key };
+      const key: unknown = await choose(header, flattened(text));
+      return { ...(await this.#go({ token: text, source: await keySource(key), expected, options })), key };
     } finally {
       expected.release();
     }
   }
 
   /** `isAgain` says that what was lacking has been read already. */
-  #with(
-    token: string | Uint8Array,
-    source: KeySource,
-    expected: Expected,
-    options: JWTVerifyOptions | undefined,
-    isAgain: boolean,
-  ): Verified | Promise<Verified> {
-    const now = Date.now();
-    const date = options?.currentDate === undefined ? now : instantOf(options.currentDate);
-    const { check, revocations } = expected;
-    const outcome = typed(() =>
-      revocations === undefined
-        ? check.start(source.set, put(token), date, now)
-        : check.startListed(source.set, revocations.lists, put(token), date, now),
-    );
-    if (outcome === ALLOW) return this.#stands(source, expected);
-    if (outcome === ASK) return this.#ask(token, source, expected, options, isAgain);
-    return this.#refused(token, source, expected, options, isAgain, undefined);
+  #go(call: Call, isAgain = false): Stands | Promise<Stands> {
+    const outcome = start(call);
+    if (outcome === ALLOW) return stands(call);
+    if (outcome === ASK) return this.#ask(call, isAgain);
+    return this.#refused(call, isAgain, undefined);
   }
 
   /** Asks the host about the signature, as often as it takes. */
-  async #ask(
-    token: string | Uint8Array,
-    source: KeySource,
-    expected: Expected,
-    options: JWTVerifyOptions | undefined,
-    isAgain: boolean,
-  ): Promise<Verified> {
-    const { check, revocations } = expected;
+  async #ask(call: Call, isAgain: boolean): Promise<Stands> {
+    const { source, expected } = call;
     const host = source.opaque === undefined ? this.#host(expected.engine) : hostOf(source.opaque);
     expected.hold();
     try {
-      for (let cause: unknown; ; ) {
+      for (;;) {
         const question = questionOnDesk();
-        const answering_ = answering(host, question);
-        const answered = answering_ instanceof Promise ? await answering_ : answering_;
-        cause = answered.cause;
-        const now = Date.now();
-        const date = options?.currentDate === undefined ? now : instantOf(options.currentDate);
-        const outcome = typed(() =>
-          revocations === undefined
-            ? check.resume(question.ticket, answered.answer, date, now)
-            : check.resumeListed(revocations.lists, question.ticket, answered.answer, date, now),
-        );
-        if (outcome === ALLOW) return this.#stands(source, expected);
-        if (outcome !== ASK) return await this.#refused(token, source, expected, options, isAgain, cause);
+        const asked = answering(host, question);
+        const { answer, cause } = asked instanceof Promise ? await asked : asked;
+        const outcome = resume(call, question.ticket, answer);
+        if (outcome === ALLOW) return stands(call);
+        if (outcome !== ASK) return await this.#refused(call, isAgain, cause);
       }
     } finally {
       expected.release();
     }
   }
 
-  #stands(source: KeySource, expected: Expected): Verified {
-    const isDue = isDueOnDesk();
-    const [protectedHeader, payload] = claimsOnDesk();
-    if (isDue) {
-      source.readInBackground?.();
-      expected.revocations?.readWhatIsDue();
-    }
-    if (source.chosen === undefined) return { payload, protectedHeader };
-    return { payload, protectedHeader, key: source.chosen(protectedHeader) };
+  /** Has read what is lacking, each thing once, or throws. */
+  #refused(call: Call, isAgain: boolean, cause: unknown): Promise<Stands> {
+    const refusal = refusalOf(call.token, cause);
+    const remedy = remedyOf(call);
+    const { revocations } = call.expected;
+    if (remedy === KEYS && !isAgain && call.source.read !== undefined) return this.#again(call, call.source.read(), refusal);
+    if (remedy === SNAPSHOT && revocations !== undefined) return this.#again(call, revocations.read(), refusal);
+    throw refusal;
   }
 
-  /** Has read what is lacking, once, or throws. */
-  #refused(
-    token: string | Uint8Array,
-    source: KeySource,
-    expected: Expected,
-    options: JWTVerifyOptions | undefined,
-    isAgain: boolean,
-    cause: unknown,
-  ): Promise<Verified> | never {
-    const fault = faultOnDesk();
-    // On the way back, only the snapshot may still be lacking; each thing is read once.
-    const remedy = typed(() => expected.check.remedy(source.set, put(token), Date.now()));
-    const read = remedy === KEYS && !isAgain ? source.read : remedy === SNAPSHOT ? expected.revocations : undefined;
-    if (read === undefined) {
-      throw errorOf(fault, cause, fault.stage === "claims" ? payloadOf(token) : undefined);
-    }
-    return this.#again(token, source, expected, options, typeof read === "function" ? read : () => read.read(), fault);
-  }
-
-  async #again(
-    token: string | Uint8Array,
-    source: KeySource,
-    expected: Expected,
-    options: JWTVerifyOptions | undefined,
-    read: () => Promise<Error | undefined>,
-    fault: ReturnType<typeof faultOnDesk>,
-  ): Promise<Verified> {
+  async #again(call: Call, reading: Promise<Error | undefined>, refusal: RevocableError): Promise<Stands> {
+    const { expected } = call;
     expected.hold();
     try {
-      const failure = await read();
+      const failure = await reading;
       if (failure !== undefined) {
-        // Nothing is known of the token; for keys, the reason is the answer, as `jose` gives it.
-        throw fault.code === "ERR_JWKS_UNAVAILABLE" ? failure : errorOf(fault, failure);
+        // Of keys that are not there, the reason is the answer, as `jose` gives it.
+        if (refusal.code === "ERR_JWKS_UNAVAILABLE") throw failure;
+        refusal.cause = failure;
+        throw refusal;
       }
-      return await this.#with(token, source, expected, options, true);
+      return await this.#go(call, true);
     } finally {
       expected.release();
     }
@@ -233,22 +186,13 @@ class Verification {
   }
 }
 
-/** What `Check.remedy` of pkg/src/jose.rs says. */
-const KEYS = 1;
-const SNAPSHOT = 2;
-
-function put(token: string | Uint8Array): number {
-  return token instanceof Uint8Array ? putTokenBytes(token) : putToken(token);
+/** A token's parts, of which there are three. */
+export function flattened(token: string): FlattenedToken {
+  const [header = "", payload = "", signature = ""] = token.split(".");
+  return { protected: header, payload, signature };
 }
 
 /** A host that knows one key. */
-function hostOf(key: NonNullable<KeySource["opaque"]>): Host {
+function hostOf(key: OpaqueKey): Host {
   return { verify: ({ signingInput, signature }) => key.verify(signingInput, signature) };
 }
-
-/** What is no date is no instant either, which the core says. */
-function instantOf(date: Date): number {
-  return date instanceof Date ? date.getTime() : Number.NaN;
-}
-
-export type { RevocableError };

@@ -81,6 +81,11 @@ export class Revocations {
     return this.#reading.now();
   }
 
+  /** Begins to read it unless somebody is at it. @internal */
+  readInBackground(): void {
+    void this.#reading.inBackground();
+  }
+
   /** Reads it unless somebody is at it or it is current. @internal */
   readWhatIsDue(): void {
     if (typed(() => this.lists.isDue(Date.now()))) void this.#reading.inBackground();
