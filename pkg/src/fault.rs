@@ -1,7 +1,7 @@
 //! Errors into JavaScript: a stable `code`, the claim where there is one, and never a value of a token.
 
 use js_sys::{Object, Reflect};
-use revocable::{Code, Error};
+use revocable::{ClaimFault, Code, Error};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 
@@ -12,6 +12,7 @@ pub(crate) struct Fault {
     message: String,
     stage: Option<&'static str>,
     claim: Option<String>,
+    reason: Option<&'static str>,
     rule: Option<Vec<String>>,
     kind: Option<&'static str>,
 }
@@ -30,9 +31,24 @@ impl Fault {
             message: error.to_string(),
             stage: error.code().stage(),
             claim: error.claim().map(str::to_owned),
+            reason: reason(error),
             rule,
             kind,
         }
+    }
+}
+
+/// What is wrong with a claim, in the words of `jose`.
+fn reason(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::ClaimInvalid { claim, reason } => Some(match reason {
+            // A `typ` that is missing is one that is not the one wanted.
+            ClaimFault::Missing if claim != "typ" => "missing",
+            ClaimFault::Malformed if matches!(claim.as_str(), "exp" | "nbf" | "iat") => "invalid",
+            _ => "check_failed",
+        }),
+        Error::Expired { .. } | Error::TooOld { .. } => Some("check_failed"),
+        _ => None,
     }
 }
 
@@ -48,8 +64,15 @@ pub(crate) fn found_by_javascript(code: &str, detail: Option<&str>) -> JsValue {
         None => code.meaning().to_owned(),
         Some(detail) => format!("{}: {detail}", code.meaning()),
     };
-    let fault =
-        Fault { code: code.as_str(), message, stage: code.stage(), claim: None, rule: None, kind: None };
+    let fault = Fault {
+        code: code.as_str(),
+        message,
+        stage: code.stage(),
+        claim: None,
+        reason: None,
+        rule: None,
+        kind: None,
+    };
     throwable(&fault)
 }
 

@@ -25,7 +25,24 @@ pub(crate) struct Asked<'a> {
 #[derive(Default)]
 struct Waiting {
     next: u32,
-    tokens: BTreeMap<u32, Box<Asking>>,
+    tokens: BTreeMap<u32, Token>,
+}
+
+/// A token that waits for its answer.
+enum Token {
+    /// One that a verifier will go on with.
+    OfVerifier(Box<Asking>),
+    /// One that a check of `jwtVerify` will.
+    OfCheck(Box<Question>),
+}
+
+impl Token {
+    fn question(&self) -> &Question {
+        match self {
+            Self::OfVerifier(asking) => asking.question(),
+            Self::OfCheck(question) => question,
+        }
+    }
 }
 
 thread_local! {
@@ -49,22 +66,42 @@ pub fn question_jwk(ticket: u32) -> Option<String> {
     })
 }
 
-/// Lets a token wait and hands `put` its question.
+/// Lets a token of a verifier wait and hands `put` its question.
 pub(crate) fn ask(asking: Box<Asking>, put: impl FnOnce(&Asked<'_>) -> u32) -> u32 {
+    wait(Token::OfVerifier(asking), put)
+}
+
+/// Lets a token of a check wait and hands `put` its question.
+pub(crate) fn ask_for_check(question: Question, put: impl FnOnce(&Asked<'_>) -> u32) -> u32 {
+    wait(Token::OfCheck(Box::new(question)), put)
+}
+
+fn wait(token: Token, put: impl FnOnce(&Asked<'_>) -> u32) -> u32 {
     WAITING.with_borrow_mut(|waiting| {
         if waiting.tokens.len() >= MOST_WAITING {
             waiting.tokens.pop_first();
         }
         let ticket = waiting.next;
         waiting.next = ticket.wrapping_add(1);
-        let asking = waiting.tokens.entry(ticket).insert_entry(asking).into_mut();
-        put(&in_numbers(ticket, asking.question()))
+        let token = waiting.tokens.entry(ticket).insert_entry(token).into_mut();
+        put(&in_numbers(ticket, token.question()))
     })
 }
 
-/// The token that waits under this ticket, once.
+/// The token of a verifier that waits under this ticket, once.
 pub(crate) fn take(ticket: u32) -> Option<Asking> {
-    WAITING.with_borrow_mut(|waiting| waiting.tokens.remove(&ticket)).map(|asking| *asking)
+    match WAITING.with_borrow_mut(|waiting| waiting.tokens.remove(&ticket))? {
+        Token::OfVerifier(asking) => Some(*asking),
+        Token::OfCheck(_) => None,
+    }
+}
+
+/// The token of a check that waits under this ticket, once.
+pub(crate) fn take_of_check(ticket: u32) -> Option<Question> {
+    match WAITING.with_borrow_mut(|waiting| waiting.tokens.remove(&ticket))? {
+        Token::OfCheck(question) => Some(*question),
+        Token::OfVerifier(_) => None,
+    }
 }
 
 /// JavaScript's answer. Whatever is none of the five is a refusal.

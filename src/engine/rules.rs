@@ -9,22 +9,28 @@ use crate::key::{Algorithm, Material};
 
 /// How many bytes a signature has: none but these are asked about. `None` for an algorithm that does not fit the key.
 pub(crate) fn signature_bytes(algorithm: Algorithm, material: &Material) -> Option<usize> {
+    if !material.fits(algorithm) {
+        return None;
+    }
+    match material {
+        Material::Rsa { n, .. } => Some(n.len()),
+        _ => signature_bytes_of(algorithm),
+    }
+}
+
+/// How many bytes a signature has where the algorithm says it; `None` for RSA, where the key does.
+pub(crate) const fn signature_bytes_of(algorithm: Algorithm) -> Option<usize> {
     use Algorithm as A;
-    match (algorithm, material) {
-        (A::HS256, Material::Secret(_)) => Some(32),
-        (A::HS384, Material::Secret(_)) => Some(48),
-        (A::HS512, Material::Secret(_)) => Some(64),
-        (A::RS256 | A::RS384 | A::RS512 | A::PS256 | A::PS384 | A::PS512, Material::Rsa { n, .. }) => {
-            Some(n.len())
-        }
-        (A::ES256 | A::ES384 | A::ES512 | A::ES256K, Material::Ec { curve, .. }) => {
-            curve.field_bytes().checked_mul(2)
-        }
-        (A::EdDSA, Material::Ed25519 { .. }) => Some(64),
-        (A::MLDSA44, Material::MlDsa { .. }) => Some(2420),
-        (A::MLDSA65, Material::MlDsa { .. }) => Some(3309),
-        (A::MLDSA87, Material::MlDsa { .. }) => Some(4627),
-        _ => None,
+    match algorithm {
+        A::RS256 | A::RS384 | A::RS512 | A::PS256 | A::PS384 | A::PS512 => None,
+        A::HS256 => Some(32),
+        A::HS384 => Some(48),
+        A::HS512 | A::ES256 | A::ES256K | A::EdDSA => Some(64),
+        A::ES384 => Some(96),
+        A::ES512 => Some(132),
+        A::MLDSA44 => Some(2420),
+        A::MLDSA65 => Some(3309),
+        A::MLDSA87 => Some(4627),
     }
 }
 

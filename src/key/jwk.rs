@@ -71,6 +71,19 @@ impl Key {
     }
 }
 
+impl Key {
+    /// A key that the host alone has; see [`super::Jwks::opaque`].
+    pub(super) fn opaque(algorithm: Algorithm, modulus_bits: usize) -> Result<Self, Error> {
+        let signature_bytes = match rules::signature_bytes_of(algorithm) {
+            Some(bytes) => bytes,
+            None if (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&modulus_bits) => modulus_bits.div_ceil(8),
+            None => return Err(MODULUS),
+        };
+        let by = By::Host(HostKey::new(algorithm, "{}".into()));
+        Ok(Self { id: None, name: None, uses: vec![Use { algorithm, signature_bytes, by }] })
+    }
+}
+
 impl Material {
     /// Reads a JWK, a JSON text in UTF-8, as strictly as a token's header is read: a member named twice is refused. Its
     /// type and strength are checked, but neither `alg`, `use` nor `key_ops`, which are about a key and not what it is
@@ -107,7 +120,7 @@ impl Material {
             n.len().saturating_mul(8).saturating_sub(usize::try_from(first.leading_zeros()).unwrap_or(8))
         });
         if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) {
-            return Err(Error::JwkInvalid("an RSA modulus has 2048 to 8192 bits"));
+            return Err(MODULUS);
         }
         if n.last().is_none_or(|last| last.is_multiple_of(2)) {
             return Err(Error::JwkInvalid("an RSA modulus is odd"));
@@ -194,8 +207,10 @@ impl Material {
         Ok(())
     }
 
-    /// The required members in lexicographic order, without white space (RFC 7638 §3.2); none for a secret.
-    pub(crate) fn public_jwk(&self) -> Option<Box<str>> {
+    /// As JWK, a JSON text: the members that RFC 7638 §3.2 requires, in lexicographic order and without white space; none for
+    /// a secret.
+    #[must_use]
+    pub fn public_jwk(&self) -> Option<Box<str>> {
         let spell = |bytes: &[u8]| base64url::encode(bytes);
         let jwk = match self {
             Self::Secret(_) => return None,
@@ -246,6 +261,7 @@ impl Curve {
     }
 }
 
+const MODULUS: Error = Error::JwkInvalid("an RSA modulus has 2048 to 8192 bits");
 const DISAGREES: Error = Error::JwkInvalid("`alg` does not agree with the key's type");
 const UNSUPPORTED: Error = Error::JwkInvalid("`kty`, `crv` and `alg` name no supported key type");
 

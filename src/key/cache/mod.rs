@@ -158,6 +158,13 @@ impl KeyCache {
         self.as_remote_mut().map_or(Ok(None), |remote| remote.install(fetch, fetched, now))
     }
 
+    /// The key set in force as it was read, a JSON text; `None` for fixed keys, before the first reading, and once it may
+    /// no longer be relied on.
+    #[must_use]
+    pub fn document(&self, now: UnixTime) -> Option<&str> {
+        self.as_remote().and_then(|remote| remote.document(now))
+    }
+
     /// The keys as they were read, to be kept where the next process finds them ([`KeyCache::seed`]): one JSON text. `None`
     /// for fixed keys and before the first reading.
     #[must_use]

@@ -81,6 +81,10 @@ impl Remote {
         self.read.as_ref().filter(|read| read.may_be_relied_on(now)).map(|read| &read.jwks)
     }
 
+    pub(super) fn document(&self, now: UnixTime) -> Option<&str> {
+        self.read.as_ref().filter(|read| read.may_be_relied_on(now)).map(|read| &*read.document)
+    }
+
     fn is_fresh(&self, now: UnixTime) -> bool {
         self.read.as_ref().is_some_and(|read| read.may_be_relied_on(now) && now < read.fresh_until)
     }
