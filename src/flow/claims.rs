@@ -1,6 +1,8 @@
 //! Fourth stage: the claims (RFC 7519 §4.1), against what the caller expects and the time he says it is.
 
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
 use serde_json::{Number, Value};
 
 use crate::error::{ClaimFault, Error};
@@ -14,7 +16,7 @@ use super::{Authentic, Expectations, Header, MANIFEST_TYP, media_type};
 /// The claims of a token whose signature and claims have been checked. Whether it has been revoked is not known yet.
 #[derive(Clone, Debug)]
 pub struct Claims {
-    header: Header,
+    header: Arc<Header>,
     payload: Payload,
     key_name: Option<Box<str>>,
     issuer: String,
@@ -336,7 +338,7 @@ impl Claims {
 
     /// The JOSE header.
     #[must_use]
-    pub const fn header(&self) -> &Header {
+    pub fn header(&self) -> &Header {
         &self.header
     }
 
