@@ -33,8 +33,10 @@ const FOR_PAGE = /^(?!node|workerd).*\.(js|wasm)$/;
  */
 const NPMIGNORE = "/.gitignore\n/.npmignore\n/package.json\n/README.md\n/*.wasm.d.ts\n";
 
-const crates = MODULES.flatMap(({ crate }) => ["--package", crate]);
-run("cargo", ["build", "--release", ...crates, "--target", "wasm32-unknown-unknown"]);
+// One by one: built together, the first would get the features that only the second asks for.
+for (const { crate } of MODULES) {
+  run("cargo", ["build", "--release", "--package", crate, "--target", "wasm32-unknown-unknown"]);
+}
 const target = targetFolder();
 const staging = join(target, "wasm-bindgen");
 rmSync(staging, { recursive: true, force: true });

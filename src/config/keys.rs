@@ -1,5 +1,6 @@
 //! The ways in which an issuer's keys can be given.
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -23,49 +24,39 @@ pub struct PemConfig {
     pub alg: Option<String>,
 }
 
+// Both by hand, out of a JSON value: what serde derives for several spellings of one field is several KiB of Wasm.
 impl<'de> Deserialize<'de> for PemConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a PEM text, or an object with `key`, `kid` and `alg`")]
-        enum Spelling {
-            Alone(String),
-            Named(Named),
-        }
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Named {
-            key: String,
-            kid: Option<String>,
-            alg: Option<String>,
-        }
-        Ok(match Spelling::deserialize(deserializer)? {
-            Spelling::Alone(key) => Self { key, kid: None, alg: None },
-            Spelling::Named(Named { key, kid, alg }) => Self { key, kid, alg },
-        })
+        const EXPECTED: &str = "expected a PEM text, or an object with `key`, `kid` and `alg`";
+        Self::from_value(Value::deserialize(deserializer)?).ok_or_else(|| D::Error::custom(EXPECTED))
+    }
+}
+
+impl PemConfig {
+    fn from_value(value: Value) -> Option<Self> {
+        let members = match value {
+            Value::String(key) => return Some(Self { key, kid: None, alg: None }),
+            Value::Object(members) => members,
+            _ => return None,
+        };
+        let text = |name: &str| match members.get(name) {
+            None => Some(None),
+            Some(Value::String(text)) => Some(Some(text.clone())),
+            Some(_) => None,
+        };
+        let are_known = members.keys().all(|name| ["key", "kid", "alg"].contains(&name.as_str()));
+        are_known.then_some(Self { key: text("key")??, kid: text("kid")?, alg: text("alg")? })
     }
 }
 
 /// `true` is OpenID Connect's, which more issuers have.
 pub(super) fn discovery<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Discovery>, D::Error> {
-    const EXPECTED: &str = "expected true, `openid` or `oauth`";
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected true, `openid` or `oauth`")]
-    enum Spelling {
-        Whether(bool),
-        Which(Which),
+    match Value::deserialize(deserializer)? {
+        Value::Bool(true) => Ok(Some(Discovery::OpenId)),
+        Value::String(name) if name == "openid" => Ok(Some(Discovery::OpenId)),
+        Value::String(name) if name == "oauth" => Ok(Some(Discovery::OAuth)),
+        _ => Err(D::Error::custom("expected true, `openid` or `oauth`")),
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    enum Which {
-        OpenId,
-        OAuth,
-    }
-    Ok(match Spelling::deserialize(deserializer)? {
-        // Leaving the field out says it more clearly.
-        Spelling::Whether(false) => return Err(serde::de::Error::custom(EXPECTED)),
-        Spelling::Whether(true) | Spelling::Which(Which::OpenId) => Some(Discovery::OpenId),
-        Spelling::Which(Which::OAuth) => Some(Discovery::OAuth),
-    })
 }
 
 /// Makes an issuer's keys. `must_have_names` asks for keys that can be revoked.

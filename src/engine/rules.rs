@@ -1,22 +1,9 @@
-//! What holds whoever verifies: settled here, before any engine is asked, so that no two engines disagree.
+//! What holds whoever verifies: settled here, before any engine is asked, so that no two engines disagree. The rules are
+//! stated in [`crate::engine`]; this says why.
 //!
-//! **Length.** A signature is exactly as long as its algorithm says; an RSA signature is exactly as long as the modulus.
-//!
-//! **ECDSA.** `r` and `s` are from 1 to the order of the group less 1. Either `s` of the two that fit is accepted, as
-//! WebCrypto and OpenSSL do: RFC 7518 and RFC 8812 do not ask for the lower. So a token has more than one spelling, and
-//! nothing here is ever recognised by its spelling.
-//!
-//! **Ed25519.** RFC 8032 §5.1.7 leaves open whether the equation is checked with the cofactor, and libraries differ in what
-//! they take for a point. Here, as the W3C's "Secure Curves in the Web Cryptography API" asks:
-//!
-//! - The public key `A` is the one encoding of its point (`y` less than 2^255 - 19) and not of small order. With a key of
-//!   small order, one signature would fit many messages.
-//! - `R` is the one encoding of its point, and not of small order.
-//! - `S` is less than the order of the group, or every signature would have a second spelling (RFC 8032 §8.4).
-//! - The equation is `[S]B = R + [k]A`, without the cofactor, with `k` reduced by the order of the group: what OpenSSL,
-//!   BoringSSL and ed25519-dalek compute. Where `A` or `R` has a part of small order, which no honest signer makes, the
-//!   equation with the cofactor accepts more; ed25519-compact, jwt-simple's library, checks that one and is therefore not
-//!   used.
+//! A public key of small order makes one signature fit many messages. An `S` that is not reduced, and an encoding that is
+//! not the one of its point, give a signature a second spelling (RFC 8032 §8.4). An `R` of small order tells cofactor and
+//! no cofactor apart, as does a part of small order in either point; no honest signer makes one.
 
 use crate::key::{Algorithm, Material};
 

@@ -268,7 +268,7 @@ const UNSUPPORTED: Error = Error::JwkInvalid("`kty`, `crv` and `alg` name no sup
 /// Whether a JWK holds the private part of a key pair (RFC 7518 §6.2.2, §6.3.2, RFC 8037 §2, RFC 9964).
 pub(crate) fn is_private(jwk: &Object) -> bool {
     let is_secret = jwk.get("kty").is_some_and(|kty| kty == "oct");
-    !is_secret && PRIVATE_MEMBERS.iter().any(|member| jwk.contains_key(*member))
+    !is_secret && jwk.keys().any(|member| PRIVATE_MEMBERS.contains(&member.as_str()))
 }
 
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
@@ -296,5 +296,27 @@ fn text<'a>(jwk: &'a Object, member: &str) -> Result<Option<&'a str>, Error> {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Error::JwkInvalid("a member is not a string")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn material_is_read_as_strictly_as_a_header() {
+        let x = base64url::encode([9; 32]);
+        let read = |jwk: String| Material::parse(jwk.as_bytes());
+        let good = read(format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#)).unwrap();
+        assert!(matches!(good, Material::Ed25519 { x } if x == [9; 32]));
+        for bad in [
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","x":"{x}"}}"#),
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}} "more""#),
+            format!(r#"["OKP","Ed25519","{x}"]"#),
+            r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#.to_owned(),
+            String::new(),
+        ] {
+            assert!(matches!(read(bad.clone()), Err(Error::JwkInvalid(_))), "{bad}");
+        }
     }
 }

@@ -174,7 +174,7 @@ impl KeyCache {
 
     /// Takes keys that another process exported, unless there are newer ones, so that a process that has just started can
     /// answer before it has read anything. They are trusted for as long as they were there: at most 1 hour after the
-    /// issuer's origin gave them.
+    /// issuer's origin gave them, and read again after 30 minutes at the latest.
     ///
     /// Whoever can write what is given here chooses the issuer's keys, and can sign any token: keep it where only the
     /// verifier's own can write.

@@ -12,7 +12,7 @@ use super::fetch::{Fetch, Fetched, What};
 
 /// A key set is relied on for so many seconds after the origin's answer: 1 hour. So a key that the issuer removes stops
 /// working within that time of the last answer that held it.
-pub(super) const RELIED_SECONDS: u64 = 3600;
+const RELIED_SECONDS: u64 = 3600;
 /// Metadata is read again at most once in so many seconds: 1 hour.
 const METADATA_SECONDS: u64 = 3600;
 /// Tokens that may be signed with an unknown key make the set be read again at most once in so many seconds.

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::json;
+use crate::key::http_cache::MAX_FRESH_SECONDS;
 use crate::limits::MAX_SAVED_KEYS_BYTES;
 use crate::time::UnixTime;
 
-use super::remote::{RELIED_SECONDS, Read, Remote};
+use super::remote::{Read, Remote};
 
 /// What `format` says. Nothing else is read, so that an export of another version is refused and not misread.
 const FORMAT: &str = "revocable-keys/1";
@@ -43,7 +44,8 @@ impl Remote {
         }
         let (at, fresh_until) = (instant("at")?, instant("freshUntil")?);
         let (jwks, document) = self.parse(text("jwks").ok_or(INVALID)?.as_bytes())?;
-        let fresh_until = fresh_until.min(at.plus_seconds(RELIED_SECONDS));
+        // However long it says, the issuer is asked before trust ends.
+        let fresh_until = fresh_until.min(at.plus_seconds(MAX_FRESH_SECONDS));
         let read = Read { jwks, document, at, fresh_until };
         if !read.may_be_relied_on(now) {
             return Err(Error::JwksInvalid("the saved keys are too old, or of a time that has not come yet"));
@@ -129,7 +131,8 @@ mod tests {
         assert_ne!(forever, saved);
         let mut seeded = cache();
         seeded.seed(forever.as_bytes(), START).unwrap();
-        assert_eq!(seeded.wanted(at(3600)), Urgency::Now, "freshness ends with trust");
+        assert_eq!(seeded.wanted(at(1799)), Urgency::No);
+        assert_eq!(seeded.wanted(at(1800)), Urgency::Background, "no longer fresh than any answer may be");
     }
 
     #[test]
