@@ -1,11 +1,12 @@
 //! The part of an issuer's configuration that the claims stage needs.
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::flow::{Expectations, MissingIssuer, Profile, is_registered, is_scope};
 use crate::limits::{MAX_CLOCK_TOLERANCE_SECONDS, MAX_UNIX_SECONDS};
 
+use super::fields::Fields;
 use super::verifier::IssuerConfig;
 use super::wrong;
 
@@ -85,41 +86,19 @@ impl IssuerConfig {
     }
 }
 
-/// A field that may be left out, and is no `null` where it is there: nobody can tell what that was to mean.
-pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-pub(super) fn missing_iss<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MissingIssuer, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "deny" => Ok(MissingIssuer::Deny),
-        "accept" => Ok(MissingIssuer::Accept),
-        _ => Err(D::Error::custom("expected `deny` or `accept`")),
+pub(super) fn missing_iss(fields: &Fields<'_>) -> Result<MissingIssuer, Error> {
+    match fields.value("missingIss").map(Value::as_str) {
+        None => Ok(MissingIssuer::default()),
+        Some(Some("deny")) => Ok(MissingIssuer::Deny),
+        Some(Some("accept")) => Ok(MissingIssuer::Accept),
+        Some(_) => Err(fields.wrong("missingIss", "expected `deny` or `accept`")),
     }
 }
 
-pub(super) fn profile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Profile>, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "rfc9068" => Ok(Some(Profile::Rfc9068)),
-        _ => Err(D::Error::custom("expected `rfc9068`")),
+pub(super) fn profile(fields: &Fields<'_>) -> Result<Option<Profile>, Error> {
+    match fields.value("profile").map(Value::as_str) {
+        None => Ok(None),
+        Some(Some("rfc9068")) => Ok(Some(Profile::Rfc9068)),
+        Some(_) => Err(fields.wrong("profile", "expected `rfc9068`")),
     }
-}
-
-pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a string or a list of strings")]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(one) => vec![one],
-        // Nothing would be looked at, which leaving the field out says more clearly.
-        OneOrMany::Many(many) if many.is_empty() => {
-            return Err(D::Error::custom("expected a string or a list of at least one"));
-        }
-        OneOrMany::Many(many) => many,
-    })
 }

@@ -1,6 +1,5 @@
 //! The ways in which an issuer's keys can be given.
 
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::engine::Engines;
@@ -9,6 +8,7 @@ use crate::json::Object;
 use crate::key::discovery::may_be_fetched;
 use crate::key::{Algorithm, Discovery, Jwks, KeyCache, KeyOptions, Secrets, is_private};
 
+use super::fields::Fields;
 use super::verifier::{IssuerConfig, error_at};
 use super::wrong;
 
@@ -23,49 +23,34 @@ pub struct PemConfig {
     pub alg: Option<String>,
 }
 
-impl<'de> Deserialize<'de> for PemConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a PEM text, or an object with `key`, `kid` and `alg`")]
-        enum Spelling {
-            Alone(String),
-            Named(Named),
+impl PemConfig {
+    pub(super) fn of(issuer: &Fields<'_>) -> Result<Option<Self>, Error> {
+        let named = |value| {
+            let fields = Fields::of(value, String::new(), &["key", "kid", "alg"])?;
+            let (key, kid, alg) =
+                (fields.text("key")?, fields.text_if_any("kid")?, fields.text_if_any("alg")?);
+            Ok::<_, Error>(Self { key, kid, alg })
+        };
+        match issuer.value("pem") {
+            None => Ok(None),
+            Some(Value::String(key)) => Ok(Some(Self { key: key.clone(), kid: None, alg: None })),
+            // One sentence for both spellings says more than what is wrong with the one.
+            Some(value) => named(value).map(Some).map_err(|_| {
+                issuer.wrong("pem", "expected a PEM text, or an object with `key`, `kid` and `alg`")
+            }),
         }
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Named {
-            key: String,
-            kid: Option<String>,
-            alg: Option<String>,
-        }
-        Ok(match Spelling::deserialize(deserializer)? {
-            Spelling::Alone(key) => Self { key, kid: None, alg: None },
-            Spelling::Named(Named { key, kid, alg }) => Self { key, kid, alg },
-        })
     }
 }
 
-/// `true` is OpenID Connect's, which more issuers have.
-pub(super) fn discovery<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Discovery>, D::Error> {
-    const EXPECTED: &str = "expected true, `openid` or `oauth`";
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected true, `openid` or `oauth`")]
-    enum Spelling {
-        Whether(bool),
-        Which(Which),
+pub(super) fn discovery(issuer: &Fields<'_>) -> Result<Option<Discovery>, Error> {
+    let Some(value) = issuer.value("discovery") else { return Ok(None) };
+    match (value, value.as_str()) {
+        // `true` is OpenID Connect's, which more issuers have.
+        (Value::Bool(true), _) | (_, Some("openid")) => Ok(Some(Discovery::OpenId)),
+        (_, Some("oauth")) => Ok(Some(Discovery::OAuth)),
+        // Not `false`, either: leaving the field out says it more clearly.
+        _ => Err(issuer.wrong("discovery", "expected true, `openid` or `oauth`")),
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    enum Which {
-        OpenId,
-        OAuth,
-    }
-    Ok(match Spelling::deserialize(deserializer)? {
-        // Leaving the field out says it more clearly.
-        Spelling::Whether(false) => return Err(serde::de::Error::custom(EXPECTED)),
-        Spelling::Whether(true) | Spelling::Which(Which::OpenId) => Some(Discovery::OpenId),
-        Spelling::Which(Which::OAuth) => Some(Discovery::OAuth),
-    })
 }
 
 /// Makes an issuer's keys. `must_have_names` asks for keys that can be revoked.
@@ -116,10 +101,25 @@ pub(super) fn build(
                     Some(alg.ok_or_else(|| wrong(format!("{path}.pem.alg"), expected))?)
                 }
             };
-            let jwks = Jwks::from_pem(key, kid.as_deref(), alg, &options);
+            let jwks = from_pem(key, kid.as_deref(), alg, &options);
             Ok(KeyCache::fixed(jwks.map_err(|error| error_at(path, "pem", &error))?))
         }
         _ => Err(wrong(path, "expected exactly one of `jwks`, `jwksUri`, `discovery` and `pem`")),
+    }
+}
+
+fn from_pem(
+    pem: &str,
+    kid: Option<&str>,
+    alg: Option<Algorithm>,
+    options: &KeyOptions<'_>,
+) -> Result<Jwks, Error> {
+    #[cfg(feature = "pem")]
+    return Jwks::from_pem(pem, kid, alg, options);
+    #[cfg(not(feature = "pem"))]
+    {
+        let _ = (pem, kid, alg, options);
+        Err(Error::JwkInvalid("this build reads no PEM"))
     }
 }
 

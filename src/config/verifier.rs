@@ -1,6 +1,6 @@
 //! The part of a configuration that a verifier needs: whose tokens, whose lists.
 
-use serde::Deserialize;
+use serde_json::Value;
 
 #[cfg(feature = "engines")]
 use crate::engine;
@@ -14,13 +14,12 @@ use crate::key::{Algorithm, Discovery, Jwks, KeyOptions, Secrets};
 use crate::revocation::{List, Revocations};
 use crate::verifier::{Issuer, Verifier};
 
-use super::expectations::{missing_iss, one_or_many, present, profile};
+use super::fields::Fields;
 use super::keys::{self, PemConfig};
-use super::wrong;
+use super::{element, expectations, wrong};
 
 /// What a verifier is made of.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct VerifierConfig {
     /// The trusted issuers; at least one.
     pub issuers: Vec<IssuerConfig>,
@@ -30,80 +29,58 @@ pub struct VerifierConfig {
 }
 
 /// A trusted issuer.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct IssuerConfig {
     /// Its name: `iss`, byte for byte.
     pub issuer: String,
     /// Its keys, inline. Exactly one of this, `jwks_uri`, `discovery` and `pem` is given.
-    #[serde(default, deserialize_with = "present")]
     pub jwks: Option<Object>,
     /// Where its keys are to be read: `https`, or `http` on a loopback host.
-    #[serde(default, deserialize_with = "present")]
     pub jwks_uri: Option<String>,
     /// Which metadata of the issuer's says where its keys are: `true` or `openid` for OpenID Connect Discovery, `oauth` for
     /// RFC 8414.
-    #[serde(default, deserialize_with = "keys::discovery")]
     pub discovery: Option<Discovery>,
     /// Its one public key, as PEM.
-    #[serde(default, deserialize_with = "present")]
     pub pem: Option<PemConfig>,
     /// The allowed algorithms; by default, each key's own.
-    #[serde(default, deserialize_with = "present")]
     pub algorithms: Option<Vec<String>>,
     /// What to do with a token without `iss`: `deny` it, which is the default, or `accept` it as this issuer's. Only one
     /// issuer may accept it.
-    #[serde(default, deserialize_with = "missing_iss")]
     pub missing_iss: MissingIssuer,
     /// What `sub` must be, one of these; by default it is not looked at.
-    #[serde(default, deserialize_with = "one_or_many")]
     pub subject: Vec<String>,
     /// What `aud` must be or hold, one of these; by default it is not looked at.
-    #[serde(default, deserialize_with = "one_or_many")]
     pub audience: Vec<String>,
     /// The media type that `typ` must be, with or without `application/`; by default it is not looked at.
-    #[serde(default, deserialize_with = "present")]
     pub typ: Option<String>,
     /// A profile that tokens must follow: `rfc9068`. It says what `typ` is, and wants an audience.
-    #[serde(default, deserialize_with = "profile")]
     pub profile: Option<Profile>,
     /// The greatest age of a token, from `iat` on, in seconds; by default any.
-    #[serde(default, deserialize_with = "present")]
     pub max_token_age: Option<u64>,
     /// How far clocks may differ, in seconds, at most 60.
-    #[serde(default = "default_tolerance")]
     pub clock_tolerance: u64,
     /// Whether a token without `exp` is refused.
-    #[serde(default = "default_true")]
     pub require_exp: bool,
     /// Claims, or `header:` and a header field, without a *value that a revocation can name* in which a token is refused;
     /// by default `jti`, as soon as a rule names it. See [`Issuer::require_claims`].
-    #[serde(default, deserialize_with = "present")]
     pub require_claims: Option<Vec<String>>,
     /// Claims that must be there, with whatever value. See [`Expectations::required_claims`].
-    #[serde(default, deserialize_with = "present")]
     pub required_claims: Option<Vec<String>>,
     /// Scopes that a token must have, all of them.
-    #[serde(default, deserialize_with = "present")]
     pub scopes: Option<Vec<String>>,
     /// Claims that must have these values.
-    #[serde(default, deserialize_with = "present")]
     pub claims: Option<Object>,
     /// Header members that `crit` may list, because what is behind the gate understands them.
-    #[serde(default, deserialize_with = "present")]
     pub crit: Option<Vec<String>>,
 }
 
 /// An authority whose lists are believed.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct ListConfig {
     /// The authority's name: `iss` of its manifests.
     pub issuer: String,
     /// The authority's public keys, as JWKS or a single JWK.
     pub keys: Object,
     /// The token issuers it may speak for.
-    #[serde(rename = "for")]
     pub speaks_for: Vec<String>,
 }
 
@@ -120,7 +97,20 @@ impl VerifierConfig {
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field that is unknown, missing or wrong.
     pub fn parse(document: &str) -> Result<Self, Error> {
-        super::read(document)
+        Self::of(&Fields::of_object(&super::read(document)?, String::new(), &["issuers", "lists"])?)
+    }
+
+    /// Reads the two fields of a document that may have others.
+    pub(super) fn of(fields: &Fields<'_>) -> Result<Self, Error> {
+        let mut issuers = Vec::new();
+        for (index, issuer) in fields.list("issuers")?.iter().enumerate() {
+            issuers.push(IssuerConfig::of(issuer, fields.element("issuers", index))?);
+        }
+        let mut lists = Vec::new();
+        for (index, list) in fields.list("lists")?.iter().enumerate() {
+            lists.push(ListConfig::of(list, fields.element("lists", index))?);
+        }
+        Ok(Self { issuers, lists })
     }
 
     /// Makes the verifier.
@@ -142,7 +132,7 @@ impl VerifierConfig {
         }
         let mut issuers = Vec::with_capacity(self.issuers.len());
         for (index, issuer) in self.issuers.iter().enumerate() {
-            let path = format!("issuers[{index}]");
+            let path = element("issuers", index);
             if self.issuers.iter().take(index).any(|earlier| earlier.issuer == issuer.issuer) {
                 return Err(wrong(format!("{path}.issuer"), "the issuer is configured twice"));
             }
@@ -164,7 +154,7 @@ impl VerifierConfig {
         }
         let mut lists = Vec::with_capacity(self.lists.len());
         for (index, list) in self.lists.iter().enumerate() {
-            let path = format!("lists[{index}]");
+            let path = element("lists", index);
             if self.lists.iter().take(index).any(|earlier| earlier.issuer == list.issuer) {
                 return Err(wrong(format!("{path}.issuer"), "the authority is configured twice"));
             }
@@ -185,6 +175,31 @@ impl VerifierConfig {
 }
 
 impl IssuerConfig {
+    fn of(value: &Value, path: String) -> Result<Self, Error> {
+        let fields = Fields::of(value, path, ISSUER_FIELDS)?;
+        Ok(Self {
+            issuer: fields.text("issuer")?,
+            jwks: fields.object("jwks")?,
+            jwks_uri: fields.text_if_any("jwksUri")?,
+            discovery: keys::discovery(&fields)?,
+            pem: PemConfig::of(&fields)?,
+            algorithms: fields.texts_if_any("algorithms")?,
+            missing_iss: expectations::missing_iss(&fields)?,
+            subject: fields.one_or_many("subject")?,
+            audience: fields.one_or_many("audience")?,
+            typ: fields.text_if_any("typ")?,
+            profile: expectations::profile(&fields)?,
+            max_token_age: fields.seconds("maxTokenAge")?,
+            clock_tolerance: fields.seconds("clockTolerance")?.unwrap_or(5),
+            require_exp: fields.flag("requireExp", true)?,
+            require_claims: fields.texts_if_any("requireClaims")?,
+            required_claims: fields.texts_if_any("requiredClaims")?,
+            scopes: fields.texts_if_any("scopes")?,
+            claims: fields.object("claims")?,
+            crit: fields.texts_if_any("crit")?,
+        })
+    }
+
     fn build(&self, path: &str, revocable: bool, engines: Engines) -> Result<Issuer, Error> {
         if self.issuer.is_empty() {
             return Err(wrong(format!("{path}.issuer"), "it is empty"));
@@ -212,6 +227,16 @@ impl IssuerConfig {
 }
 
 impl ListConfig {
+    fn of(value: &Value, path: String) -> Result<Self, Error> {
+        let fields = Fields::of(value, path, &["issuer", "keys", "for"])?;
+        fields.required("keys")?;
+        Ok(Self {
+            issuer: fields.text("issuer")?,
+            keys: fields.object("keys")?.unwrap_or_default(),
+            speaks_for: fields.texts("for")?,
+        })
+    }
+
     fn build(&self, path: &str, engines: Engines) -> Result<List, Error> {
         if keys::holds_private_key(&self.keys) {
             return Err(wrong(format!("{path}.keys"), "a private key belongs to the authority alone"));
@@ -227,10 +252,24 @@ pub(super) fn error_at(path: &str, field: &str, error: &Error) -> Error {
     wrong(format!("{path}.{field}"), &error.to_string())
 }
 
-const fn default_tolerance() -> u64 {
-    5
-}
-
-const fn default_true() -> bool {
-    true
-}
+const ISSUER_FIELDS: &[&str] = &[
+    "issuer",
+    "jwks",
+    "jwksUri",
+    "discovery",
+    "pem",
+    "algorithms",
+    "missingIss",
+    "subject",
+    "audience",
+    "typ",
+    "profile",
+    "maxTokenAge",
+    "clockTolerance",
+    "requireExp",
+    "requireClaims",
+    "requiredClaims",
+    "scopes",
+    "claims",
+    "crit",
+];

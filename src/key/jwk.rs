@@ -54,9 +54,7 @@ impl Key {
             let engine = engine.ok_or(Error::JwkInvalid("no engine of this build knows the algorithm"))?;
             let by = match engine.import(algorithm, material)? {
                 Imported::Here(key) => By::Here(key),
-                Imported::Host => {
-                    By::Host(HostKey::new(algorithm, material.public_jwk().unwrap_or_default()))
-                }
+                Imported::Host => By::Host(HostKey::new(algorithm, material.to_jwk().unwrap_or_default())),
             };
             uses.push(Use { algorithm, signature_bytes, by });
         }
@@ -194,19 +192,31 @@ impl Material {
         Ok(())
     }
 
-    /// The required members in lexicographic order, without white space (RFC 7638 §3.2); none for a secret.
-    pub(crate) fn public_jwk(&self) -> Option<Box<str>> {
+    /// A public key as the text of a JWK: the required members in lexicographic order, without white space (RFC 7638 §3.2).
+    /// `None` for a secret.
+    ///
+    /// ```
+    /// use revocable::Material;
+    /// let jwk = r#"{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// assert_eq!(Material::parse(jwk.as_bytes())?.to_jwk().as_deref(), Some(jwk));
+    /// # Ok::<(), revocable::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_jwk(&self) -> Option<Box<str>> {
         let spell = |bytes: &[u8]| base64url::encode(bytes);
         let jwk = match self {
             Self::Secret(_) => return None,
-            Self::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, spell(e), spell(n)),
-            Self::Ec { curve, x, y } => {
-                let (curve, x, y) = (curve.name(), spell(x), spell(y));
-                format!(r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#)
+            Self::Rsa { n, e } => {
+                [r#"{"e":""#, &spell(e), r#"","kty":"RSA","n":""#, &spell(n), r#""}"#].concat()
             }
-            Self::Ed25519 { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, spell(x)),
+            Self::Ec { curve, x, y } => {
+                let (x, y) = (spell(x), spell(y));
+                [r#"{"crv":""#, curve.name(), r#"","kty":"EC","x":""#, &x, r#"","y":""#, &y, r#""}"#].concat()
+            }
+            Self::Ed25519 { x } => [r#"{"crv":"Ed25519","kty":"OKP","x":""#, &spell(x), r#""}"#].concat(),
             Self::MlDsa { algorithm, public } => {
-                format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, algorithm.name(), spell(public))
+                let public = spell(public);
+                [r#"{"alg":""#, algorithm.name(), r#"","kty":"AKP","pub":""#, &public, r#""}"#].concat()
             }
         };
         Some(jwk.into())
@@ -214,7 +224,7 @@ impl Material {
 
     /// The RFC 7638 thumbprint with SHA-256. A private key has that of its public part (§3.2.1).
     fn thumbprint(&self) -> Option<Box<str>> {
-        let canonical = self.public_jwk()?;
+        let canonical = self.to_jwk()?;
         Some(base64url::encode(Sha256::digest(canonical.as_bytes())).into())
     }
 }
