@@ -1,25 +1,18 @@
 //! How current a snapshot is, into JavaScript.
 
+use js_sys::Object;
 use revocable::SnapshotInfo;
-use serde::Serialize;
+use wasm_bindgen::JsValue;
 
 use crate::number;
+use crate::plain::set;
 
-/// How current a snapshot is, in JavaScript's unit for durations in tokens: seconds.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Snapshot {
-    seq: f64,
-    age: f64,
-    checked_ago: f64,
-}
-
-impl Snapshot {
-    pub(crate) fn new(info: &SnapshotInfo) -> Self {
-        Self {
-            seq: number::from_u64(info.seq),
-            age: number::from_u64(info.age_millis) / 1000.0,
-            checked_ago: number::from_u64(info.checked_millis_ago) / 1000.0,
-        }
-    }
+/// How current a snapshot is, in JavaScript's unit for durations in tokens, seconds: a `SnapshotInfo` of
+/// `pkg/ts/decision.ts`.
+pub(crate) fn plain(info: &SnapshotInfo) -> JsValue {
+    let snapshot = Object::new();
+    set(&snapshot, "seq", number::from_u64(info.seq));
+    set(&snapshot, "age", number::from_u64(info.age_millis) / 1000.0);
+    set(&snapshot, "checkedAgo", number::from_u64(info.checked_millis_ago) / 1000.0);
+    snapshot.into()
 }
