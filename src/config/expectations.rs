@@ -8,14 +8,14 @@ use crate::limits::{MAX_CLOCK_TOLERANCE_SECONDS, MAX_UNIX_SECONDS};
 
 use super::fields::Fields;
 use super::verifier::IssuerConfig;
-use super::wrong;
+use super::{member, wrong};
 
 impl IssuerConfig {
     /// # Errors
     /// [`Error::ConfigInvalid`] where a field contradicts another, or would silently mean nothing.
     pub(super) fn expectations(&self, path: &str) -> Result<Expectations, Error> {
         let check = |holds: bool, field: &str, reason: &str| {
-            if holds { Ok(()) } else { Err(wrong(format!("{path}.{field}"), reason)) }
+            if holds { Ok(()) } else { Err(wrong(member(path, field), reason)) }
         };
         check(
             self.clock_tolerance <= MAX_CLOCK_TOLERANCE_SECONDS,
@@ -63,15 +63,15 @@ impl IssuerConfig {
             .missing_issuer(self.missing_iss)
             .clock_tolerance(self.clock_tolerance)
             .require_exp(self.require_exp)
-            .required_claims(self.required_claims.iter().flatten())
-            .scopes(self.scopes.iter().flatten())
-            .equal_claims(self.claims.iter().flatten().map(|(name, value)| (name, value.clone())));
+            .required_claims(self.required_claims.clone().unwrap_or_default())
+            .scopes(self.scopes.clone().unwrap_or_default())
+            .equal_claims(self.claims.clone().unwrap_or_default());
         // Nothing that was left out is looked at.
         if !self.subject.is_empty() {
-            expectations = expectations.subject(&self.subject);
+            expectations = expectations.subject(self.subject.clone());
         }
         if !self.audience.is_empty() {
-            expectations = expectations.audience(&self.audience);
+            expectations = expectations.audience(self.audience.clone());
         }
         if let Some(typ) = &self.typ {
             expectations = expectations.typ(typ);
@@ -86,19 +86,18 @@ impl IssuerConfig {
     }
 }
 
-pub(super) fn missing_iss(fields: &Fields<'_>) -> Result<MissingIssuer, Error> {
+pub(super) fn missing_iss(fields: &Fields<'_>) -> MissingIssuer {
     match fields.value("missingIss").map(Value::as_str) {
-        None => Ok(MissingIssuer::default()),
-        Some(Some("deny")) => Ok(MissingIssuer::Deny),
-        Some(Some("accept")) => Ok(MissingIssuer::Accept),
-        Some(_) => Err(fields.wrong("missingIss", "expected `deny` or `accept`")),
+        None | Some(Some("deny")) => {}
+        Some(Some("accept")) => return MissingIssuer::Accept,
+        Some(_) => fields.refuse("missingIss", "expected `deny` or `accept`"),
     }
+    MissingIssuer::Deny
 }
 
-pub(super) fn profile(fields: &Fields<'_>) -> Result<Option<Profile>, Error> {
-    match fields.value("profile").map(Value::as_str) {
-        None => Ok(None),
-        Some(Some("rfc9068")) => Ok(Some(Profile::Rfc9068)),
-        Some(_) => Err(fields.wrong("profile", "expected `rfc9068`")),
+pub(super) fn profile(fields: &Fields<'_>) -> Option<Profile> {
+    if fields.value("profile")?.as_str() != Some("rfc9068") {
+        fields.refuse("profile", "expected `rfc9068`");
     }
+    Some(Profile::Rfc9068)
 }

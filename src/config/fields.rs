@@ -2,12 +2,14 @@
 //!
 //! By hand and for one type of document, because that is a tenth of the Wasm that code derived for every structure is.
 
+use std::cell::Cell;
+
 use serde_json::Value;
 
 use crate::error::Error;
 use crate::json::Object;
 
-use super::wrong;
+use super::{element, member, wrong};
 
 /// The fields of one object. What is said of a wrong one names the field and what was expected, and never repeats what was
 /// found: a secret may have been pasted into the wrong place.
@@ -15,41 +17,62 @@ pub(super) struct Fields<'a> {
     object: &'a Object,
     /// Where the object is; empty for the document itself.
     path: String,
+    /// The first. What is asked for after it is given as if it had been left out.
+    fault: Cell<Option<Error>>,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of an object that has no others than `known`.
+    /// What `read` makes of the fields of an object that has no others than `known`.
     ///
     /// # Errors
-    /// [`Error::ConfigInvalid`] when it is something else, or has a field that is unknown.
-    pub(super) fn of(value: &'a Value, path: String, known: &[&str]) -> Result<Self, Error> {
-        match value {
-            Value::Object(object) => Self::of_object(object, path, known),
-            _ => Err(wrong(path, "expected an object")),
+    /// [`Error::ConfigInvalid`] when it is something else, has a field that is unknown, or `read` met one that is missing or
+    /// wrong.
+    pub(super) fn read<T>(
+        value: &'a Value,
+        path: String,
+        known: &[&str],
+        read: impl FnOnce(&Self) -> T,
+    ) -> Result<T, Error> {
+        let Value::Object(object) = value else { return Err(wrong(path, "expected an object")) };
+        Self::read_object(object, path, known, read)
+    }
+
+    /// [`Fields::read`] for what is known to be an object.
+    pub(super) fn read_object<T>(
+        object: &'a Object,
+        path: String,
+        known: &[&str],
+        read: impl FnOnce(&Self) -> T,
+    ) -> Result<T, Error> {
+        let fields = Self { object, path, fault: Cell::new(None) };
+        fields.refuse_others_than(known);
+        let all = read(&fields);
+        match fields.fault.into_inner() {
+            None => Ok(all),
+            Some(fault) => Err(fault),
         }
     }
 
-    /// [`Fields::of`] what is known to be an object.
-    pub(super) fn of_object(object: &'a Object, path: String, known: &[&str]) -> Result<Self, Error> {
-        let fields = Self { object, path };
-        match object.keys().find(|name| !known.contains(&name.as_str())) {
-            None => Ok(fields),
-            Some(name) => {
-                let expected = known.join("`, `");
-                let reason = ["unknown field `", name, "`, expected one of `", &expected, "`"].concat();
-                Err(fields.wrong(name, &reason))
-            }
+    fn refuse_others_than(&self, known: &[&str]) {
+        if let Some(name) = self.object.keys().find(|name| !known.contains(&name.as_str())) {
+            let known = known.join("`, `");
+            self.refuse(name, &["unknown field `", name, "`, expected one of `", &known, "`"].concat());
         }
+    }
+
+    /// Says that a field is wrong.
+    pub(super) fn refuse(&self, field: &str, reason: &str) {
+        self.fault(wrong(self.path(field), reason));
+    }
+
+    fn fault(&self, fault: Error) {
+        let first = self.fault.take();
+        self.fault.set(first.or(Some(fault)));
     }
 
     /// Where a field is.
     pub(super) fn path(&self, field: &str) -> String {
-        if self.path.is_empty() { field.to_owned() } else { [&self.path, ".", field].concat() }
-    }
-
-    /// An error about a field.
-    pub(super) fn wrong(&self, field: &str, reason: &str) -> Error {
-        wrong(self.path(field), reason)
+        member(&self.path, field)
     }
 
     /// A field that may be left out. One that is `null` is there: nobody can tell what that was to mean.
@@ -58,100 +81,118 @@ impl<'a> Fields<'a> {
     }
 
     /// A field that must be there.
-    pub(super) fn required(&self, field: &str) -> Result<&'a Value, Error> {
-        self.value(field).ok_or_else(|| wrong(self.path.as_str(), &["missing field `", field, "`"].concat()))
+    fn required(&self, field: &str) -> Option<&'a Value> {
+        let value = self.value(field);
+        if value.is_none() {
+            self.fault(wrong(self.path.as_str(), &["missing field `", field, "`"].concat()));
+        }
+        value
     }
 
     /// A text that must be there.
-    pub(super) fn text(&self, field: &str) -> Result<String, Error> {
-        self.required(field)?;
-        Ok(self.text_if_any(field)?.unwrap_or_default())
+    pub(super) fn text(&self, field: &str) -> String {
+        self.required(field);
+        self.text_if_any(field).unwrap_or_default()
     }
 
     /// A text.
-    pub(super) fn text_if_any(&self, field: &str) -> Result<Option<String>, Error> {
-        match self.value(field) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(self.wrong(field, "expected a string")),
+    pub(super) fn text_if_any(&self, field: &str) -> Option<String> {
+        let value = self.value(field)?;
+        if !value.is_string() {
+            self.refuse(field, "expected a string");
         }
+        value.as_str().map(str::to_owned)
     }
 
     /// A list of texts that must be there.
-    pub(super) fn texts(&self, field: &str) -> Result<Vec<String>, Error> {
-        self.required(field)?;
-        Ok(self.texts_if_any(field)?.unwrap_or_default())
+    pub(super) fn texts(&self, field: &str) -> Vec<String> {
+        self.list(field, |value, path| match value {
+            Value::String(text) => Ok(text.clone()),
+            _ => Err(wrong(path, "expected a string")),
+        })
     }
 
     /// A list of texts.
-    pub(super) fn texts_if_any(&self, field: &str) -> Result<Option<Vec<String>>, Error> {
-        if self.value(field).is_none() {
-            return Ok(None);
-        }
-        let elements = self.list(field)?;
-        let mut texts = Vec::with_capacity(elements.len());
-        for (index, element) in elements.iter().enumerate() {
-            match element {
-                Value::String(text) => texts.push(text.clone()),
-                _ => return Err(wrong(self.element(field, index), "expected a string")),
-            }
-        }
-        Ok(Some(texts))
+    pub(super) fn texts_if_any(&self, field: &str) -> Option<Vec<String>> {
+        self.value(field).map(|_| self.texts(field))
     }
 
     /// A text, or a list of at least one: an empty one would not be looked at, which leaving the field out says more
     /// clearly.
-    pub(super) fn one_or_many(&self, field: &str) -> Result<Vec<String>, Error> {
+    pub(super) fn one_or_many(&self, field: &str) -> Vec<String> {
         match self.value(field) {
-            None => Ok(Vec::new()),
-            Some(Value::String(text)) => Ok(vec![text.clone()]),
-            Some(Value::Array(elements)) if elements.is_empty() => {
-                Err(self.wrong(field, "expected a string or a list of at least one"))
+            None => Vec::new(),
+            Some(Value::String(text)) => vec![text.clone()],
+            Some(Value::Array(elements)) if !elements.is_empty() && elements.iter().all(Value::is_string) => {
+                self.texts(field)
             }
-            Some(Value::Array(elements)) if elements.iter().all(Value::is_string) => self.texts(field),
-            Some(_) => Err(self.wrong(field, "expected a string or a list of strings")),
+            Some(_) => {
+                self.refuse(field, "expected a string or a list of at least one");
+                Vec::new()
+            }
         }
     }
 
     /// A whole number of seconds.
-    pub(super) fn seconds(&self, field: &str) -> Result<Option<u64>, Error> {
-        match self.value(field) {
-            None => Ok(None),
-            Some(value) => match value.as_u64() {
-                Some(seconds) => Ok(Some(seconds)),
-                None => Err(self.wrong(field, "expected a whole number of seconds")),
-            },
+    pub(super) fn seconds(&self, field: &str) -> Option<u64> {
+        let value = self.value(field)?;
+        if !value.is_u64() {
+            self.refuse(field, "expected a whole number of seconds");
         }
+        value.as_u64()
     }
 
     /// Whether something holds; what is assumed where nothing is said.
-    pub(super) fn flag(&self, field: &str, default: bool) -> Result<bool, Error> {
-        match self.value(field) {
-            None => Ok(default),
-            Some(Value::Bool(flag)) => Ok(*flag),
-            Some(_) => Err(self.wrong(field, "expected a boolean")),
+    pub(super) fn flag(&self, field: &str, default: bool) -> bool {
+        let Some(value) = self.value(field) else { return default };
+        if !value.is_boolean() {
+            self.refuse(field, "expected a boolean");
         }
+        value.as_bool().unwrap_or(default)
+    }
+
+    /// An object that must be there, whose members are not fields of ours.
+    pub(super) fn object(&self, field: &str) -> Object {
+        self.required(field);
+        self.object_if_any(field).unwrap_or_default()
     }
 
     /// An object whose members are not fields of ours.
-    pub(super) fn object(&self, field: &str) -> Result<Option<Object>, Error> {
-        match self.value(field) {
-            None => Ok(None),
-            Some(Value::Object(object)) => Ok(Some(object.clone())),
-            Some(_) => Err(self.wrong(field, "expected an object")),
+    pub(super) fn object_if_any(&self, field: &str) -> Option<Object> {
+        let value = self.value(field)?;
+        if !value.is_object() {
+            self.refuse(field, "expected an object");
         }
+        value.as_object().cloned()
     }
 
-    /// A list that must be there.
-    pub(super) fn list(&self, field: &str) -> Result<&'a [Value], Error> {
-        match self.required(field)? {
-            Value::Array(elements) => Ok(elements),
-            _ => Err(self.wrong(field, "expected a list")),
-        }
+    /// A field for which `read` is told the place.
+    pub(super) fn nested<T>(
+        &self,
+        field: &str,
+        read: impl FnOnce(&'a Value, String) -> Result<T, Error>,
+    ) -> Option<T> {
+        self.keep(read(self.value(field)?, self.path(field)))
     }
 
-    /// Where an element of a list is.
-    pub(super) fn element(&self, field: &str, index: usize) -> String {
-        super::element(&self.path(field), index)
+    /// A list that must be there, for each of whose elements `read` is told the place.
+    pub(super) fn list<T>(
+        &self,
+        field: &str,
+        read: impl Fn(&'a Value, String) -> Result<T, Error>,
+    ) -> Vec<T> {
+        let Some(value) = self.required(field) else { return Vec::new() };
+        if !value.is_array() {
+            self.refuse(field, "expected a list");
+        }
+        let (mut all, path) = (Vec::new(), self.path(field));
+        for (index, value) in value.as_array().into_iter().flatten().enumerate() {
+            all.extend(self.keep(read(value, element(&path, index))));
+        }
+        all
+    }
+
+    fn keep<T>(&self, read: Result<T, Error>) -> Option<T> {
+        read.map_err(|fault| self.fault(fault)).ok()
     }
 }

@@ -54,27 +54,17 @@ impl GateConfig {
     /// [`Error::ConfigInvalid`] with the field that is unknown, missing or wrong.
     pub fn parse(document: &str) -> Result<Self, Error> {
         let document = super::read(document)?;
-        let fields = Fields::of_object(&document, String::new(), GATE_FIELDS)?;
-        let VerifierConfig { issuers, lists } = VerifierConfig::of(&fields)?;
-        let read_key = match fields.value("readKey") {
-            None => None,
-            Some(value) => Some(SecretRef::of(value, fields.path("readKey"))?),
-        };
-        let cors = match fields.value("cors") {
-            None => None,
-            Some(value) => {
-                let cors = Fields::of(value, fields.path("cors"), &["allowOrigins"])?;
-                Some(CorsConfig { allow_origins: cors.texts("allowOrigins")? })
+        Fields::read_object(&document, String::new(), GATE_FIELDS, |fields| {
+            let VerifierConfig { issuers, lists } = VerifierConfig::of(fields);
+            Self {
+                issuers,
+                lists,
+                token_from: fields.texts_if_any("tokenFrom").unwrap_or_else(|| vec!["header".to_owned()]),
+                public_snapshot: fields.flag("publicSnapshot", false),
+                read_key: fields.nested("readKey", SecretRef::read),
+                cors: fields.nested("cors", CorsConfig::read),
+                expose_reason: fields.flag("exposeReason", false),
             }
-        };
-        Ok(Self {
-            issuers,
-            lists,
-            token_from: fields.texts_if_any("tokenFrom")?.unwrap_or_else(|| vec!["header".to_owned()]),
-            public_snapshot: fields.flag("publicSnapshot", false)?,
-            read_key,
-            cors,
-            expose_reason: fields.flag("exposeReason", false)?,
         })
     }
 
@@ -134,8 +124,16 @@ impl GateConfig {
 }
 
 impl SecretRef {
-    fn of(value: &Value, path: String) -> Result<Self, Error> {
-        Ok(Self { secret: Fields::of(value, path, &["secret"])?.text("secret")? })
+    fn read(value: &Value, path: String) -> Result<Self, Error> {
+        Fields::read(value, path, &["secret"], |fields| Self { secret: fields.text("secret") })
+    }
+}
+
+impl CorsConfig {
+    fn read(value: &Value, path: String) -> Result<Self, Error> {
+        Fields::read(value, path, &["allowOrigins"], |fields| Self {
+            allow_origins: fields.texts("allowOrigins"),
+        })
     }
 }
 
@@ -164,7 +162,7 @@ fn resolve_key(jwk: &mut Object, secret: &impl Fn(&str) -> Option<String>) -> Re
     const EXPECTED: &str = "expected a secret's `k` as `{\"secret\": \"NAME\"}`";
     if jwk.get("kty").is_some_and(|kty| kty == "oct") {
         let reference = jwk.remove("k").filter(Value::is_object).ok_or(EXPECTED)?;
-        let SecretRef { secret: name } = SecretRef::of(&reference, String::new()).map_err(|_| EXPECTED)?;
+        let SecretRef { secret: name } = SecretRef::read(&reference, String::new()).map_err(|_| EXPECTED)?;
         let value = secret(&name).ok_or("the platform has no secret of the name referred to")?;
         jwk.insert("k".to_owned(), Value::String(value));
     }

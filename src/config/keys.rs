@@ -10,7 +10,7 @@ use crate::key::{Algorithm, Discovery, Jwks, KeyCache, KeyOptions, Secrets, is_p
 
 use super::fields::Fields;
 use super::verifier::{IssuerConfig, error_at};
-use super::wrong;
+use super::{member, wrong};
 
 /// A public key as PEM: the text alone, or `{ key, kid, alg }`.
 #[derive(Clone, Debug)]
@@ -24,32 +24,34 @@ pub struct PemConfig {
 }
 
 impl PemConfig {
-    pub(super) fn of(issuer: &Fields<'_>) -> Result<Option<Self>, Error> {
-        let named = |value| {
-            let fields = Fields::of(value, String::new(), &["key", "kid", "alg"])?;
-            let (key, kid, alg) =
-                (fields.text("key")?, fields.text_if_any("kid")?, fields.text_if_any("alg")?);
-            Ok::<_, Error>(Self { key, kid, alg })
-        };
-        match issuer.value("pem") {
-            None => Ok(None),
-            Some(Value::String(key)) => Ok(Some(Self { key: key.clone(), kid: None, alg: None })),
-            // One sentence for both spellings says more than what is wrong with the one.
-            Some(value) => named(value).map(Some).map_err(|_| {
-                issuer.wrong("pem", "expected a PEM text, or an object with `key`, `kid` and `alg`")
-            }),
-        }
+    pub(super) fn of(issuer: &Fields<'_>) -> Option<Self> {
+        issuer.nested("pem", |value, path| match value {
+            Value::String(key) => Ok(Self { key: key.clone(), kid: None, alg: None }),
+            value => {
+                let named = Fields::read(value, String::new(), &["key", "kid", "alg"], |fields| Self {
+                    key: fields.text("key"),
+                    kid: fields.text_if_any("kid"),
+                    alg: fields.text_if_any("alg"),
+                });
+                // One sentence for both spellings says more than what is wrong with the one.
+                named
+                    .map_err(|_| wrong(path, "expected a PEM text, or an object with `key`, `kid` and `alg`"))
+            }
+        })
     }
 }
 
-pub(super) fn discovery(issuer: &Fields<'_>) -> Result<Option<Discovery>, Error> {
-    let Some(value) = issuer.value("discovery") else { return Ok(None) };
+pub(super) fn discovery(issuer: &Fields<'_>) -> Option<Discovery> {
+    let value = issuer.value("discovery")?;
     match (value, value.as_str()) {
         // `true` is OpenID Connect's, which more issuers have.
-        (Value::Bool(true), _) | (_, Some("openid")) => Ok(Some(Discovery::OpenId)),
-        (_, Some("oauth")) => Ok(Some(Discovery::OAuth)),
+        (Value::Bool(true), _) | (_, Some("openid")) => Some(Discovery::OpenId),
+        (_, Some("oauth")) => Some(Discovery::OAuth),
         // Not `false`, either: leaving the field out says it more clearly.
-        _ => Err(issuer.wrong("discovery", "expected true, `openid` or `oauth`")),
+        _ => {
+            issuer.refuse("discovery", "expected true, `openid` or `oauth`");
+            None
+        }
     }
 }
 
@@ -66,12 +68,12 @@ pub(super) fn build(
     match (jwks, jwks_uri, discovery, pem) {
         (Some(jwks), None, None, None) => {
             if holds_private_key(jwks) {
-                return Err(wrong(format!("{path}.jwks"), "a private key belongs to the issuer alone"));
+                return Err(wrong(member(path, "jwks"), "a private key belongs to the issuer alone"));
             }
             let jwks = Jwks::from_object(jwks, &options).map_err(|error| error_at(path, "jwks", &error))?;
             if must_have_names && jwks.iter().any(|key| key.name().is_none()) {
                 return Err(wrong(
-                    format!("{path}.jwks"),
+                    member(path, "jwks"),
                     "a secret needs a `kid`, by which it can be revoked",
                 ));
             }
@@ -81,13 +83,13 @@ pub(super) fn build(
             Ok(KeyCache::remote(uri.clone(), algorithms.to_vec(), engines))
         }
         (None, Some(_), None, None) => {
-            Err(wrong(format!("{path}.jwksUri"), "expected an https URL, or http on a loopback host"))
+            Err(wrong(member(path, "jwksUri"), "expected an https URL, or http on a loopback host"))
         }
         (None, None, Some(how), None) => {
             let keys = KeyCache::discovered(&issuer.issuer, *how, algorithms.to_vec(), engines);
             keys.ok_or_else(|| {
                 wrong(
-                    format!("{path}.discovery"),
+                    member(path, "discovery"),
                     "expected an issuer whose name is an https URL without query and fragment",
                 )
             })
@@ -98,7 +100,7 @@ pub(super) fn build(
                 Some(name) => {
                     let alg = Algorithm::from_name(name);
                     let expected = "expected the name of a signature algorithm";
-                    Some(alg.ok_or_else(|| wrong(format!("{path}.pem.alg"), expected))?)
+                    Some(alg.ok_or_else(|| wrong(member(path, "pem.alg"), expected))?)
                 }
             };
             let jwks = from_pem(key, kid.as_deref(), alg, &options);

@@ -31,6 +31,11 @@ fn wrong(path: impl Into<String>, reason: &str) -> Error {
     Error::ConfigInvalid { path: path.into(), reason: reason.to_owned() }
 }
 
+/// Where a member of an object is; the document itself is nowhere.
+fn member(object: &str, name: &str) -> String {
+    if object.is_empty() { name.to_owned() } else { [object, ".", name].concat() }
+}
+
 /// Where an element of a list is.
 fn element(list: &str, index: usize) -> String {
     [list, "[", &index.to_string(), "]"].concat()

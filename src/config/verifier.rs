@@ -16,7 +16,7 @@ use crate::verifier::{Issuer, Verifier};
 
 use super::fields::Fields;
 use super::keys::{self, PemConfig};
-use super::{element, expectations, wrong};
+use super::{element, expectations, member, wrong};
 
 /// What a verifier is made of.
 #[derive(Debug)]
@@ -97,20 +97,15 @@ impl VerifierConfig {
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field that is unknown, missing or wrong.
     pub fn parse(document: &str) -> Result<Self, Error> {
-        Self::of(&Fields::of_object(&super::read(document)?, String::new(), &["issuers", "lists"])?)
+        Fields::read_object(&super::read(document)?, String::new(), &["issuers", "lists"], Self::of)
     }
 
-    /// Reads the two fields of a document that may have others.
-    pub(super) fn of(fields: &Fields<'_>) -> Result<Self, Error> {
-        let mut issuers = Vec::new();
-        for (index, issuer) in fields.list("issuers")?.iter().enumerate() {
-            issuers.push(IssuerConfig::of(issuer, fields.element("issuers", index))?);
+    /// The two fields of a document that may have others.
+    pub(super) fn of(fields: &Fields<'_>) -> Self {
+        Self {
+            issuers: fields.list("issuers", IssuerConfig::read),
+            lists: fields.list("lists", ListConfig::read),
         }
-        let mut lists = Vec::new();
-        for (index, list) in fields.list("lists")?.iter().enumerate() {
-            lists.push(ListConfig::of(list, fields.element("lists", index))?);
-        }
-        Ok(Self { issuers, lists })
     }
 
     /// Makes the verifier.
@@ -134,12 +129,12 @@ impl VerifierConfig {
         for (index, issuer) in self.issuers.iter().enumerate() {
             let path = element("issuers", index);
             if self.issuers.iter().take(index).any(|earlier| earlier.issuer == issuer.issuer) {
-                return Err(wrong(format!("{path}.issuer"), "the issuer is configured twice"));
+                return Err(wrong(member(&path, "issuer"), "the issuer is configured twice"));
             }
             let accepts = |issuer: &IssuerConfig| issuer.missing_iss == MissingIssuer::Accept;
             if accepts(issuer) && self.issuers.iter().take(index).any(accepts) {
                 return Err(wrong(
-                    format!("{path}.missingIss"),
+                    member(&path, "missingIss"),
                     "only one issuer may accept tokens without `iss`",
                 ));
             }
@@ -156,17 +151,17 @@ impl VerifierConfig {
         for (index, list) in self.lists.iter().enumerate() {
             let path = element("lists", index);
             if self.lists.iter().take(index).any(|earlier| earlier.issuer == list.issuer) {
-                return Err(wrong(format!("{path}.issuer"), "the authority is configured twice"));
+                return Err(wrong(member(&path, "issuer"), "the authority is configured twice"));
             }
             let configured = |name: &String| self.issuers.iter().any(|issuer| issuer.issuer == *name);
             if list.issuer.is_empty() || configured(&list.issuer) {
                 return Err(wrong(
-                    format!("{path}.issuer"),
+                    member(&path, "issuer"),
                     "an authority has a name that is no token issuer's",
                 ));
             }
             if !list.speaks_for.iter().all(configured) {
-                return Err(wrong(format!("{path}.for"), "it names an issuer that is not configured"));
+                return Err(wrong(member(&path, "for"), "it names an issuer that is not configured"));
             }
             lists.push(list.build(&path, engines)?);
         }
@@ -175,34 +170,33 @@ impl VerifierConfig {
 }
 
 impl IssuerConfig {
-    fn of(value: &Value, path: String) -> Result<Self, Error> {
-        let fields = Fields::of(value, path, ISSUER_FIELDS)?;
-        Ok(Self {
-            issuer: fields.text("issuer")?,
-            jwks: fields.object("jwks")?,
-            jwks_uri: fields.text_if_any("jwksUri")?,
-            discovery: keys::discovery(&fields)?,
-            pem: PemConfig::of(&fields)?,
-            algorithms: fields.texts_if_any("algorithms")?,
-            missing_iss: expectations::missing_iss(&fields)?,
-            subject: fields.one_or_many("subject")?,
-            audience: fields.one_or_many("audience")?,
-            typ: fields.text_if_any("typ")?,
-            profile: expectations::profile(&fields)?,
-            max_token_age: fields.seconds("maxTokenAge")?,
-            clock_tolerance: fields.seconds("clockTolerance")?.unwrap_or(5),
-            require_exp: fields.flag("requireExp", true)?,
-            require_claims: fields.texts_if_any("requireClaims")?,
-            required_claims: fields.texts_if_any("requiredClaims")?,
-            scopes: fields.texts_if_any("scopes")?,
-            claims: fields.object("claims")?,
-            crit: fields.texts_if_any("crit")?,
+    fn read(value: &Value, path: String) -> Result<Self, Error> {
+        Fields::read(value, path, ISSUER_FIELDS, |fields| Self {
+            issuer: fields.text("issuer"),
+            jwks: fields.object_if_any("jwks"),
+            jwks_uri: fields.text_if_any("jwksUri"),
+            discovery: keys::discovery(fields),
+            pem: PemConfig::of(fields),
+            algorithms: fields.texts_if_any("algorithms"),
+            missing_iss: expectations::missing_iss(fields),
+            subject: fields.one_or_many("subject"),
+            audience: fields.one_or_many("audience"),
+            typ: fields.text_if_any("typ"),
+            profile: expectations::profile(fields),
+            max_token_age: fields.seconds("maxTokenAge"),
+            clock_tolerance: fields.seconds("clockTolerance").unwrap_or(5),
+            require_exp: fields.flag("requireExp", true),
+            require_claims: fields.texts_if_any("requireClaims"),
+            required_claims: fields.texts_if_any("requiredClaims"),
+            scopes: fields.texts_if_any("scopes"),
+            claims: fields.object_if_any("claims"),
+            crit: fields.texts_if_any("crit"),
         })
     }
 
     fn build(&self, path: &str, revocable: bool, engines: Engines) -> Result<Issuer, Error> {
         if self.issuer.is_empty() {
-            return Err(wrong(format!("{path}.issuer"), "it is empty"));
+            return Err(wrong(member(&path, "issuer"), "it is empty"));
         }
         let algorithms: Option<Vec<Algorithm>> = match &self.algorithms {
             None => Some(Vec::new()),
@@ -211,45 +205,43 @@ impl IssuerConfig {
         };
         let algorithms = algorithms.ok_or_else(|| {
             wrong(
-                format!("{path}.algorithms"),
+                member(&path, "algorithms"),
                 "expected names of signature algorithms, such as RS256, ES256 and EdDSA",
             )
         })?;
         let keys = keys::build(self, path, &algorithms, engines, revocable)?;
         let issuer = Issuer::new(self.expectations(path)?, keys)
             .algorithms(algorithms)
-            .understood_critical(self.crit.iter().flatten());
+            .understood_critical(self.crit.clone().unwrap_or_default());
         Ok(match &self.require_claims {
             None => issuer,
-            Some(claims) => issuer.require_claims(claims),
+            Some(claims) => issuer.require_claims(claims.clone()),
         })
     }
 }
 
 impl ListConfig {
-    fn of(value: &Value, path: String) -> Result<Self, Error> {
-        let fields = Fields::of(value, path, &["issuer", "keys", "for"])?;
-        fields.required("keys")?;
-        Ok(Self {
-            issuer: fields.text("issuer")?,
-            keys: fields.object("keys")?.unwrap_or_default(),
-            speaks_for: fields.texts("for")?,
+    fn read(value: &Value, path: String) -> Result<Self, Error> {
+        Fields::read(value, path, &["issuer", "keys", "for"], |fields| Self {
+            issuer: fields.text("issuer"),
+            keys: fields.object("keys"),
+            speaks_for: fields.texts("for"),
         })
     }
 
     fn build(&self, path: &str, engines: Engines) -> Result<List, Error> {
         if keys::holds_private_key(&self.keys) {
-            return Err(wrong(format!("{path}.keys"), "a private key belongs to the authority alone"));
+            return Err(wrong(member(&path, "keys"), "a private key belongs to the authority alone"));
         }
         // A shared secret cannot vouch for a list: every reader could sign one.
         let options = KeyOptions { secrets: Secrets::Ignore, algorithms: &[], engines };
         let keys = Jwks::from_object(&self.keys, &options).map_err(|error| error_at(path, "keys", &error))?;
-        Ok(List::new(&self.issuer, keys, self.speaks_for.iter().cloned()))
+        Ok(List::new(&self.issuer, keys, self.speaks_for.clone()))
     }
 }
 
 pub(super) fn error_at(path: &str, field: &str, error: &Error) -> Error {
-    wrong(format!("{path}.{field}"), &error.to_string())
+    wrong(member(path, field), &error.to_string())
 }
 
 const ISSUER_FIELDS: &[&str] = &[
