@@ -89,7 +89,7 @@ impl Manifest {
         list: &List,
         now: UnixTime,
     ) -> Result<Self, Error> {
-        let mut manifest = Self::understand(authentic, text)?;
+        let mut manifest = Self::understand(authentic, text).map_err(Error::ManifestInvalid)?;
         if now >= manifest.expires_at {
             return Err(Error::ManifestInvalid("it has expired"));
         }
@@ -111,35 +111,33 @@ impl Manifest {
     #[cfg(feature = "publish")]
     pub(crate) fn read_own(bytes: &[u8], keys: &Jwks) -> Result<Self, Error> {
         let authentic = select(parse(bytes)?, keys)?.verify().map_err(|_| UNFIT)?;
-        Self::understand(&authentic, bytes)
+        Self::understand(&authentic, bytes).map_err(Error::ManifestInvalid)
     }
 
-    fn understand(authentic: &Authentic, text: &[u8]) -> Result<Self, Error> {
-        let invalid = Error::ManifestInvalid;
+    fn understand(authentic: &Authentic, text: &[u8]) -> Result<Self, &'static str> {
         let claims = authentic.payload();
         if claims.contains_key("crit") && !list(claims, "crit")?.is_empty() {
-            return Err(invalid("it has a critical member that is not understood"));
+            return Err("it has a critical member that is not understood");
         }
         // Operations newer than the segments: to leave them out would let revoked tokens pass.
         if claims.contains_key("recent") {
-            return Err(invalid("it has `recent` operations, which are not understood"));
+            return Err("it has `recent` operations, which are not understood");
         }
         let seq = integer(claims, "seq")?;
         if seq > MAX_SEQ {
-            return Err(invalid("its `seq` is no integer that every reader can hold"));
+            return Err("its `seq` is no integer that every reader can hold");
         }
         if string(claims, "hash")? != ID_HASH {
-            return Err(invalid("its ids are made in a way that is not understood"));
+            return Err("its ids are made in a way that is not understood");
         }
-        let salt =
-            base64url::decode_array(string(claims, "salt")?).ok_or(invalid("its salt is not 16 bytes"))?;
+        let salt = base64url::decode_array(string(claims, "salt")?).ok_or("its salt is not 16 bytes")?;
         let (rules, covers, segments) =
             (list(claims, "rules")?, list(claims, "covers")?, list(claims, "segments")?);
         if rules.len() > MAX_RULES || covers.len() > MAX_COVERED_ISSUERS || segments.len() > MAX_SEGMENTS {
-            return Err(invalid("it has too many rules, issuers or segments"));
+            return Err("it has too many rules, issuers or segments");
         }
         if claims.contains_key("prev") && hex::<32>(string(claims, "prev")?).is_none() {
-            return Err(invalid("its `prev` is not a SHA-256 hash"));
+            return Err("its `prev` is not a SHA-256 hash");
         }
         let rules = understand_rules(rules)?;
         let mut understood = Vec::with_capacity(segments.len());
@@ -150,7 +148,7 @@ impl Manifest {
             understood.push(segment);
         }
         if bytes > MAX_SNAPSHOT_BYTES {
-            return Err(invalid("its segments are too large together"));
+            return Err("its segments are too large together");
         }
         Ok(Self {
             text: text.into(),
@@ -307,13 +305,13 @@ fn select<'b, 'k>(manifest: Unverified<'b>, keys: &'k Jwks) -> Result<Selected<'
     manifest.select(keys, &[]).map_err(|_| Error::ManifestUntrusted("no key of its authority fits"))
 }
 
-fn understand_rules(lists: &[Value]) -> Result<Vec<Rule>, Error> {
+fn understand_rules(lists: &[Value]) -> Result<Vec<Rule>, &'static str> {
     let mut rules = Vec::with_capacity(lists.len());
     for members in lists {
         let members = strings(members.as_array().ok_or(WRONG_TYPE)?)?;
-        let rule = Rule::new(members).map_err(|_| Error::ManifestInvalid("a rule is malformed"))?;
+        let rule = Rule::new(members).map_err(|_| "a rule is malformed")?;
         if rules.contains(&rule) {
-            return Err(Error::ManifestInvalid("a rule is named twice"));
+            return Err("a rule is named twice");
         }
         rules.push(rule);
     }
@@ -321,42 +319,40 @@ fn understand_rules(lists: &[Value]) -> Result<Vec<Rule>, Error> {
 }
 
 impl SegmentRef {
-    fn understand(members: &Object, rules: &[Rule]) -> Result<Self, Error> {
-        let invalid = Error::ManifestInvalid;
+    fn understand(members: &Object, rules: &[Rule]) -> Result<Self, &'static str> {
         let name = SegmentName::from_hex(string(members, "hash")?);
-        let name = name.ok_or(invalid("a segment's hash is malformed"))?;
+        let name = name.ok_or("a segment's hash is malformed")?;
         let index = usize::try_from(integer(members, "rule")?).unwrap_or(usize::MAX);
-        let rule = rules.get(index).ok_or(invalid("a segment is of a rule that is not listed"))?;
+        let rule = rules.get(index).ok_or("a segment is of a rule that is not listed")?;
         let kind = Kind::from_name(string(members, "kind")?);
-        let kind = kind.ok_or(invalid("a segment's kind is not understood"))?;
+        let kind = kind.ok_or("a segment's kind is not understood")?;
         if rule.names_key() && kind != Kind::Outright {
-            return Err(invalid("a rule over `@key` has a segment that is not outright"));
+            return Err("a rule over `@key` has a segment that is not outright");
         }
         let range = Id::from_hex(string(members, "from")?).zip(Id::from_hex(string(members, "to")?));
-        let (from, to) =
-            range.filter(|(from, to)| from <= to).ok_or(invalid("a segment's range is malformed"))?;
+        let (from, to) = range.filter(|(from, to)| from <= to).ok_or("a segment's range is malformed")?;
         let (entries, bytes) = (integer(members, "entries")?, integer(members, "bytes")?);
         if entries == 0 || bytes > MAX_SEGMENT_BYTES {
-            return Err(invalid("a segment is empty or too large"));
+            return Err("a segment is empty or too large");
         }
         Ok(Self { name, rule: index, kind, from, to, entries, bytes })
     }
 }
 
-const WRONG_TYPE: Error = Error::ManifestInvalid("a claim is missing or of the wrong type");
+const WRONG_TYPE: &str = "a claim is missing or of the wrong type";
 
-fn string<'a>(members: &'a Object, name: &str) -> Result<&'a str, Error> {
+fn string<'a>(members: &'a Object, name: &str) -> Result<&'a str, &'static str> {
     members.get(name).and_then(Value::as_str).ok_or(WRONG_TYPE)
 }
 
-fn integer(members: &Object, name: &str) -> Result<u64, Error> {
+fn integer(members: &Object, name: &str) -> Result<u64, &'static str> {
     members.get(name).and_then(Value::as_u64).ok_or(WRONG_TYPE)
 }
 
-fn list<'a>(members: &'a Object, name: &str) -> Result<&'a [Value], Error> {
+fn list<'a>(members: &'a Object, name: &str) -> Result<&'a [Value], &'static str> {
     members.get(name).and_then(Value::as_array).map(Vec::as_slice).ok_or(WRONG_TYPE)
 }
 
-fn strings(list: &[Value]) -> Result<Vec<String>, Error> {
+fn strings(list: &[Value]) -> Result<Vec<String>, &'static str> {
     list.iter().map(|element| element.as_str().map(str::to_owned)).collect::<Option<_>>().ok_or(WRONG_TYPE)
 }
