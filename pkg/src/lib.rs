@@ -53,7 +53,7 @@ pub struct Offering {
 /// A newer snapshot whose segments are being gathered.
 #[wasm_bindgen]
 pub struct Incoming {
-    incoming: revocable::Incoming,
+    incoming: Box<revocable::Incoming>,
 }
 
 #[wasm_bindgen]
@@ -196,7 +196,7 @@ impl Core {
         let Some(lists) = self.verifier.revocations_mut() else { return Ok(None) };
         match lists.consider(manifest, now).map_err(|error| fault::thrown(&error))? {
             Offer::Unchanged => Ok(None),
-            Offer::Newer(incoming) => Ok(Some(Incoming { incoming: *incoming })),
+            Offer::Newer(incoming) => Ok(Some(Incoming { incoming })),
         }
     }
 
@@ -207,7 +207,7 @@ impl Core {
     pub fn accept(&mut self, incoming: Incoming, now: f64) -> Result<(), JsValue> {
         let now = instant(now)?;
         let Some(lists) = self.verifier.revocations_mut() else { return Ok(()) };
-        lists.accept(incoming.incoming, now).map_err(|error| fault::thrown(&error))
+        lists.accept(*incoming.incoming, now).map_err(|error| fault::thrown(&error))
     }
 
     /// How current the snapshot in force is: a `SnapshotInfo` of `pkg/ts/decision.ts`, or nothing without one.

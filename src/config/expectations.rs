@@ -2,18 +2,19 @@
 
 use serde_json::Value;
 
+#[cfg(doc)]
 use crate::error::Error;
 use crate::flow::{Expectations, MissingIssuer, Profile, is_registered, is_scope};
 use crate::limits::{MAX_CLOCK_TOLERANCE_SECONDS, MAX_UNIX_SECONDS};
 
 use super::fields::Fields;
 use super::verifier::IssuerConfig;
-use super::{member, wrong};
+use super::{Wrong, member, wrong};
 
 impl IssuerConfig {
     /// # Errors
     /// [`Error::ConfigInvalid`] where a field contradicts another, or would silently mean nothing.
-    pub(super) fn expectations(&self, path: &str) -> Result<Expectations, Error> {
+    pub(super) fn expectations(&self, path: &str) -> Result<Expectations, Wrong> {
         let check = |holds: bool, field: &str, reason: &str| {
             if holds { Ok(()) } else { Err(wrong(member(path, field), reason)) }
         };

@@ -6,10 +6,11 @@ use std::cell::Cell;
 
 use serde_json::Value;
 
+#[cfg(doc)]
 use crate::error::Error;
 use crate::json::Object;
 
-use super::{element, member, wrong};
+use super::{Wrong, element, member, wrong};
 
 /// The fields of one object. What is said of a wrong one names the field and what was expected, and never repeats what was
 /// found: a secret may have been pasted into the wrong place.
@@ -18,7 +19,7 @@ pub(super) struct Fields<'a> {
     /// Where the object is; empty for the document itself.
     path: String,
     /// The first. What is asked for after it is given as if it had been left out.
-    fault: Cell<Option<Error>>,
+    fault: Cell<Option<Wrong>>,
 }
 
 impl<'a> Fields<'a> {
@@ -32,7 +33,7 @@ impl<'a> Fields<'a> {
         path: String,
         known: &[&str],
         read: impl FnOnce(&Self) -> T,
-    ) -> Result<T, Error> {
+    ) -> Result<T, Wrong> {
         let Value::Object(object) = value else { return Err(wrong(path, "expected an object")) };
         Self::read_object(object, path, known, read)
     }
@@ -43,7 +44,7 @@ impl<'a> Fields<'a> {
         path: String,
         known: &[&str],
         read: impl FnOnce(&Self) -> T,
-    ) -> Result<T, Error> {
+    ) -> Result<T, Wrong> {
         let fields = Self { object, path, fault: Cell::new(None) };
         fields.refuse_others_than(known);
         let all = read(&fields);
@@ -65,7 +66,7 @@ impl<'a> Fields<'a> {
         self.fault(wrong(self.path(field), reason));
     }
 
-    fn fault(&self, fault: Error) {
+    fn fault(&self, fault: Wrong) {
         let first = self.fault.take();
         self.fault.set(first.or(Some(fault)));
     }
@@ -170,7 +171,7 @@ impl<'a> Fields<'a> {
     pub(super) fn nested<T>(
         &self,
         field: &str,
-        read: impl FnOnce(&'a Value, String) -> Result<T, Error>,
+        read: impl FnOnce(&'a Value, String) -> Result<T, Wrong>,
     ) -> Option<T> {
         self.keep(read(self.value(field)?, self.path(field)))
     }
@@ -179,7 +180,7 @@ impl<'a> Fields<'a> {
     pub(super) fn list<T>(
         &self,
         field: &str,
-        read: impl Fn(&'a Value, String) -> Result<T, Error>,
+        read: impl Fn(&'a Value, String) -> Result<T, Wrong>,
     ) -> Vec<T> {
         let Some(value) = self.required(field) else { return Vec::new() };
         if !value.is_array() {
@@ -192,7 +193,7 @@ impl<'a> Fields<'a> {
         all
     }
 
-    fn keep<T>(&self, read: Result<T, Error>) -> Option<T> {
+    fn keep<T>(&self, read: Result<T, Wrong>) -> Option<T> {
         read.map_err(|fault| self.fault(fault)).ok()
     }
 }

@@ -11,7 +11,7 @@ use crate::json::Object;
 
 use super::fields::Fields;
 use super::verifier::{IssuerConfig, ListConfig, VerifierConfig};
-use super::wrong;
+use super::{Wrong, wrong};
 
 /// The gate's configuration document, `REVOCABLE_CONFIG`.
 #[derive(Debug)]
@@ -53,6 +53,10 @@ impl GateConfig {
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field that is unknown, missing or wrong.
     pub fn parse(document: &str) -> Result<Self, Error> {
+        Self::read(document).map_err(|wrong| *wrong)
+    }
+
+    fn read(document: &str) -> Result<Self, Wrong> {
         let document = super::read(document)?;
         Fields::read_object(&document, String::new(), GATE_FIELDS, |fields| {
             let VerifierConfig { issuers, lists } = VerifierConfig::of(fields);
@@ -83,16 +87,20 @@ impl GateConfig {
     /// # Errors
     /// As [`GateConfig::build`].
     pub fn build_with(
-        mut self,
+        self,
         engines: Engines,
         secret: impl Fn(&str) -> Option<String>,
     ) -> Result<Gate, Error> {
+        self.make(engines, &secret).map_err(|wrong| *wrong)
+    }
+
+    fn make(mut self, engines: Engines, secret: &impl Fn(&str) -> Option<String>) -> Result<Gate, Wrong> {
         if self.lists.len() > 1 {
             return Err(wrong("lists", "expected at most one: KV holds one manifest"));
         }
         for (index, issuer) in self.issuers.iter_mut().enumerate() {
             if let Some(jwks) = &mut issuer.jwks {
-                resolve(jwks, &secret).map_err(|reason| wrong(format!("issuers[{index}].jwks"), reason))?;
+                resolve(jwks, secret).map_err(|reason| wrong(format!("issuers[{index}].jwks"), reason))?;
             }
         }
         if self.token_from.is_empty() {
@@ -118,19 +126,19 @@ impl GateConfig {
             return Err(wrong(path, "expected `*`, or a scheme and a host such as `https://app.example`"));
         }
         let cors = Cors::new(origins);
-        let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists }.build_with(engines)?;
+        let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists }.make(engines)?;
         Ok(Gate::new(verifier, sources, readers, cors, self.expose_reason))
     }
 }
 
 impl SecretRef {
-    fn read(value: &Value, path: String) -> Result<Self, Error> {
+    fn read(value: &Value, path: String) -> Result<Self, Wrong> {
         Fields::read(value, path, &["secret"], |fields| Self { secret: fields.text("secret") })
     }
 }
 
 impl CorsConfig {
-    fn read(value: &Value, path: String) -> Result<Self, Error> {
+    fn read(value: &Value, path: String) -> Result<Self, Wrong> {
         Fields::read(value, path, &["allowOrigins"], |fields| Self {
             allow_origins: fields.texts("allowOrigins"),
         })

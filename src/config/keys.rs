@@ -10,7 +10,7 @@ use crate::key::{Algorithm, Discovery, Jwks, KeyCache, KeyOptions, Secrets, is_p
 
 use super::fields::Fields;
 use super::verifier::{IssuerConfig, error_at};
-use super::{member, wrong};
+use super::{Wrong, member, wrong};
 
 /// A public key as PEM: the text alone, or `{ key, kid, alg }`.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub(super) fn build(
     algorithms: &[Algorithm],
     engines: Engines,
     must_have_names: bool,
-) -> Result<KeyCache, Error> {
+) -> Result<KeyCache, Wrong> {
     let IssuerConfig { jwks, jwks_uri, discovery, pem, .. } = issuer;
     let options = KeyOptions { secrets: Secrets::Allow, algorithms, engines };
     match (jwks, jwks_uri, discovery, pem) {

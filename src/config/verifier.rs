@@ -16,7 +16,7 @@ use crate::verifier::{Issuer, Verifier};
 
 use super::fields::Fields;
 use super::keys::{self, PemConfig};
-use super::{element, expectations, member, wrong};
+use super::{Wrong, element, expectations, member, wrong};
 
 /// What a verifier is made of.
 #[derive(Debug)]
@@ -97,7 +97,8 @@ impl VerifierConfig {
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field that is unknown, missing or wrong.
     pub fn parse(document: &str) -> Result<Self, Error> {
-        Fields::read_object(&super::read(document)?, String::new(), &["issuers", "lists"], Self::of)
+        let document = super::read(document).map_err(|wrong| *wrong)?;
+        Fields::read_object(&document, String::new(), &["issuers", "lists"], Self::of).map_err(|wrong| *wrong)
     }
 
     /// The two fields of a document that may have others.
@@ -122,6 +123,10 @@ impl VerifierConfig {
     /// # Errors
     /// As [`VerifierConfig::build`].
     pub fn build_with(&self, engines: Engines) -> Result<Verifier, Error> {
+        self.make(engines).map_err(|wrong| *wrong)
+    }
+
+    pub(super) fn make(&self, engines: Engines) -> Result<Verifier, Wrong> {
         if self.issuers.is_empty() {
             return Err(wrong("issuers", "there must be at least one"));
         }
@@ -170,7 +175,7 @@ impl VerifierConfig {
 }
 
 impl IssuerConfig {
-    fn read(value: &Value, path: String) -> Result<Self, Error> {
+    fn read(value: &Value, path: String) -> Result<Self, Wrong> {
         Fields::read(value, path, ISSUER_FIELDS, |fields| Self {
             issuer: fields.text("issuer"),
             jwks: fields.object_if_any("jwks"),
@@ -194,9 +199,9 @@ impl IssuerConfig {
         })
     }
 
-    fn build(&self, path: &str, revocable: bool, engines: Engines) -> Result<Issuer, Error> {
+    fn build(&self, path: &str, revocable: bool, engines: Engines) -> Result<Issuer, Wrong> {
         if self.issuer.is_empty() {
-            return Err(wrong(member(&path, "issuer"), "it is empty"));
+            return Err(wrong(member(path, "issuer"), "it is empty"));
         }
         let algorithms: Option<Vec<Algorithm>> = match &self.algorithms {
             None => Some(Vec::new()),
@@ -205,7 +210,7 @@ impl IssuerConfig {
         };
         let algorithms = algorithms.ok_or_else(|| {
             wrong(
-                member(&path, "algorithms"),
+                member(path, "algorithms"),
                 "expected names of signature algorithms, such as RS256, ES256 and EdDSA",
             )
         })?;
@@ -221,7 +226,7 @@ impl IssuerConfig {
 }
 
 impl ListConfig {
-    fn read(value: &Value, path: String) -> Result<Self, Error> {
+    fn read(value: &Value, path: String) -> Result<Self, Wrong> {
         Fields::read(value, path, &["issuer", "keys", "for"], |fields| Self {
             issuer: fields.text("issuer"),
             keys: fields.object("keys"),
@@ -229,9 +234,9 @@ impl ListConfig {
         })
     }
 
-    fn build(&self, path: &str, engines: Engines) -> Result<List, Error> {
+    fn build(&self, path: &str, engines: Engines) -> Result<List, Wrong> {
         if keys::holds_private_key(&self.keys) {
-            return Err(wrong(member(&path, "keys"), "a private key belongs to the authority alone"));
+            return Err(wrong(member(path, "keys"), "a private key belongs to the authority alone"));
         }
         // A shared secret cannot vouch for a list: every reader could sign one.
         let options = KeyOptions { secrets: Secrets::Ignore, algorithms: &[], engines };
@@ -240,7 +245,7 @@ impl ListConfig {
     }
 }
 
-pub(super) fn error_at(path: &str, field: &str, error: &Error) -> Error {
+pub(super) fn error_at(path: &str, field: &str, error: &Error) -> Wrong {
     wrong(member(path, field), &error.to_string())
 }
 
