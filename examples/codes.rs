@@ -1,7 +1,8 @@
-//! Prints the table of error codes as the README and the npm package have it; with `--write`, writes it into both.
+//! Prints what is generated from the code, tables of the README and codes of the npm package; with `--write`, writes it
+//! there.
 
-#[path = "../tests/common/codes.rs"]
-mod codes;
+#[path = "../tests/common/generated.rs"]
+mod generated;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,7 +10,10 @@ use std::{env, fs, io};
 
 fn main() -> ExitCode {
     if env::args().nth(1).as_deref() != Some("--write") {
-        print!("{}\n{}", codes::markdown(), codes::typescript());
+        for table in generated::TABLES {
+            println!("{}", (table.markdown)());
+        }
+        print!("{}", generated::typescript());
         return ExitCode::SUCCESS;
     }
     match write(Path::new(env!("CARGO_MANIFEST_DIR"))) {
@@ -23,13 +27,12 @@ fn main() -> ExitCode {
 
 fn write(root: &Path) -> io::Result<()> {
     let path = root.join("README.md");
-    let readme = fs::read_to_string(&path)?;
-    let inside = codes::between_marks(&readme)
-        .ok_or_else(|| io::Error::other("README.md does not have the two marks of the table, once each"))?;
-    let (old, new) = (
-        format!("{}{inside}{}", codes::BEGIN, codes::END),
-        format!("{}\n{}{}", codes::BEGIN, codes::markdown(), codes::END),
-    );
-    fs::write(path, readme.replace(&old, &new))?;
-    fs::write(root.join("pkg/ts/codes.ts"), codes::typescript())
+    let mut readme = fs::read_to_string(&path)?;
+    for table in generated::TABLES {
+        let without =
+            || io::Error::other(format!("README.md lacks the two marks of `{}`, once each", table.name));
+        readme = table.written_into(&readme).ok_or_else(without)?;
+    }
+    fs::write(path, readme)?;
+    fs::write(root.join("pkg/ts/codes.ts"), generated::typescript())
 }

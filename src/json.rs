@@ -23,8 +23,15 @@ pub(crate) enum Fault {
     Refused,
 }
 
-/// Reads a document whose outermost value is an object.
-pub(crate) fn object(bytes: &[u8]) -> Option<Object> {
+/// Reads a document whose outermost value is an object, as strictly as a token: a member named twice is refused, and so is
+/// whatever else RFC 8259 leaves open. `None` is all that is said of a bad one.
+///
+/// ```
+/// assert_eq!(revocable::read_object(br#"{"sub":"alice"}"#).unwrap()["sub"], "alice");
+/// assert!(revocable::read_object(br#"{"sub":"alice","sub":"admin"}"#).is_none());
+/// ```
+#[must_use]
+pub fn object(bytes: &[u8]) -> Option<Object> {
     read(bytes).ok()
 }
 

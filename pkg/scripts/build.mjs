@@ -18,7 +18,7 @@ const PAGE = join(ROOT, "www/revocable");
  * The Wasm that everybody loads, and the one for signatures that the host cannot check; each has a crate of its own. They
  * are compiled one after the other: together, Cargo would give the first what only the second wants of the core.
  *
- * `profile` is Cargo's, `folder` where it leaves what it makes, `opt` what wasm-opt is told.
+ * `profile` is Cargo's, `opt` what wasm-opt is told.
  */
 const MODULES = [
   { crate: "revocable-wasm", name: "revocable_wasm", profile: "small", opt: ["-Oz", "--converge"] },

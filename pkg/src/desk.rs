@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::ptr;
 
 use revocable::limits::MAX_TOKEN_BYTES;
-use revocable::{Allowed, Decision, SnapshotInfo, Status};
+use revocable::{Claims, Decision, Error, SnapshotInfo, Status};
 use wasm_bindgen::prelude::*;
 
 use crate::fault;
@@ -79,6 +79,22 @@ pub(crate) fn with_token<T>(length: usize, look: impl FnOnce(&str) -> T) -> T {
     })
 }
 
+/// Has a text made of the token that JavaScript wrote, for it to pick up: [`outcome::ALLOW`], or what is wrong with it.
+pub(crate) fn with_token_and_text(
+    length: usize,
+    make: impl FnOnce(&str, &mut Vec<u8>) -> Result<(), Error>,
+) -> u32 {
+    let made = DESK.with_borrow_mut(|desk| {
+        let token = desk.token.get(..length).unwrap_or_default();
+        desk.text.clear();
+        make(std::str::from_utf8(token).unwrap_or_default(), &mut desk.text)?;
+        desk.numbers =
+            [address(&desk.text), u32::try_from(desk.text.len()).unwrap_or_default(), 0, 0, 0, 0, 0, 0];
+        Ok(outcome::ALLOW)
+    });
+    made.unwrap_or_else(|error| put_decision(Decision::refused(error), false))
+}
+
 /// Looks at the decision that was put down last.
 pub(crate) fn with_decision<T>(look: impl FnOnce(&Decision) -> T) -> Option<T> {
     DESK.with_borrow(|desk| desk.decision.as_ref().map(look))
@@ -98,7 +114,7 @@ pub(crate) fn put_decision(decision: Decision, is_due: bool) -> u32 {
         let mut status = 0;
         let outcome = match &decision {
             Decision::Allow(allowed) => {
-                write(text, allowed);
+                write(text, &allowed.claims);
                 status = match allowed.status {
                     None => 0,
                     Some(Status::Unknown(_)) => 2,
@@ -118,6 +134,17 @@ pub(crate) fn put_decision(decision: Decision, is_due: bool) -> u32 {
         *numbers = [address(text), length, status, has_times, is_due, 0, 0, 0];
         *last = Some(decision);
         outcome
+    })
+}
+
+/// Puts down the claims of a token that stands without any list having been asked, as [`put_decision`] does.
+pub(crate) fn put_claims(claims: &Claims, is_due: bool) -> u32 {
+    DESK.with_borrow_mut(|desk| {
+        write(&mut desk.text, claims);
+        let length = u32::try_from(desk.text.len()).unwrap_or_default();
+        desk.numbers = [address(&desk.text), length, 0, 0, u32::from(is_due), 0, 0, 0];
+        desk.decision = None;
+        outcome::ALLOW
     })
 }
 
@@ -148,12 +175,12 @@ pub(crate) fn put_question(asked: &Asked<'_>) -> u32 {
 }
 
 /// The verified texts themselves and none written anew, as one list, so that one reading does for both.
-fn write(text: &mut Vec<u8>, allowed: &Allowed) {
+fn write(text: &mut Vec<u8>, claims: &Claims) {
     text.clear();
     text.push(b'[');
-    text.extend_from_slice(allowed.claims.header().text());
+    text.extend_from_slice(claims.header().text());
     text.push(b',');
-    text.extend_from_slice(allowed.claims.text());
+    text.extend_from_slice(claims.text());
     text.push(b']');
 }
 

@@ -1,7 +1,7 @@
 //! Errors into JavaScript: a stable `code`, the claim where there is one, and never a value of a token.
 
 use js_sys::{Array, Object};
-use revocable::{Code, Error};
+use revocable::{ClaimFault, Code, Error};
 use wasm_bindgen::JsValue;
 
 use crate::plain::set;
@@ -13,12 +13,29 @@ pub(crate) fn plain(error: &Error) -> Object {
     if let Some(claim) = error.claim() {
         set(&fault, "claim", claim);
     }
+    if let Some(reason) = reason(error) {
+        set(&fault, "reason", reason);
+    }
     if let Error::Revoked { rule, kind } = error {
         let members: Array = rule.members().iter().map(|member| JsValue::from(member.as_str())).collect();
         set(&fault, "rule", members);
         set(&fault, "kind", kind.name());
     }
     fault
+}
+
+/// What is wrong with a claim, in the words of `jose`.
+fn reason(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::ClaimInvalid { claim, reason } => Some(match reason {
+            // A `typ` that is missing is one that is not the one wanted.
+            ClaimFault::Missing if claim != "typ" => "missing",
+            ClaimFault::Malformed if matches!(claim.as_str(), "exp" | "nbf" | "iat") => "invalid",
+            _ => "check_failed",
+        }),
+        Error::Expired { .. } | Error::TooOld { .. } => Some("check_failed"),
+        _ => None,
+    }
 }
 
 /// An error to be thrown: an `Error` that bears a fault's members.

@@ -16,6 +16,10 @@
 
 pub mod desk;
 mod fault;
+pub mod fetch;
+pub mod jose;
+pub mod keys;
+pub mod lists;
 mod number;
 mod plain;
 pub mod question;
@@ -26,11 +30,11 @@ use std::sync::Arc;
 use js_sys::{Array, Object, Uint8Array};
 use revocable::config::VerifierConfig;
 use revocable::{
-    Decision, Error, Fetched, Freshness, Offer, Offered, Progress, Remedy, SegmentName, UnixTime, Verifier,
-    engine, limits,
+    Decision, Error, Offered, Progress, Remedy, SegmentName, UnixTime, Verifier, engine, limits,
 };
 use wasm_bindgen::prelude::*;
 
+use fetch::KeysFetch;
 use plain::set;
 
 /// What [`Core::due`] and [`Core::remedy`] say when it is the snapshot that should be read. Any other number is the
@@ -139,18 +143,77 @@ impl Core {
         Ok(())
     }
 
-    /// Takes an issuer's JWKS document.
+    /// What to read to have an issuer's keys anew; nothing for keys that were given inline.
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    #[wasm_bindgen(js_name = nextFetch)]
+    pub fn next_fetch(&self, issuer: usize, now: f64) -> Result<Option<KeysFetch>, JsValue> {
+        self.verifier.issuers().get(issuer).map_or(Ok(None), |issuer| fetch::next(issuer.keys(), now))
+    }
+
+    /// Takes what was read of an issuer's keys, with the values of `Cache-Control` and `Age`, and says what to read next, if
+    /// anything.
     ///
     /// # Errors
     /// `ERR_JWKS_INVALID` or `ERR_JWK_INVALID`; the keys before stay.
     #[wasm_bindgen(js_name = installKeys)]
-    pub fn install_keys(&mut self, issuer: usize, document: &[u8], now: f64) -> Result<(), JsValue> {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an object for them would cross more expensively than they do"
+    )]
+    pub fn install_keys(
+        &mut self,
+        issuer: usize,
+        fetch: &KeysFetch,
+        document: &[u8],
+        asked_at: f64,
+        cache_control: Option<String>,
+        age: Option<String>,
+        now: f64,
+    ) -> Result<Option<KeysFetch>, JsValue> {
+        let (cache_control, age) = (cache_control.as_deref(), age.as_deref());
+        let answer = fetch::Answer { document, asked_at, cache_control, age };
+        let Some(issuer) = self.verifier.issuer_mut(issuer) else { return Ok(None) };
+        fetch::install(issuer.keys_mut(), fetch, &answer, now)
+    }
+
+    /// Says that reading an issuer's keys came to nothing.
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    #[wasm_bindgen(js_name = failKeys)]
+    pub fn fail_keys(&mut self, issuer: usize, now: f64) -> Result<(), JsValue> {
+        let now = instant(now)?;
+        if let Some(issuer) = self.verifier.issuer_mut(issuer) {
+            issuer.keys_mut().fail(now);
+        }
+        Ok(())
+    }
+
+    /// An issuer's keys as another process can be seeded with them.
+    #[wasm_bindgen(js_name = exportKeys)]
+    #[must_use]
+    pub fn export_keys(&self, issuer: usize) -> Option<String> {
+        self.verifier.issuers().get(issuer)?.keys().export()
+    }
+
+    /// Takes keys of an issuer that another process exported.
+    ///
+    /// # Errors
+    /// `ERR_JWKS_INVALID` or `ERR_JWK_INVALID`; the keys before stay.
+    #[wasm_bindgen(js_name = seedKeys)]
+    pub fn seed_keys(&mut self, issuer: usize, saved: &str, now: f64) -> Result<(), JsValue> {
         let now = instant(now)?;
         let Some(issuer) = self.verifier.issuer_mut(issuer) else { return Ok(()) };
-        let keys = issuer.keys_mut();
-        let Some(fetch) = keys.next_fetch(now) else { return Ok(()) };
-        let fetched = Fetched { document, asked_at: now, freshness: Freshness::default() };
-        keys.install(&fetch, &fetched, now).map(|_| ()).map_err(|error| fault::thrown(&error))
+        issuer.keys_mut().seed(saved.as_bytes(), now).map_err(|error| fault::thrown(&error))
+    }
+
+    /// An issuer's name.
+    #[wasm_bindgen(js_name = issuerName)]
+    #[must_use]
+    pub fn issuer_name(&self, issuer: usize) -> Option<String> {
+        Some(self.verifier.issuers().get(issuer)?.name().to_owned())
     }
 
     /// Says that reading an issuer's keys has ended, however it did.
@@ -180,9 +243,7 @@ impl Core {
     /// `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
     #[wasm_bindgen(js_name = startOffer)]
     pub fn start_offer(&self, manifest: &[u8]) -> Result<Option<Offering>, JsValue> {
-        let Some(lists) = self.verifier.revocations() else { return Ok(None) };
-        let offered = lists.start(manifest).map_err(|error| fault::thrown(&error))?;
-        Ok(Some(Offering { offered: Some(offered) }))
+        self.verifier.revocations().map(|lists| lists::start_offer(lists, manifest)).transpose()
     }
 
     /// Takes a manifest about which there is no question left. What comes back wants segments; nothing does when there is
@@ -191,13 +252,7 @@ impl Core {
     /// # Errors
     /// `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
     pub fn offer(&mut self, offering: Offering, now: f64) -> Result<Option<Incoming>, JsValue> {
-        let now = instant(now)?;
-        let Some(Offered::Authentic(manifest)) = offering.offered else { return Ok(None) };
-        let Some(lists) = self.verifier.revocations_mut() else { return Ok(None) };
-        match lists.consider(manifest, now).map_err(|error| fault::thrown(&error))? {
-            Offer::Unchanged => Ok(None),
-            Offer::Newer(incoming) => Ok(Some(Incoming { incoming })),
-        }
+        self.verifier.revocations_mut().map_or(Ok(None), |lists| lists::offer(lists, offering, now))
     }
 
     /// Puts a gathered snapshot in force.
@@ -205,9 +260,7 @@ impl Core {
     /// # Errors
     /// `ERR_REVOCATION_SEGMENT_MISSING` or `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
     pub fn accept(&mut self, incoming: Incoming, now: f64) -> Result<(), JsValue> {
-        let now = instant(now)?;
-        let Some(lists) = self.verifier.revocations_mut() else { return Ok(()) };
-        lists.accept(*incoming.incoming, now).map_err(|error| fault::thrown(&error))
+        self.verifier.revocations_mut().map_or(Ok(()), |lists| lists::accept(lists, incoming, now))
     }
 
     /// How current the snapshot in force is: a `SnapshotInfo` of `pkg/ts/decision.ts`, or nothing without one.
@@ -215,9 +268,7 @@ impl Core {
     /// # Errors
     /// `ERR_CONFIG_INVALID` when `now` is not an instant.
     pub fn snapshot(&self, now: f64) -> Result<JsValue, JsValue> {
-        let now = instant(now)?;
-        let info = self.verifier.revocations().and_then(|lists| lists.info(now));
-        Ok(info.as_ref().map_or(JsValue::UNDEFINED, snapshot::plain))
+        self.verifier.revocations().map_or(Ok(JsValue::UNDEFINED), |lists| snapshot::of(lists, now))
     }
 }
 

@@ -25,12 +25,34 @@ pub(crate) struct Asked<'a> {
 #[derive(Default)]
 struct Waiting {
     next: u32,
-    tokens: Vec<(u32, Box<Asking>)>,
+    tokens: Vec<(u32, Token)>,
 }
 
 impl Waiting {
+    fn take(&mut self, ticket: u32) -> Option<Token> {
+        let (_, token) = self.tokens.remove(self.position(ticket)?);
+        Some(token)
+    }
+
     fn position(&self, ticket: u32) -> Option<usize> {
         self.tokens.iter().position(|(waiting, _)| *waiting == ticket)
+    }
+}
+
+/// A token that waits for its answer.
+enum Token {
+    /// One that a verifier will go on with.
+    OfVerifier(Box<Asking>),
+    /// One that a check of `jwtVerify` will.
+    OfCheck(Box<Question>),
+}
+
+impl Token {
+    fn question(&self) -> &Question {
+        match self {
+            Self::OfVerifier(asking) => asking.question(),
+            Self::OfCheck(question) => question,
+        }
     }
 }
 
@@ -50,31 +72,48 @@ pub fn algorithms() -> Vec<String> {
 #[must_use]
 pub fn question_jwk(ticket: u32) -> Option<String> {
     WAITING.with_borrow(|waiting| {
-        let (_, asking) = waiting.tokens.get(waiting.position(ticket)?)?;
-        Some(asking.question().key()?.jwk().to_owned())
+        let (_, token) = waiting.tokens.get(waiting.position(ticket)?)?;
+        Some(token.question().key()?.jwk().to_owned())
     })
 }
 
-/// Lets a token wait and hands `put` its question.
+/// Lets a token of a verifier wait and hands `put` its question.
 pub(crate) fn ask(asking: Box<Asking>, put: impl FnOnce(&Asked<'_>) -> u32) -> u32 {
+    wait(Token::OfVerifier(asking), put)
+}
+
+/// Lets a token of a check wait and hands `put` its question.
+pub(crate) fn ask_for_check(question: Question, put: impl FnOnce(&Asked<'_>) -> u32) -> u32 {
+    wait(Token::OfCheck(Box::new(question)), put)
+}
+
+fn wait(token: Token, put: impl FnOnce(&Asked<'_>) -> u32) -> u32 {
     WAITING.with_borrow_mut(|waiting| {
         if waiting.tokens.len() >= MOST_WAITING {
             waiting.tokens.remove(0);
         }
         let ticket = waiting.next;
         waiting.next = ticket.wrapping_add(1);
-        let outcome = put(&in_numbers(ticket, asking.question()));
-        waiting.tokens.push((ticket, asking));
+        let outcome = put(&in_numbers(ticket, token.question()));
+        waiting.tokens.push((ticket, token));
         outcome
     })
 }
 
-/// The token that waits under this ticket, once.
+/// The token of a verifier that waits under this ticket, once.
 pub(crate) fn take(ticket: u32) -> Option<Asking> {
-    WAITING.with_borrow_mut(|waiting| {
-        let (_, asking) = waiting.tokens.remove(waiting.position(ticket)?);
-        Some(*asking)
-    })
+    match WAITING.with_borrow_mut(|waiting| waiting.take(ticket))? {
+        Token::OfVerifier(asking) => Some(*asking),
+        Token::OfCheck(_) => None,
+    }
+}
+
+/// The token of a check that waits under this ticket, once.
+pub(crate) fn take_of_check(ticket: u32) -> Option<Question> {
+    match WAITING.with_borrow_mut(|waiting| waiting.take(ticket))? {
+        Token::OfCheck(question) => Some(*question),
+        Token::OfVerifier(_) => None,
+    }
 }
 
 /// JavaScript's answer. Whatever is none of the five is a refusal.

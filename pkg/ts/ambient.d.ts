@@ -4,6 +4,10 @@ declare module "node:fs/promises" {
   export function readFile(path: URL): Promise<Uint8Array<ArrayBuffer>>;
 }
 
+declare module "node:fs" {
+  export function readFileSync(path: URL): Uint8Array<ArrayBuffer>;
+}
+
 declare module "node:crypto" {
   export function createPublicKey(key: { key: object; format: "jwk" }): object;
   export function verify(hash: string | null, data: Uint8Array, key: { key: object }, signature: Uint8Array): boolean;

@@ -1,18 +1,22 @@
 // The Wasm, loaded once, and its types as pkg/src hands them over.
 
 import { setUpDesk } from "./desk.js";
-import type { ErrorCode, Stage } from "./error.js";
-import { RevocableError } from "./error.js";
+import type { ErrorCode, RevocableError, Stage } from "./error.js";
+import { InvalidArgument } from "./error.js";
+import { errorOf } from "./errors.js";
 import type { Host } from "./host/host.js";
 import type { Algorithm, EngineName } from "./host/question.js";
 import init, * as wasm from "./revocable_wasm.js";
 
-export type { Core, Incoming, Offering } from "./revocable_wasm.js";
+export { Check, KeySet, Lists, decode } from "./revocable_wasm.js";
+export type { Core, Incoming, KeysFetch, Offering } from "./revocable_wasm.js";
 
 /** What one runtime does in its own way. */
 export interface Platform {
   /** The Wasm: compiled, or what reads it as bytes or as an answer that holds them. */
   wasm: WebAssembly.Module | (() => Promise<Uint8Array<ArrayBuffer> | Response>);
+  /** The same without waiting, where that is possible. */
+  wasmNow?: () => WebAssembly.Module | Uint8Array<ArrayBuffer>;
   /** Whether its `fetch` keeps an HTTP cache, and asks again with what is in it when told `cache: "no-cache"`. */
   hasHttpCache: boolean;
   /** Who verifies signatures; with `force`, this engine alone. */
@@ -25,6 +29,7 @@ export interface Fault {
   message: string;
   stage: Stage | undefined;
   claim: string | undefined;
+  reason: string | undefined;
   rule: string[] | undefined;
   kind: "outright" | "cutoff" | undefined;
 }
@@ -84,6 +89,26 @@ export async function loadWasm(platform: Platform): Promise<void> {
   await loading;
 }
 
+/**
+ * Loads the Wasm unless it is there, without waiting.
+ *
+ * It throws where that is not possible and nobody has waited for it before.
+ */
+export function loadWasmNow(platform: Platform): void {
+  if (isLoaded) return;
+  const source = typeof platform.wasm === "function" ? platform.wasmNow?.() : platform.wasm;
+  if (source === undefined) {
+    throw new InvalidArgument("ERR_ENGINE_UNAVAILABLE", "the Wasm has not been loaded yet: call `await init()` before");
+  }
+  setUpDesk(wasm.initSync({ module: source }).memory);
+  isLoaded = true;
+}
+
+/** Whether calls may be answered at once. */
+export function isWasmLoaded(): boolean {
+  return isLoaded;
+}
+
 let isLoaded = false;
 let loading: Promise<void> | undefined;
 
@@ -99,7 +124,7 @@ export function limits(): Limits {
 
 /** An error that was found on this side, in the words of the core's one table. */
 export function failure(code: ErrorCode, detail?: string, cause?: unknown): RevocableError {
-  return new RevocableError(wasm.failure(code, detail) as Fault, cause);
+  return errorOf(wasm.failure(code, detail) as Fault, cause);
 }
 
 /** Calls the core; what it throws comes out as a [`RevocableError`], with a cause where one is known. */
@@ -107,6 +132,6 @@ export function typed<T>(call: () => T, cause?: unknown): T {
   try {
     return call();
   } catch (error) {
-    throw error instanceof Error && "code" in error ? new RevocableError(error as unknown as Fault, cause) : error;
+    throw error instanceof Error && "code" in error ? errorOf(error as unknown as Fault, cause) : error;
   }
 }

@@ -76,12 +76,31 @@ export function putToken(text: string): number {
   return read === text.length ? written : tokenBytes;
 }
 
+/** As [`putToken`], for a token in UTF-8. */
+export function putTokenBytes(utf8: Uint8Array): number {
+  if (bytes.byteLength === 0) lookAgain();
+  if (utf8.byteLength > tokenBytes) return tokenBytes;
+  token.set(utf8);
+  return utf8.byteLength;
+}
+
 /** The header and the claims of a token that stands. */
 export function claimsOnDesk(): [Header, Claims] {
   const at = number(TEXT_AT);
   // The core has found that every reader of JSON finds the same in this text. `JSON.parse` gives every member a property
   // of its own, `__proto__` too.
   return JSON.parse(decoder.decode(bytes.subarray(at, at + number(TEXT_BYTES)))) as [Header, Claims];
+}
+
+/** The claims of a token, whatever is wrong with them; what lay on the desk before is gone. */
+export function payloadOf(text: string | Uint8Array): Claims | undefined {
+  const length = typeof text === "string" ? putToken(text) : putTokenBytes(text);
+  return wasm.decode(length) === ALLOW ? claimsOnDesk()[1] : undefined;
+}
+
+/** The header of a token that has been looked at before a key was chosen for it. */
+export function headerOnDesk(): Header {
+  return claimsOnDesk()[0];
 }
 
 /** Why a token does not stand. */

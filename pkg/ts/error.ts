@@ -12,17 +12,33 @@ export type ErrorCode = (typeof CODES)[number];
  */
 export type Stage = "parse" | "key" | "signature" | "claims" | "revocation";
 
-/** Why a token, a key set, a snapshot or an option was refused. */
-export class RevocableError extends Error {
-  override readonly name = "RevocableError";
-  readonly code: ErrorCode;
+/** What is wrong with a claim, in `jose`'s words: it is not there, is of a wrong type, or is not the one wanted. */
+export type Reason = "missing" | "invalid" | "check_failed";
+
+/** What is known of an error beside its code and its message. */
+interface Details {
   /** Where the token was stopped; `undefined` for an error that is not about a token. */
   readonly stage: Stage | undefined;
   /** The claim that was refused, where one was. */
   readonly claim: string | undefined;
+  /** What is wrong with that claim. */
+  readonly reason: string | undefined;
   /** `ERR_JWT_REVOKED`: the members that name the revoked target, such as `["jti"]` or `["azp", "sub"]`. */
   readonly rule: readonly string[] | undefined;
   /** `ERR_JWT_REVOKED`: how it was revoked. */
+  readonly kind: "outright" | "cutoff" | undefined;
+}
+
+/** Why a token, a key set, a snapshot or an option was refused. Each code has a class of its own in `errors`. */
+export class RevocableError extends Error implements Details {
+  /** The code of this class; `undefined` for the two that stand for all of them. */
+  static readonly code: string | undefined;
+
+  readonly code: ErrorCode;
+  readonly stage: Stage | undefined;
+  readonly claim: string | undefined;
+  readonly reason: string | undefined;
+  readonly rule: readonly string[] | undefined;
   readonly kind: "outright" | "cutoff" | undefined;
 
   /** @internal */
@@ -31,7 +47,36 @@ export class RevocableError extends Error {
     this.code = fault.code;
     this.stage = fault.stage;
     this.claim = fault.claim;
+    this.reason = fault.reason;
     this.rule = fault.rule;
     this.kind = fault.kind;
+  }
+
+  /** An argument that is refused is a `TypeError` too, as programs expect it; JavaScript has no second base class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    return value instanceof InvalidArgument && [undefined, GENERIC, value.code].includes(this.code);
+  }
+}
+
+/** What `JOSEError` says, which stands for every error too. */
+const GENERIC = "ERR_JOSE_GENERIC";
+
+// On the prototypes, so that no bundler's renaming changes what people read.
+Object.defineProperty(RevocableError.prototype, "name", { value: "RevocableError", configurable: true, writable: true });
+
+/** An argument that is not what it should be, whatever the token: a `TypeError` and, by `instanceof`, a [`RevocableError`]. */
+export class InvalidArgument extends TypeError implements Details {
+  override readonly name: string = "InvalidArgument";
+  readonly code: ErrorCode;
+  readonly stage = undefined;
+  readonly claim = undefined;
+  readonly reason = undefined;
+  readonly rule = undefined;
+  readonly kind = undefined;
+
+  constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
   }
 }

@@ -1,13 +1,31 @@
 // Node, Deno and Bun: the Wasm is a file beside this one.
-import { readFile } from "node:fs/promises";
-import { hostHere } from "./node_host.js";
+import { loadWasm } from "./core.js";
+import { decodeJwtOn } from "./jose/decode_jwt.js";
+import { decodeProtectedHeaderOn } from "./jose/decode_protected_header.js";
+import { importJWKOn } from "./jose/import_jwk.js";
+import { importSPKIOn } from "./jose/import_spki.js";
+import { importX509On } from "./jose/import_x509.js";
+import { jwtVerifyOn } from "./jose/jwt_verify.js";
+import { createLocalJWKSetOn } from "./jose/local_jwk_set.js";
+import { createRemoteJWKSetOn } from "./jose/remote_jwk_set.js";
+import { createRevocationsOn } from "./jose/revocations.js";
+import { platform } from "./node_platform.js";
 import { createVerifierOn } from "./verifier.js";
 
 export * from "./api.js";
 
 /** Makes a verifier. It reads keys and snapshot when the first token comes. */
-export const createVerifier = createVerifierOn({
-  wasm: () => readFile(new URL("./revocable_wasm_bg.wasm", import.meta.url)),
-  hasHttpCache: false,
-  hostHere,
-});
+export const createVerifier = createVerifierOn(platform);
+
+/** Loads the Wasm, so that what answers at once can: `decodeJwt`, `decodeProtectedHeader` and the entry `revocable/sync`. */
+export const init = (): Promise<void> => loadWasm(platform);
+
+export const jwtVerify = jwtVerifyOn(platform);
+export const createLocalJWKSet = createLocalJWKSetOn(platform);
+export const createRemoteJWKSet = createRemoteJWKSetOn(platform);
+export const createRevocations = createRevocationsOn(platform);
+export const importJWK = importJWKOn(platform);
+export const importSPKI = importSPKIOn(platform);
+export const importX509 = importX509On(platform);
+export const decodeJwt = decodeJwtOn(platform);
+export const decodeProtectedHeader = decodeProtectedHeaderOn(platform);

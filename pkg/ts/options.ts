@@ -27,20 +27,32 @@ export interface VerifierOptions {
   onReadError?: (error: RevocableError) => void;
 }
 
-/** A trusted issuer. Its keys are given either inline or by URL. */
-export type IssuerOptions = IssuerSettings &
-  (
-    | {
-        /** Its keys: a JWKS, or a single JWK. */
-        jwks: object;
-        jwksUri?: undefined;
-      }
-    | {
-        /** Where its JWKS is read from, and read again: `https`, or `http` on a loopback host. */
-        jwksUri: string | URL;
-        jwks?: undefined;
-      }
-  );
+/** A trusted issuer. Its keys are given in exactly one way. */
+export type IssuerOptions = IssuerSettings & IssuerKeys;
+
+/** How an issuer's keys are given. */
+export type IssuerKeys =
+  | (Without<"jwksUri" | "discovery" | "pem"> & {
+      /** Its keys: a JWKS, or a single JWK. */
+      jwks: object;
+    })
+  | (Without<"jwks" | "discovery" | "pem"> & {
+      /** Where its JWKS is read from, and read again: `https`, or `http` on a loopback host. */
+      jwksUri: string | URL;
+    })
+  | (Without<"jwks" | "jwksUri" | "pem"> & {
+      /**
+       * Which metadata of its own says where its keys are: `true` or `"openid"` for OpenID Connect Discovery, `"oauth"` for
+       * RFC 8414. Its name must be a URL.
+       */
+      discovery: true | "openid" | "oauth";
+    })
+  | (Without<"jwks" | "jwksUri" | "discovery"> & {
+      /** Its one public key as PEM: the text, or with the `kid` by which tokens name it and the algorithm it stands for. */
+      pem: string | { key: string; kid?: string; alg?: string };
+    });
+
+type Without<Names extends string> = { [name in Names]?: undefined };
 
 /** What is expected of an issuer's tokens. */
 export interface IssuerSettings {
@@ -48,14 +60,37 @@ export interface IssuerSettings {
   issuer: string;
   /** The allowed algorithms. By default, each key's own. */
   algorithms?: readonly string[];
+  /** What to do with a token without `iss`: refuse it, which is the default, or take it for this one issuer's. */
+  missingIss?: "deny" | "accept";
   /** What `aud` must be or hold, one of these. By default it is not looked at. */
   audience?: string | readonly string[];
+  /** What `sub` must be, one of these. By default it is not looked at. */
+  subject?: string | readonly string[];
+  /** The media type that `typ` must be, with or without `application/`. By default it is not looked at. */
+  typ?: string;
+  /** A profile that tokens must follow: OAuth 2.0 access tokens as RFC 9068 has them. It wants an `audience`. */
+  profile?: "rfc9068";
+  /** How long ago a token may have been issued at most, in seconds. By default, it may be of any age. */
+  maxTokenAge?: number;
   /** How far clocks may differ, in seconds, at most 60. By default 5. */
   clockTolerance?: number;
   /** Whether a token without `exp` is refused. By default `true`. */
   requireExp?: boolean;
-  /** Claims whose absence refuses a token. By default `["jti"]`, as soon as the lists have a rule that names it. */
+  /**
+   * Claims, or `header:` and a header field, without a value *that a revocation can name* in which a token is refused. By
+   * default `["jti"]`, as soon as the lists have a rule that names it.
+   */
   requireClaims?: readonly string[];
+  /** Claims that must be there, with whatever value. */
+  requiredClaims?: readonly string[];
+  /** Scopes that a token must have, every one: of `scope`, or of `scp` where there is none. */
+  scopes?: readonly string[];
+  /** Claims that must have these values, compared as JSON. */
+  claims?: { readonly [claim: string]: unknown };
+  /** Extensions that `crit` may list, because whoever reads the header acts on them. By default none. */
+  crit?: readonly string[];
+  /** Keys that another process exported with `verifier.exportKeys()`; those that cannot be used any more are read anew. */
+  seed?: string | undefined;
 }
 
 /** Where the revocation lists are, and whose are believed. */
@@ -90,6 +125,8 @@ export interface CheckedOptions {
   core: Core;
   engine: EngineName | undefined;
   source: URL | GetObject | undefined;
+  /** Saved keys, by the index of their issuer. */
+  seeds: readonly (readonly [number, string])[];
   now: () => number;
   fetch: typeof fetch;
   onReadError: (error: RevocableError) => void;
@@ -101,16 +138,15 @@ export interface CheckedOptions {
  */
 export function checkOptions(options: VerifierOptions): CheckedOptions {
   onlyFields(options, "", ["issuers", "revocations", "now", "fetch", "onReadError", "engine"]);
-  const { issuers, revocations, now = Date.now, fetch = runtimeFetch, onReadError = ignore } = options;
-  if (options.engine !== undefined && !ENGINES.includes(options.engine)) {
-    throw wrong("engine", `expected one of ${ENGINES.map((name) => `\`${name}\``).join(", ")}`);
-  }
+  const { revocations, now = Date.now, fetch = runtimeFetch, onReadError = ignore } = options;
+  checkEngine(options.engine);
+  const { issuers, seeds } = withoutSeeds(options.issuers);
   const functions = { now, fetch, onReadError };
   for (const [name, value] of Object.entries(functions)) {
     if (typeof value !== "function") throw wrong(name, "expected a function");
   }
   if (revocations === false) {
-    return { core: coreOf(configText({ issuers, lists: [] })), source: undefined, engine: options.engine, ...functions };
+    return { core: coreOf(configText({ issuers, lists: [] })), source: undefined, engine: options.engine, seeds, ...functions };
   }
   onlyFields(revocations, "revocations", ["source", "lists"]);
   const { source, lists }: { source: unknown; lists: unknown } = revocations;
@@ -120,12 +156,40 @@ export function checkOptions(options: VerifierOptions): CheckedOptions {
   if (Array.isArray(lists) && lists.length > 1) {
     throw wrong("revocations.lists", "expected at most one: a source holds one manifest");
   }
-  return { core: coreOf(configText({ issuers, lists })), source: sourceOf(source), engine: options.engine, ...functions };
+  return {
+    core: coreOf(configText({ issuers, lists })),
+    source: sourceOf(source),
+    engine: options.engine,
+    seeds,
+    ...functions,
+  };
+}
+
+/** Refuses what names no engine. */
+export function checkEngine(engine: unknown): void {
+  if (engine !== undefined && !(ENGINES as readonly unknown[]).includes(engine)) {
+    throw wrong("engine", `expected one of ${ENGINES.map((name) => `\`${name}\``).join(", ")}`);
+  }
+}
+
+/** The issuers as the core takes them, and what it is told later. */
+function withoutSeeds(issuers: readonly IssuerOptions[]): { issuers: unknown; seeds: [number, string][] } {
+  if (!Array.isArray(issuers)) return { issuers, seeds: [] };
+  const seeds: [number, string][] = [];
+  const rest = (issuers as readonly unknown[]).map((issuer, index) => {
+    if (typeof issuer !== "object" || issuer === null || !("seed" in issuer)) return issuer;
+    const { seed, ...others } = issuer;
+    if (seed !== undefined && typeof seed !== "string") throw wrong(`issuers[${index}].seed`, "expected a string");
+    if (seed !== undefined) seeds.push([index, seed]);
+    return others;
+  });
+  return { issuers: rest, seeds };
 }
 
 const ENGINES: readonly EngineName[] = ["webcrypto", "nodecrypto", "wasm"];
 
-function onlyFields(value: unknown, path: string, known: readonly string[]): asserts value is object {
+/** Refuses what is no object, or has a field of another name. */
+export function onlyFields(value: unknown, path: string, known: readonly string[]): asserts value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     const expected = path === "revocations" ? "expected an object, or `false`" : "expected an object";
     throw wrong(path, expected);
@@ -137,7 +201,8 @@ function onlyFields(value: unknown, path: string, known: readonly string[]): ass
   }
 }
 
-function sourceOf(source: unknown): URL | GetObject {
+/** Where a snapshot is read from. */
+export function sourceOf(source: unknown): URL | GetObject {
   if (typeof source === "function") return source as GetObject;
   const expected = "expected the URL of a folder, without query or fragment, or a function";
   if (typeof source !== "string" && !(source instanceof URL)) throw wrong("revocations.source", expected);
@@ -171,11 +236,12 @@ function configText(config: object): string {
   }
 }
 
-function wrong(path: string, reason: string): RevocableError {
+/** An option that is not what it should be. */
+export function wrong(path: string, reason: string): RevocableError {
   return failure("ERR_CONFIG_INVALID", path === "" ? reason : `\`${path}\`: ${reason}`);
 }
 
 // Looked up at every call, so that a `fetch` that is replaced later counts.
-const runtimeFetch: typeof fetch = (input, init) => globalThis.fetch(input, init);
+export const runtimeFetch: typeof fetch = (input, init) => globalThis.fetch(input, init);
 
 function ignore(): void {}

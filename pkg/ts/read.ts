@@ -20,6 +20,14 @@ export class TooLarge extends Error {
   }
 }
 
+/** Work that did not come to an end in its time. */
+export class TookTooLong extends Error {
+  override readonly name = "TookTooLong";
+  constructor() {
+    super("it took too long");
+  }
+}
+
 /** The whole body, unless it is longer than `limit`; `alive` hears of every piece. */
 export async function readBody(response: Response, limit: number, alive: Alive): Promise<Uint8Array<ArrayBuffer>> {
   if (Number(response.headers.get("content-length") ?? 0) > limit) {
@@ -55,7 +63,7 @@ export async function inTime<T>(millis: number, work: (signal: AbortSignal) => P
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      const tooLong = new Error("it took too long");
+      const tooLong = new TookTooLong();
       reject(tooLong);
       controller.abort(tooLong);
     }, millis);

@@ -4,7 +4,9 @@
 // request is gone. So whoever needs what somebody else is reading looks again by a timer of its own, and once that
 // reading has made no progress for a while, reads it itself.
 
-import type { RevocableError } from "./error.js";
+import { failure } from "./core.js";
+import type { ErrorCode } from "./error.js";
+import { RevocableError } from "./error.js";
 
 /** A reading without progress for longer than this no longer keeps others from beginning one. */
 const TAKE_OVER_MILLIS = 1000;
@@ -40,6 +42,11 @@ export class Reading {
     return this.#join();
   }
 
+  /** Whether somebody is reading. */
+  get isUnderWay(): boolean {
+    return this.#isUnderWay();
+  }
+
   /** Begins to read, unless somebody is at it; the promise never rejects. */
   inBackground(): Promise<unknown> | undefined {
     return this.#isUnderWay() ? undefined : this.#begin();
@@ -67,6 +74,36 @@ export class Reading {
 
   #isUnderWay(): boolean {
     return this.#underWay !== undefined && elapsed(this.#underWay.since) < TAKE_OVER_MILLIS;
+  }
+}
+
+/**
+ * A reading that fails with a [`RevocableError`] and nothing else, of which `onReadError` hears; `otherwise` is for what
+ * nobody foresaw.
+ */
+export function readingThat(
+  read: (alive: Alive) => Promise<void>,
+  otherwise: ErrorCode,
+  onReadError: (error: RevocableError) => unknown,
+): Reading {
+  return new Reading(async (alive) => {
+    try {
+      await read(alive);
+      return undefined;
+    } catch (thrown) {
+      const message = thrown instanceof Error ? thrown.message : undefined;
+      const error = thrown instanceof RevocableError ? thrown : failure(otherwise, message, thrown);
+      void report(error, onReadError);
+      return error;
+    }
+  });
+}
+
+async function report(error: RevocableError, onReadError: (error: RevocableError) => unknown): Promise<void> {
+  try {
+    await onReadError(error);
+  } catch {
+    // What goes wrong in the caller's function decides about no token, and ends no process.
   }
 }
 

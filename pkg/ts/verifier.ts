@@ -1,8 +1,8 @@
 // The verifier: asks the core, reads what the core says is missing, and asks again.
 
 import { answering, settled } from "./answering.js";
-import type { Core, Incoming, Offering, Platform, PlainQuestion, WantedSegment } from "./core.js";
-import { SNAPSHOT, failure, limits, loadWasm, typed } from "./core.js";
+import type { Core, Platform } from "./core.js";
+import { SNAPSHOT, limits, loadWasm, typed } from "./core.js";
 import type { Decision, SnapshotInfo } from "./decision.js";
 import {
   ALLOW,
@@ -11,24 +11,23 @@ import {
   claimsOnDesk,
   faultOnDesk,
   isDueOnDesk,
+  payloadOf,
   putToken,
   questionOnDesk,
   snapshotOnDesk,
   statusOnDesk,
 } from "./desk.js";
-import type { ErrorCode } from "./error.js";
 import { RevocableError } from "./error.js";
+import { errorOf } from "./errors.js";
 import type { Host } from "./host/host.js";
+import type { RemoteKeys } from "./keys_reader.js";
+import { readKeys } from "./keys_reader.js";
 import type { CheckedOptions, VerifierOptions } from "./options.js";
 import { checkOptions } from "./options.js";
-import { READ_TIMEOUT_MILLIS, TooLarge, digestByHost, inTime, readBody } from "./read.js";
-import type { Alive } from "./reading.js";
-import { Reading } from "./reading.js";
-import type { ReadObject } from "./source.js";
-import { MANIFEST, readByFunction, readFromUrl } from "./source.js";
-
-/** How many segments are read at a time: browsers keep six connections to a host. */
-const SEGMENTS_AT_A_TIME = 6;
+import type { Reading } from "./reading.js";
+import { readingThat } from "./reading.js";
+import { readSnapshot } from "./snapshot_reader.js";
+import { readByFunction, readFromUrl } from "./source.js";
 
 /**
  * What `createVerifier` of a runtime is made of.
@@ -46,29 +45,29 @@ export class Verifier {
   readonly #core: Core;
   readonly #host: Host;
   readonly #now: () => number;
-  readonly #fetch: typeof fetch;
-  readonly #hasHttpCache: boolean;
-  readonly #onReadError: (error: RevocableError) => unknown;
-  readonly #limits = limits();
   readonly #keys: Reading[];
   readonly #snapshot: Reading | undefined;
 
   /** @internal */
-  constructor({ core, engine, source, now, fetch, onReadError }: CheckedOptions, platform: Platform) {
+  constructor({ core, engine, source, now, fetch, onReadError, seeds }: CheckedOptions, platform: Platform) {
     this.#core = core;
     this.#host = platform.hostHere(engine);
     this.#now = now;
-    this.#fetch = fetch;
-    this.#hasHttpCache = platform.hasHttpCache;
-    this.#onReadError = onReadError;
+    const { hasHttpCache } = platform;
+    const reads = { fetch, now, hasHttpCache };
     this.#keys = Array.from({ length: core.issuers }, (_, issuer) =>
-      this.#reading("ERR_JWKS_UNAVAILABLE", (alive) => this.#readKeys(issuer, alive)),
+      readingThat((alive) => readKeys(this.#keysOf(issuer), reads, alive), "ERR_JWKS_UNAVAILABLE", onReadError),
     );
     if (source !== undefined) {
-      const read =
-        source instanceof URL ? readFromUrl(source, fetch, platform.hasHttpCache) : readByFunction(source);
-      this.#snapshot = this.#reading("ERR_REVOCATION_SOURCE_UNAVAILABLE", (alive) => this.#readSnapshot(read, alive));
+      const read = source instanceof URL ? readFromUrl(source, fetch, hasHttpCache) : readByFunction(source);
+      const limit = limits().manifest;
+      this.#snapshot = readingThat(
+        (alive) => readSnapshot({ into: core, read, host: this.#host, now, limit }, alive),
+        "ERR_REVOCATION_SOURCE_UNAVAILABLE",
+        onReadError,
+      );
     }
+    for (const [issuer, saved] of seeds) this.#seed(issuer, saved, onReadError);
   }
 
   /**
@@ -88,6 +87,19 @@ export class Verifier {
     return final.decision;
   }
 
+  /**
+   * As [`Verifier.verify`], with what is at hand and engines that answer at once. What is lacking is read in the background,
+   * for the tokens to come.
+   * @internal
+   */
+  verifyNow(token: string): Decision {
+    const verdict = this.#decide(token);
+    if (verdict instanceof Promise) throw new TypeError("an engine that answers later was asked");
+    if (verdict.remedy !== undefined) void this.#readingOf(verdict.remedy)?.inBackground();
+    if (verdict.isDue) this.#readWhatIsDue(undefined);
+    return verdict.decision;
+  }
+
   /** How current the revocation lists are; `undefined` before the first was read, or where none is asked. */
   get snapshot(): SnapshotInfo | undefined {
     return typed(() => this.#core.snapshot(this.#now()) as SnapshotInfo | undefined);
@@ -105,6 +117,28 @@ export class Verifier {
     const failed = (await Promise.all(all.map((reading) => reading.again()))).find((error) => error !== undefined);
     if (failed !== undefined) throw failed;
     return this.snapshot;
+  }
+
+  /**
+   * The keys that were read from URLs, by issuer, to be kept where the next process finds them: each is what an issuer's
+   * option `seed` takes. Whoever can write there can choose the issuers' keys.
+   */
+  exportKeys(): { [issuer: string]: string } {
+    const exported = this.#keys.flatMap((_, issuer): [string, string][] => {
+      const [name, keys] = [this.#core.issuerName(issuer), this.#core.exportKeys(issuer)];
+      return name === undefined || keys === undefined ? [] : [[name, keys]];
+    });
+    return Object.fromEntries(exported);
+  }
+
+  /** What cannot be used any more is read anew. */
+  #seed(issuer: number, saved: string, onReadError: (error: RevocableError) => unknown): void {
+    try {
+      typed(() => this.#core.seedKeys(issuer, saved, this.#now()));
+    } catch (error) {
+      if (!(error instanceof RevocableError)) throw error;
+      onReadError(error);
+    }
   }
 
   /** Has read what a decision lacks, each thing once, and decides again. */
@@ -142,7 +176,8 @@ export class Verifier {
       const [header, claims] = claimsOnDesk();
       return { decision: { decision: "allow", claims, header, status, snapshot }, remedy: undefined, isDue };
     }
-    const error = new RevocableError(faultOnDesk(), cause);
+    const fault = faultOnDesk();
+    const error = errorOf(fault, cause, fault.stage === "claims" ? payloadOf(token) : undefined);
     const remedy = typed(() => this.#core.remedy(putToken(token), this.#now()));
     return { decision: { decision: outcome === DENY ? "deny" : "unavailable", error, snapshot }, remedy, isDue };
   }
@@ -158,98 +193,16 @@ export class Verifier {
     return what === SNAPSHOT ? this.#snapshot : this.#keys[what];
   }
 
-  /** A reading that fails with a [`RevocableError`] and nothing else; `otherwise` is for what nobody foresaw. */
-  #reading(otherwise: ErrorCode, read: (alive: Alive) => Promise<void>): Reading {
-    return new Reading(async (alive) => {
-      try {
-        await read(alive);
-        return undefined;
-      } catch (thrown) {
-        const error = thrown instanceof RevocableError ? thrown : failure(otherwise, messageOf(thrown), thrown);
-        void this.#report(error);
-        return error;
-      }
-    });
-  }
-
-  async #report(error: RevocableError): Promise<void> {
-    try {
-      await this.#onReadError(error);
-    } catch {
-      // What goes wrong in the caller's function decides about no token, and ends no process.
-    }
-  }
-
-  async #readKeys(issuer: number, alive: Alive): Promise<void> {
-    const uri = this.#core.keysUri(issuer);
-    if (uri === undefined) return;
-    typed(() => this.#core.beginKeys(issuer, this.#now()));
-    try {
-      const document = await this.#readJwks(uri, alive);
-      typed(() => this.#core.installKeys(issuer, document, this.#now()));
-    } finally {
-      this.#core.endKeys(issuer);
-    }
-  }
-
-  async #readJwks(uri: string, alive: Alive): Promise<Uint8Array> {
-    const init: RequestInit = {
-      headers: { accept: "application/jwk-set+json, application/json" },
-      // Keys come from the configured place and from nowhere else. Workers refuse the word "error" here, so a redirect
-      // is taken as the answer, which is then none.
-      redirect: "manual",
+  /** The keys of one issuer, as what reads them knows them. */
+  #keysOf(issuer: number): RemoteKeys {
+    const core = this.#core;
+    return {
+      nextFetch: (now) => core.nextFetch(issuer, now),
+      beginKeys: (now) => core.beginKeys(issuer, now),
+      installKeys: (...args) => core.installKeys(issuer, ...args),
+      endKeys: () => core.endKeys(issuer),
+      failKeys: (now) => core.failKeys(issuer, now),
     };
-    // What an HTTP cache holds may lack the very key that is looked for.
-    if (this.#hasHttpCache) init.cache = "no-cache";
-    try {
-      return await inTime(READ_TIMEOUT_MILLIS, async (signal) => {
-        const response = await this.#fetch(uri, { ...init, signal });
-        if (response.status !== 200) {
-          await response.body?.cancel();
-          throw new Error(response.type === "opaqueredirect" ? "it redirects" : `HTTP status ${response.status}`);
-        }
-        return readBody(response, this.#limits.jwks, alive);
-      });
-    } catch (error) {
-      if (error instanceof TooLarge) throw failure("ERR_JWKS_INVALID", error.message, error);
-      throw failure("ERR_JWKS_UNAVAILABLE", messageOf(error), error);
-    }
-  }
-
-  /** Has a manifest's signature checked. */
-  async #authenticate(offering: Offering): Promise<void> {
-    try {
-      for (let asked = ask(offering); asked !== undefined; asked = ask(offering)) {
-        const { jwk, ...question } = asked;
-        const { answer, cause } = await answering(this.#host, { ...question, jwk: () => jwk });
-        typed(() => offering.answer(answer), cause);
-      }
-    } catch (error) {
-      offering.free();
-      throw error;
-    }
-  }
-
-  async #readSnapshot(read: ReadObject, alive: Alive): Promise<void> {
-    typed(() => this.#core.beginSnapshot(this.#now()));
-    const manifest = await read(MANIFEST, this.#limits.manifest, alive);
-    alive();
-    if (manifest === undefined) {
-      throw failure("ERR_REVOCATION_SOURCE_UNAVAILABLE", `there is no \`${MANIFEST}\``);
-    }
-    const offering = typed(() => this.#core.startOffer(manifest));
-    if (offering === undefined) return;
-    await this.#authenticate(offering);
-    alive();
-    const incoming = typed(() => this.#core.offer(offering, this.#now()));
-    if (incoming === undefined) return;
-    try {
-      await gather(incoming, read, alive);
-    } catch (error) {
-      incoming.free();
-      throw error;
-    }
-    typed(() => this.#core.accept(incoming, this.#now()));
   }
 }
 
@@ -264,35 +217,4 @@ interface Verdict {
 export interface VerifyOptions {
   /** Keeps a Worker alive until work in the background is done. */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined;
-}
-
-/** Reads the segments that a newer snapshot wants, several at a time. Returns or throws once no reading is left. */
-async function gather(incoming: Incoming, read: ReadObject, alive: Alive): Promise<void> {
-  const wanted = incoming.missing() as WantedSegment[];
-  const reader = async (): Promise<void> => {
-    for (let segment = wanted.shift(); segment !== undefined; segment = wanted.shift()) {
-      try {
-        const bytes = await read(segment.name, segment.bytes, alive);
-        if (bytes === undefined) throw failure("ERR_REVOCATION_SEGMENT_MISSING");
-        const digest = await digestByHost(bytes);
-        typed(() => incoming.supply(bytes, digest));
-        alive();
-      } catch (error) {
-        // Without one of them the others are of no use.
-        wanted.length = 0;
-        throw error;
-      }
-    }
-  };
-  const outcomes = await Promise.allSettled(Array.from({ length: SEGMENTS_AT_A_TIME }, reader));
-  const failed = outcomes.find((outcome) => outcome.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-}
-
-function ask(offering: Offering): PlainQuestion | undefined {
-  return typed(() => offering.question() as PlainQuestion | undefined);
-}
-
-function messageOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error ? thrown.message : undefined;
 }

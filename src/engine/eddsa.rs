@@ -1,5 +1,5 @@
-//! EdDSA on Curve25519 (RFC 8032 §5.1, RFC 8037 §3.1), without the cofactor. What is settled before any engine is asked,
-//! and why, is in [`super::rules`].
+//! EdDSA on Curve25519 (RFC 8032 §5.1, RFC 8037 §3.1), without the cofactor. What is settled before any engine is asked is
+//! stated in [`crate::engine`].
 
 use ed25519_dalek::{Signature, VerifyingKey};
 

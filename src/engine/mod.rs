@@ -4,6 +4,37 @@
 //! link its code. A key is imported once for each algorithm it stands for, by the first engine of the list that knows the
 //! algorithm; what comes back holds the key in the form that the engine verifies fastest.
 //!
+//! | algorithm | engine | built on | in [`DEFAULT`] | in [`SMALL`] |
+//! |---|---|---|---|---|
+//! | HS256, HS384, HS512 | [`HMAC`] | `hmac`, `sha2` | here | here |
+//! | EdDSA (Ed25519) | [`EDDSA`] | `ed25519-dalek` | here | here |
+//! | ES256 | [`ES256`] | jwt-simple's key on `p256` | here | host |
+//! | ES384 | [`ES384`] | jwt-simple's key on `p384` | here | host |
+//! | ES512 | [`ES512`] | `p521` | here | host |
+//! | ES256K | [`ES256K`] | jwt-simple's key on `k256` | here | host |
+//! | RS256, RS384, RS512, PS256, PS384, PS512 | [`RSA`] | `rsa` | here | host |
+//! | ML-DSA-44, ML-DSA-65, ML-DSA-87 | [`ML_DSA`] | `ml-dsa` | here | host |
+//!
+//! The engines of this crate are the same natively and in Wasm. What host engines know differs: WebCrypto has no ES256K,
+//! for example. [`serving`] says which engine of a list a key is imported by.
+//!
+//! # What holds whoever verifies
+//!
+//! Libraries differ at the edges, and a token must not be good in one place and forged in another. So these are settled
+//! before any engine is asked:
+//!
+//! - A signature is exactly as long as its algorithm says; an RSA signature is exactly as long as the modulus.
+//! - `r` and `s` of an ECDSA signature are from 1 to the order of the group less 1. Of the two `s` that fit, either is
+//!   accepted, as WebCrypto and OpenSSL do; RFC 7518 and RFC 8812 do not ask for the lower.
+//! - An Ed25519 public key and `R` are the one encoding of their point and not of small order, and `S` is less than the
+//!   order of the group: what the W3C's "Secure Curves in the Web Cryptography API" asks for, and more than some hosts do
+//!   (Node 20 and workerd accept keys and `R` of small order).
+//! - Ed25519's equation is `[S]B = R + [k]A`, without the cofactor. RFC 8032 §5.1.7 allows both; this is the one that
+//!   OpenSSL, BoringSSL and ed25519-dalek check. On 2,254 signatures with every part of small order that a key and `R` can
+//!   have, those three agreed on each one that the rules above let through (46 of 387 fit), in Rust, in Node 20 and in
+//!   workerd; ed25519-compact, jwt-simple's library, checks with the cofactor and accepted the other 341 too.
+//! - An RSA modulus is odd and has 2048 to 8192 bits, with the exponent 65537; a PSS salt is as long as the hash.
+//!
 //! All but one answer at once. [`HOST`] stands for whatever the surroundings have, such as WebCrypto, which answers later:
 //! see [`crate::Asking`].
 
@@ -41,6 +72,11 @@ pub static DEFAULT: Engines = &[&HMAC, &EDDSA, &ES256, &RSA, &ES384, &ES512, &ES
 
 /// What is faster here than asking the host: HMAC. All the rest is left to the host, and not linked.
 pub static SMALL: Engines = &[&HMAC, &HOST];
+
+/// For hosts with WebCrypto that answer many requests, such as Workers: what it has is left to it, and what it has not,
+/// secp256k1 and ML-DSA, is here.
+#[cfg(feature = "engines")]
+pub static EDGE: Engines = &[&HMAC, &ES256K, &ML_DSA, &HOST];
 
 /// A list of engines, the preferred ones first.
 pub type Engines = &'static [&'static dyn Engine];
@@ -87,5 +123,6 @@ impl Imported {
     }
 }
 
-#[cfg(all(test, feature = "engines"))]
+#[cfg(test)]
+#[cfg(feature = "engines")]
 mod tests;

@@ -4,6 +4,7 @@
 use rsa::sha2::digest::FixedOutputReset;
 use rsa::sha2::{Digest, Sha256, Sha384, Sha512};
 use rsa::signature::Verifier;
+use rsa::traits::PublicKeyParts;
 use rsa::{BigUint, RsaPublicKey, pkcs1v15, pss};
 
 use super::{Engine, Imported, VerifySignature};
@@ -55,7 +56,16 @@ impl<D: Digest + Send + Sync> VerifySignature for pkcs1v15::VerifyingKey<D> {
 
 impl<D: Digest + FixedOutputReset + Send + Sync> VerifySignature for pss::VerifyingKey<D> {
     fn verify(&self, signing_input: &[u8], signature: &[u8]) -> bool {
+        let key: &RsaPublicKey = self.as_ref();
+        let number = BigUint::from_bytes_be(signature);
         let Ok(signature) = pss::Signature::try_from(signature) else { return false };
-        Verifier::verify(self, signing_input, &signature).is_ok()
+        Verifier::verify(self, signing_input, &signature).is_ok() && fits_encoded_message(key, &number)
     }
+}
+
+/// RFC 8017 §8.1.2, step 2c: what the signature opens to has at most one bit less than the modulus. Where these bits fill
+/// whole bytes, the library does not look at the byte before them. No usual key has such a size.
+fn fits_encoded_message(key: &RsaPublicKey, signature: &BigUint) -> bool {
+    let bits = key.n().bits();
+    bits % 8 != 1 || rsa::hazmat::rsa_encrypt(key, signature).is_ok_and(|opened| opened.bits() < bits)
 }

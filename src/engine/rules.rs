@@ -1,43 +1,36 @@
-//! What holds whoever verifies: settled here, before any engine is asked, so that no two engines disagree.
+//! What holds whoever verifies: settled here, before any engine is asked, so that no two engines disagree. The rules are
+//! stated in [`crate::engine`]; this says why.
 //!
-//! **Length.** A signature is exactly as long as its algorithm says; an RSA signature is exactly as long as the modulus.
-//!
-//! **ECDSA.** `r` and `s` are from 1 to the order of the group less 1. Either `s` of the two that fit is accepted, as
-//! WebCrypto and OpenSSL do: RFC 7518 and RFC 8812 do not ask for the lower. So a token has more than one spelling, and
-//! nothing here is ever recognised by its spelling.
-//!
-//! **Ed25519.** RFC 8032 §5.1.7 leaves open whether the equation is checked with the cofactor, and libraries differ in what
-//! they take for a point. Here, as the W3C's "Secure Curves in the Web Cryptography API" asks:
-//!
-//! - The public key `A` is the one encoding of its point (`y` less than 2^255 - 19) and not of small order. With a key of
-//!   small order, one signature would fit many messages.
-//! - `R` is the one encoding of its point, and not of small order.
-//! - `S` is less than the order of the group, or every signature would have a second spelling (RFC 8032 §8.4).
-//! - The equation is `[S]B = R + [k]A`, without the cofactor, with `k` reduced by the order of the group: what OpenSSL,
-//!   BoringSSL and ed25519-dalek compute. Where `A` or `R` has a part of small order, which no honest signer makes, the
-//!   equation with the cofactor accepts more; ed25519-compact, jwt-simple's library, checks that one and is therefore not
-//!   used.
+//! A public key of small order makes one signature fit many messages. An `S` that is not reduced, and an encoding that is
+//! not the one of its point, give a signature a second spelling (RFC 8032 §8.4). An `R` of small order tells cofactor and
+//! no cofactor apart, as does a part of small order in either point; no honest signer makes one.
 
 use crate::key::{Algorithm, Material};
 
 /// How many bytes a signature has: none but these are asked about. `None` for an algorithm that does not fit the key.
 pub(crate) fn signature_bytes(algorithm: Algorithm, material: &Material) -> Option<usize> {
+    if !material.fits(algorithm) {
+        return None;
+    }
+    match material {
+        Material::Rsa { n, .. } => Some(n.len()),
+        _ => signature_bytes_of(algorithm),
+    }
+}
+
+/// How many bytes a signature has where the algorithm says it; `None` for RSA, where the key does.
+pub(crate) const fn signature_bytes_of(algorithm: Algorithm) -> Option<usize> {
     use Algorithm as A;
-    match (algorithm, material) {
-        (A::HS256, Material::Secret(_)) => Some(32),
-        (A::HS384, Material::Secret(_)) => Some(48),
-        (A::HS512, Material::Secret(_)) => Some(64),
-        (A::RS256 | A::RS384 | A::RS512 | A::PS256 | A::PS384 | A::PS512, Material::Rsa { n, .. }) => {
-            Some(n.len())
-        }
-        (A::ES256 | A::ES384 | A::ES512 | A::ES256K, Material::Ec { curve, .. }) => {
-            curve.field_bytes().checked_mul(2)
-        }
-        (A::EdDSA, Material::Ed25519 { .. }) => Some(64),
-        (A::MLDSA44, Material::MlDsa { .. }) => Some(2420),
-        (A::MLDSA65, Material::MlDsa { .. }) => Some(3309),
-        (A::MLDSA87, Material::MlDsa { .. }) => Some(4627),
-        _ => None,
+    match algorithm {
+        A::RS256 | A::RS384 | A::RS512 | A::PS256 | A::PS384 | A::PS512 => None,
+        A::HS256 => Some(32),
+        A::HS384 => Some(48),
+        A::HS512 | A::ES256 | A::ES256K | A::EdDSA => Some(64),
+        A::ES384 => Some(96),
+        A::ES512 => Some(132),
+        A::MLDSA44 => Some(2420),
+        A::MLDSA65 => Some(3309),
+        A::MLDSA87 => Some(4627),
     }
 }
 

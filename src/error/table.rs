@@ -94,6 +94,8 @@ codes! {
         "a key is malformed or too weak", "nothing";
     JwksUnavailable = "ERR_JWKS_UNAVAILABLE", 503, UNAVAILABLE,
         "the issuer's keys are not at hand", "nothing";
+    JwksTimeout = "ERR_JWKS_TIMEOUT", 503, UNAVAILABLE,
+        "the issuer's keys were not given in time", "nothing";
     EngineUnavailable = "ERR_ENGINE_UNAVAILABLE", 503, UNAVAILABLE,
         "what verifies the token's algorithm is not to be had now", "nothing";
     ManifestInvalid = "ERR_REVOCATION_MANIFEST_INVALID", 503, UNAVAILABLE,
@@ -136,6 +138,7 @@ impl Code {
             | Self::RequestInvalid
             | Self::JwksInvalid
             | Self::JwkInvalid
+            | Self::JwksTimeout
             | Self::ManifestInvalid
             | Self::ManifestUntrusted
             | Self::ManifestRollback

@@ -26,3 +26,13 @@ pub fn decode_unverified(token: &str) -> Result<(Header, Object), Error> {
     let Unverified { header, payload, .. } = Unverified::read(token, MAX_TOKEN_BYTES)?;
     Ok((header, payload.members))
 }
+
+/// [`decode_unverified`], with the payload as the text that was read: whoever reads it again with another parser finds the
+/// same.
+///
+/// # Errors
+/// As [`decode_unverified`].
+pub fn decode_unverified_texts(token: &str) -> Result<(Header, Vec<u8>), Error> {
+    let Unverified { header, payload, .. } = Unverified::read(token, MAX_TOKEN_BYTES)?;
+    Ok((header, payload.text))
+}

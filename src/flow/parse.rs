@@ -129,6 +129,20 @@ impl<'t> Unverified<'t> {
         let (algorithm, keys) = keys.select(&self.header.alg, self.header.kid.as_deref(), allowed)?;
         Ok(Selected::new(self, algorithm, keys))
     }
+
+    /// [`Unverified::select`] whatever `kid` the token names: for a caller who has one key for all tokens, and no set that
+    /// tokens choose from.
+    ///
+    /// # Errors
+    /// [`Error::AlgNotAllowed`]; nothing has been verified.
+    pub fn select_unnamed<'k>(
+        self,
+        keys: &'k Jwks,
+        allowed: &[Algorithm],
+    ) -> Result<Selected<'t, 'k>, Error> {
+        let (algorithm, keys) = keys.select(&self.header.alg, None, allowed)?;
+        Ok(Selected::new(self, algorithm, keys))
+    }
 }
 
 const THREE_PARTS: Error = Error::JwsInvalid("it does not have three parts");

@@ -6,7 +6,7 @@ const DEFAULT_FRESH_SECONDS: u64 = 600;
 /// header, and not ours, would decide how often every gate asks.
 pub(super) const MIN_FRESH_SECONDS: u64 = 60;
 /// The longest: half of the hour in which it is relied on, so that the other half is left to read it again in.
-const MAX_FRESH_SECONDS: u64 = 1800;
+pub(super) const MAX_FRESH_SECONDS: u64 = 1800;
 /// The most that `Age` counts: 50 minutes. Large issuers answer out of caches of their own whose copies are hours old,
 /// and there is no newer answer to be had: at least 10 minutes must be left in which to use what they say.
 const MAX_AGE_SECONDS: u64 = 3000;

@@ -54,7 +54,9 @@ impl Key {
             let engine = engine.ok_or(Error::JwkInvalid("no engine of this build knows the algorithm"))?;
             let by = match engine.import(algorithm, material)? {
                 Imported::Here(key) => By::Here(key),
-                Imported::Host => By::Host(HostKey::new(algorithm, material.to_jwk().unwrap_or_default())),
+                Imported::Host => {
+                    By::Host(HostKey::new(algorithm, material.public_jwk().unwrap_or_default()))
+                }
             };
             uses.push(Use { algorithm, signature_bytes, by });
         }
@@ -66,6 +68,19 @@ impl Key {
             public => public.thumbprint(),
         };
         Ok(Self { id: id.map(Box::from), name, uses })
+    }
+}
+
+impl Key {
+    /// A key that the host alone has; see [`super::Jwks::opaque`].
+    pub(super) fn opaque(algorithm: Algorithm, modulus_bits: usize) -> Result<Self, Error> {
+        let signature_bytes = match rules::signature_bytes_of(algorithm) {
+            Some(bytes) => bytes,
+            None if (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&modulus_bits) => modulus_bits.div_ceil(8),
+            None => return Err(MODULUS),
+        };
+        let by = By::Host(HostKey::new(algorithm, "{}".into()));
+        Ok(Self { id: None, name: None, uses: vec![Use { algorithm, signature_bytes, by }] })
     }
 }
 
@@ -105,7 +120,7 @@ impl Material {
             n.len().saturating_mul(8).saturating_sub(usize::try_from(first.leading_zeros()).unwrap_or(8))
         });
         if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) {
-            return Err(Error::JwkInvalid("an RSA modulus has 2048 to 8192 bits"));
+            return Err(MODULUS);
         }
         if n.last().is_none_or(|last| last.is_multiple_of(2)) {
             return Err(Error::JwkInvalid("an RSA modulus is odd"));
@@ -192,17 +207,17 @@ impl Material {
         Ok(())
     }
 
-    /// A public key as the text of a JWK: the required members in lexicographic order, without white space (RFC 7638 §3.2).
-    /// `None` for a secret.
+    /// As JWK, a JSON text: the members that RFC 7638 §3.2 requires, in lexicographic order and without white space; none for
+    /// a secret.
     ///
     /// ```
     /// use revocable::Material;
     /// let jwk = r#"{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
-    /// assert_eq!(Material::parse(jwk.as_bytes())?.to_jwk().as_deref(), Some(jwk));
+    /// assert_eq!(Material::parse(jwk.as_bytes())?.public_jwk().as_deref(), Some(jwk));
     /// # Ok::<(), revocable::Error>(())
     /// ```
     #[must_use]
-    pub fn to_jwk(&self) -> Option<Box<str>> {
+    pub fn public_jwk(&self) -> Option<Box<str>> {
         let spell = |bytes: &[u8]| base64url::encode(bytes);
         let jwk = match self {
             Self::Secret(_) => return None,
@@ -224,7 +239,7 @@ impl Material {
 
     /// The RFC 7638 thumbprint with SHA-256. A private key has that of its public part (§3.2.1).
     fn thumbprint(&self) -> Option<Box<str>> {
-        let canonical = self.to_jwk()?;
+        let canonical = self.public_jwk()?;
         Some(base64url::encode(Sha256::digest(canonical.as_bytes())).into())
     }
 }
@@ -256,13 +271,14 @@ impl Curve {
     }
 }
 
+const MODULUS: Error = Error::JwkInvalid("an RSA modulus has 2048 to 8192 bits");
 const DISAGREES: Error = Error::JwkInvalid("`alg` does not agree with the key's type");
 const UNSUPPORTED: Error = Error::JwkInvalid("`kty`, `crv` and `alg` name no supported key type");
 
 /// Whether a JWK holds the private part of a key pair (RFC 7518 §6.2.2, §6.3.2, RFC 8037 §2, RFC 9964).
 pub(crate) fn is_private(jwk: &Object) -> bool {
     let is_secret = jwk.get("kty").is_some_and(|kty| kty == "oct");
-    !is_secret && PRIVATE_MEMBERS.iter().any(|member| jwk.contains_key(*member))
+    !is_secret && jwk.keys().any(|member| PRIVATE_MEMBERS.contains(&member.as_str()))
 }
 
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
@@ -290,5 +306,27 @@ fn text<'a>(jwk: &'a Object, member: &str) -> Result<Option<&'a str>, Error> {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Error::JwkInvalid("a member is not a string")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn material_is_read_as_strictly_as_a_header() {
+        let x = base64url::encode([9; 32]);
+        let read = |jwk: String| Material::parse(jwk.as_bytes());
+        let good = read(format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#)).unwrap();
+        assert!(matches!(good, Material::Ed25519 { x } if x == [9; 32]));
+        for bad in [
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","x":"{x}"}}"#),
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}} "more""#),
+            format!(r#"["OKP","Ed25519","{x}"]"#),
+            r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#.to_owned(),
+            String::new(),
+        ] {
+            assert!(matches!(read(bad.clone()), Err(Error::JwkInvalid(_))), "{bad}");
+        }
     }
 }

@@ -112,6 +112,19 @@ impl Jwks {
         Ok(Self { keys: vec![Arc::new(Key::new(kid, material, alg, options)?)] })
     }
 
+    /// Makes a set of one key that the host alone has, such as a `CryptoKey` that cannot be exported. The host has found it
+    /// strong enough, and knows which key a [`crate::Question`] about it means: its JWK is empty.
+    ///
+    /// It has no name, so that the rule `["@key"]` cannot say it ([`Key::name`]).
+    ///
+    /// `modulus_bits` is how long an RSA key is; of no other key is it looked at.
+    ///
+    /// # Errors
+    /// [`Error::JwkInvalid`] for an RSA key that is not as long as others have to be.
+    pub fn opaque(algorithm: Algorithm, modulus_bits: usize) -> Result<Self, Error> {
+        Ok(Self { keys: vec![Arc::new(Key::opaque(algorithm, modulus_bits)?)] })
+    }
+
     pub(crate) fn from_object(document: &Object, options: &KeyOptions<'_>) -> Result<Self, Error> {
         let single = [document];
         let jwks: Vec<&Object> = match document.get("keys") {

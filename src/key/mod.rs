@@ -115,6 +115,12 @@ impl Algorithm {
         }
     }
 
+    /// Whether its keys are secrets, which who verifies could sign with.
+    #[must_use]
+    pub const fn has_secrets(self) -> bool {
+        self.is_hmac()
+    }
+
     /// Whether its keys are secrets.
     pub(crate) const fn is_hmac(self) -> bool {
         matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
@@ -224,7 +230,7 @@ impl Key {
     /// `signing_input` with this algorithm (RFC 7515 §5.2), which the caller has chosen and must not have from a token's
     /// header alone. An ECDSA signature is raw. Nothing is said of what was signed.
     ///
-    /// `None`: it does not stand for the algorithm, or the host would have to be asked ([`crate::engine::HOST`]).
+    /// `None`: it does not stand for the algorithm, or only the host can tell ([`crate::engine::HOST`]).
     ///
     /// ```
     /// use revocable::{Algorithm, Jwks, Secrets};
@@ -238,10 +244,18 @@ impl Key {
     #[must_use]
     pub fn verify(&self, algorithm: Algorithm, signing_input: &[u8], signature: &[u8]) -> Option<bool> {
         match self.by(algorithm)? {
-            By::Here(verifier) => {
-                Some(self.can_have_made(algorithm, signature) && verifier.verify(signing_input, signature))
-            }
+            _ if !self.can_have_made(algorithm, signature) => Some(false),
+            By::Here(verifier) => Some(verifier.verify(signing_input, signature)),
             By::Host(_) => None,
+        }
+    }
+
+    /// How the host is asked to verify this algorithm's signatures with this key, if it is.
+    #[must_use]
+    pub fn host(&self, algorithm: Algorithm) -> Option<&HostKey> {
+        match self.by(algorithm)? {
+            By::Host(key) => Some(key),
+            By::Here(_) => None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! - [`model`]: what is revoked, and when a token counts as issued before
 //! - [`claims`]: what can be expected of a token, in which order it is checked, what is stricter than elsewhere
 //! - [`lists`]: manifests, segments, how a reader keeps up, how old its knowledge is
+//! - [`keys`]: where an issuer's keys come from, and for how long they are trusted
 //! - [`threats`]: what is defended against, and what is not
 //! - [`decisions`]: what was decided by measurement, with the figures
 
@@ -14,6 +15,9 @@ pub mod claims {}
 
 #[doc = include_str!("lists.md")]
 pub mod lists {}
+
+#[doc = include_str!("keys.md")]
+pub mod keys {}
 
 #[doc = include_str!("threats.md")]
 pub mod threats {}

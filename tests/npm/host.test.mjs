@@ -6,14 +6,21 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { ROOT } from "../../xtask/node/names.mjs";
 import { installPackage } from "./support/installed.mjs";
-import { ALGORITHMS, asJson, makeSigner, withBitTurned, withBrokenKey } from "./support/signatures.mjs";
+import {
+  ALGORITHMS,
+  DOES_NOT_FIT,
+  FITS,
+  KEY_UNUSABLE,
+  ML_DSA,
+  asJson,
+  casesOf,
+  makeSigner,
+  mlDsaQuestion,
+  withBitTurned,
+  withBrokenKey,
+} from "./support/signatures.mjs";
 import { startWorker } from "./support/workerd.mjs";
-
-const FITS = 0;
-const DOES_NOT_FIT = 1;
-const KEY_UNUSABLE = 2;
 
 const installed = await installPackage();
 after(installed.remove);
@@ -25,13 +32,12 @@ const readWasm = () => readFile(installed.path("dist/revocable_engines_wasm_bg.w
 const worker = await startHostInWorkerd();
 after(() => worker.dispose());
 
-const ML_DSA = ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"];
 const hosts = {};
 const signers = new Map(ALGORITHMS.map((algorithm) => [algorithm, [makeSigner(algorithm), makeSigner(algorithm)]]));
 const RUNTIMES = {
   // Whether this Node knows ML-DSA is Node's matter; that it goes on to who does is tested below.
-  node: { ask: inNode, engines: { nodecrypto: ALGORITHMS, webcrypto: without("ES256K"), wasm: without("EdDSA") } },
-  workerd: { ask: inWorkerd, engines: { webcrypto: without("ES256K"), wasm: without("EdDSA") } },
+  node: { ask: inNode, engines: { nodecrypto: ALGORITHMS, webcrypto: without("ES256K"), wasm: ALGORITHMS } },
+  workerd: { ask: inWorkerd, engines: { webcrypto: without("ES256K"), wasm: ALGORITHMS } },
 };
 
 for (const [runtime, { ask, engines }] of Object.entries(RUNTIMES)) {
@@ -46,20 +52,7 @@ for (const [runtime, { ask, engines }] of Object.entries(RUNTIMES)) {
         continue;
       }
       test(`${runtime}: ${engine} tells good ${algorithm} signatures from bad ones`, async () => {
-        const { length } = good.signature;
-        const asked = [
-          [good, FITS],
-          [good, FITS],
-          [withBitTurned(good), DOES_NOT_FIT],
-          [{ ...good, signingInput: other.question("another text").signingInput }, DOES_NOT_FIT],
-          [{ ...other.question(), signature: good.signature }, DOES_NOT_FIT],
-          [other.question(), FITS],
-          [{ ...good, signature: good.signature.slice(1) }, DOES_NOT_FIT],
-          [{ ...good, signature: new Uint8Array([...good.signature, 0]) }, DOES_NOT_FIT],
-          [{ ...good, signature: new Uint8Array() }, DOES_NOT_FIT],
-          [{ ...good, signature: new Uint8Array(length) }, DOES_NOT_FIT],
-          [{ ...good, signature: new Uint8Array(length).fill(255) }, DOES_NOT_FIT],
-        ];
+        const asked = casesOf(signer, other);
         const answers = await ask(engine, asked.map(([question]) => question));
         assert.deepEqual(answers, asked.map(([, expected]) => expected));
       });
@@ -87,6 +80,22 @@ for (const [runtime, { ask, engines }] of Object.entries(RUNTIMES)) {
       assert.deepEqual(await ask("wasm", [good, withBitTurned(good)]), [FITS, DOES_NOT_FIT]);
     });
   }
+
+  test(`${runtime}: the README names those who verify each algorithm, in their order`, async () => {
+    const table = tableOf(await readFile(new URL("../../README.md", import.meta.url), "utf8"), runtime);
+    const names = { nodecrypto: "`node:crypto`", webcrypto: "WebCrypto", wasm: "Wasm on demand" };
+    for (const algorithm of [...ALGORITHMS, ...ML_DSA]) {
+      const good = ML_DSA.includes(algorithm) ? await mlDsaQuestion(algorithm) : signers.get(algorithm)[0].question();
+      const knowing = [];
+      for (const engine of Object.keys(engines)) {
+        if ((await ask(engine, [good]))[0] === FITS) knowing.push(names[engine]);
+      }
+      // A host that lacks ML-DSA is passed over; what is there must be named, and in the order in which it is asked.
+      const named = table.get(algorithm).split(", else ").filter((name) => knowing.includes(name));
+      assert.deepEqual(named, knowing, algorithm);
+      if (!ML_DSA.includes(algorithm)) assert.deepEqual(table.get(algorithm).split(", else "), knowing, algorithm);
+    }
+  });
 
   test(`${runtime}: an RSA modulus of 2049 bits is verified by whoever can take it in`, async () => {
     const good = makeSigner("RS256", { modulusLength: 2049 }).question();
@@ -225,21 +234,16 @@ test("more keys than an engine keeps make no difference but for time", async () 
   assert.equal(await host.verify({ ...second, keyNumber: 1_000_000 }), DOES_NOT_FIT);
 });
 
-function without(algorithm) {
-  return ALGORITHMS.filter((other) => other !== algorithm);
+/** Who verifies what in a runtime, as the README has it. */
+function tableOf(readme, runtime) {
+  const [, table] = /<!-- engines:begin -->([^]*)<!-- engines:end -->/.exec(readme);
+  const rows = table.trim().split("\n").map((row) => row.split("|").map((cell) => cell.trim()));
+  const column = rows[0].indexOf({ node: "npm: Node, Deno, Bun", workerd: "npm: Workers, browsers" }[runtime]);
+  return new Map(rows.slice(2).map((row) => [row[1], row[column]]));
 }
 
-/** From published vectors, as not every Node can sign with ML-DSA. */
-async function mlDsaQuestion(algorithm) {
-  const { good } = JSON.parse(await readFile(join(ROOT, "src/engine/vectors/ml-dsa.json"), "utf8"));
-  const { jwk, message, signature } = good.find(({ alg }) => alg === algorithm);
-  return {
-    keyNumber: 2_000_000 + ML_DSA.indexOf(algorithm),
-    algorithm,
-    jwk: () => JSON.stringify(jwk),
-    signingInput: new Uint8Array(Buffer.from(message, "hex")),
-    signature: new Uint8Array(Buffer.from(signature, "base64url")),
-  };
+function without(algorithm) {
+  return ALGORITHMS.filter((other) => other !== algorithm);
 }
 
 async function inNode(engine, questions) {

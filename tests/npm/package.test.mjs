@@ -17,11 +17,11 @@ after(installed.remove);
 
 test("the tarball holds every file that package.json names, both licences, and nothing else", async () => {
   const { exports, files, dependencies } = JSON.parse(await readFile(installed.path("package.json"), "utf8"));
-  for (const target of Object.values(exports["."])) assert.ok(installed.files.includes(target.slice(2)), target);
+  for (const target of [".", "./sync"].flatMap((entry) => Object.values(exports[entry]))) assert.ok(installed.files.includes(target.slice(2)), target);
   for (const file of ["dist/LICENSE-MIT", "dist/LICENSE-APACHE", "README.md"]) assert.ok(installed.files.includes(file), file);
   assert.deepEqual(files, ["dist", "README.md"]);
   assert.equal(dependencies, undefined);
-  const foreign = installed.files.filter((file) => !/^(package\.json|README\.md|dist\/(LICENSE-[A-Z]+|(host\/)?\w+\.(js|d\.ts|wasm)))$/.test(file));
+  const foreign = installed.files.filter((file) => !/^(package\.json|README\.md|dist\/(LICENSE-[A-Z]+|((host|jose|sync)\/)?\w+\.(js|d\.ts|wasm)))$/.test(file));
   assert.deepEqual(foreign, []);
 });
 

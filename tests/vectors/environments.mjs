@@ -3,51 +3,69 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import nodeCryptoModule from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { launchChromium } from "../browser/support/chromium.mjs";
 import { launchFirefox } from "../browser/support/firefox.mjs";
 import { serve } from "../browser/support/site.mjs";
 import { startWorker } from "../npm/support/workerd.mjs";
-import { checkedFirst, nodeCrypto, webCrypto } from "./engines.mjs";
+import { buildCore } from "./core.mjs";
+import { nodeCrypto, throughCore, webCrypto } from "./engines.mjs";
 import { runSuites } from "./runner.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
-/** Every suite, or the one of this name, and exceptions.json. */
+/**
+ * Every suite, or the one of this name, with exceptions.json and the folder of the core's Wasm.
+ * @param {string} [only]
+ */
 export async function readVectors(only) {
   const folder = join(HERE, "suites");
   const files = (await readdir(folder)).filter((file) => file.endsWith(".json") && file !== "exceptions.json").sort();
   const chosen = files.filter((file) => only === undefined || file === `${only}.json`);
   if (chosen.length === 0) throw new Error("there is no such suite");
   const read = async (file) => JSON.parse(await readFile(join(folder, file), "utf8"));
-  return { suites: await Promise.all(chosen.map(read)), exceptions: await read("exceptions.json") };
+  const suites = await Promise.all(chosen.map(read));
+  return { suites, exceptions: await read("exceptions.json"), core: await buildCore() };
 }
 
-/** By name. Each gives `runner.mjs`'s rows; `raw` asks the engines without a look at key and signature before. */
+/** By name. Each gives `runner.mjs`'s rows; with `raw`, hosts are asked without the core before them. */
 export const ENVIRONMENTS = { node, workerd, chromium, firefox };
 
-async function node({ suites, exceptions }, { raw = false } = {}) {
+async function node({ suites, exceptions, core: folder }, { raw = false } = {}) {
+  const core = await import(pathToFileURL(join(folder, "core.js")).href);
+  core.initSync({ module: await readFile(join(folder, "core_bg.wasm")) });
+  const hosts = [webCrypto("node webcrypto"), nodeCrypto("node crypto", nodeCryptoModule)];
+  const hosted = raw ? hosts : hosts.map((host) => throughCore(core, host.name, host));
   const rows = [];
-  for (const engine of [webCrypto("node webcrypto"), nodeCrypto("node crypto", nodeCryptoModule)]) {
-    rows.push(...(await runSuites(raw ? engine : checkedFirst(engine), suites, exceptions)));
+  for (const engine of [throughCore(core, "node rust"), ...hosted]) {
+    rows.push(...(await runSuites(engine, suites, exceptions)));
   }
   return rows;
 }
 
-async function workerd({ suites, exceptions }, { raw = false } = {}) {
+async function workerd({ suites, exceptions, core }, { raw = false } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "revocable-vectors-"));
   try {
     const entry = join(folder, "worker.mjs");
+    const path = (...parts) => JSON.stringify(join(...parts));
     await writeFile(
       entry,
-      `import { checkedFirst, webCrypto } from ${JSON.stringify(join(HERE, "engines.mjs"))};
-       import { runSuites } from ${JSON.stringify(join(HERE, "runner.mjs"))};
+      `import * as core from ${path(core, "core.js")};
+       import module from ${path(core, "core_bg.wasm")};
+       import { throughCore, webCrypto } from ${path(HERE, "engines.mjs")};
+       import { runSuites } from ${path(HERE, "runner.mjs")};
+       core.initSync({ module });
        export default {
          async fetch(request) {
            const { suite, exceptions, raw } = await request.json();
-           const engine = webCrypto("workerd webcrypto");
-           return Response.json(await runSuites(raw ? engine : checkedFirst(engine), [suite], exceptions));
+           const host = webCrypto("workerd webcrypto");
+           const hosted = raw ? host : throughCore(core, host.name, host);
+           const rows = [];
+           for (const engine of [throughCore(core, "workerd rust"), hosted]) {
+             rows.push(...(await runSuites(engine, [suite], exceptions)));
+           }
+           return Response.json(rows);
          },
        };`,
     );
@@ -70,45 +88,57 @@ async function workerd({ suites, exceptions }, { raw = false } = {}) {
 }
 
 function chromium(vectors, options) {
-  return inBrowser("chromium", vectors, options, async (url, body) => {
+  return inBrowser("chromium", vectors, options, async (url) => {
     const browser = await launchChromium();
-    try {
-      const page = await browser.newPage();
-      await page.goto(url);
-      return await page.evaluate(`(async () => { ${body} })()`);
-    } finally {
-      await browser.close();
-    }
+    const page = await browser.newPage();
+    await page.goto(url);
+    return { run: (body) => page.evaluate(`(async () => { ${body} })()`), close: () => browser.close() };
   });
 }
 
 function firefox(vectors, options) {
-  return inBrowser("firefox", vectors, options, async (url, body) => {
+  return inBrowser("firefox", vectors, options, async (url) => {
     const browser = await launchFirefox();
-    try {
-      await browser.goto(url);
-      return await browser.run(body);
-    } finally {
-      await browser.close();
-    }
+    await browser.goto(url);
+    return browser;
   });
 }
 
-/** Lets a page fetch the suites from here, as a page on loopback is a secure context. */
-async function inBrowser(name, { suites, exceptions }, { raw = false } = {}, evaluate) {
+/** On a page that fetches the suites from here: one on loopback is a secure context. One script runs one suite. */
+async function inBrowser(name, { suites, exceptions, core }, { raw = false } = {}, open) {
   const folder = await mkdtemp(join(tmpdir(), "revocable-vectors-"));
-  await writeFile(join(folder, "index.html"), '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">');
-  await writeFile(join(folder, "vectors.json"), JSON.stringify({ suites, exceptions }));
-  const site = await serve({ "/modules/": HERE, "/": folder });
+  const head = '<meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="main.js"></script>';
+  await writeFile(join(folder, "index.html"), `<!doctype html>${head}`);
+  await writeFile(
+    join(folder, "main.js"),
+    `import * as core from "/core/core.js";
+     import { throughCore, webCrypto } from "/vectors/engines.mjs";
+     import { runSuites } from "/vectors/runner.mjs";
+     const ready = core.default({ module_or_path: "/core/core_bg.wasm" });
+     const host = webCrypto(${JSON.stringify(`${name} webcrypto`)});
+     const hosted = ${raw} ? host : throughCore(core, host.name, host);
+     const engines = [throughCore(core, ${JSON.stringify(`${name} rust`)}), hosted];
+     globalThis.runSuite = async (name, exceptions) => {
+       await ready;
+       const suite = await (await fetch(\`/vectors/suites/\${name}.json\`)).json();
+       const rows = [];
+       for (const engine of engines) rows.push(...(await runSuites(engine, [suite], exceptions)));
+       return rows;
+     };`,
+  );
+  const site = await serve({ "/vectors/": HERE, "/core/": core, "/": folder });
   try {
-    return await evaluate(
-      `${site.url}/`,
-      `const { checkedFirst, webCrypto } = await import("/modules/engines.mjs");
-       const { runSuites } = await import("/modules/runner.mjs");
-       const { suites, exceptions } = await (await fetch("/vectors.json")).json();
-       const engine = webCrypto(${JSON.stringify(`${name} webcrypto`)});
-       return runSuites(${raw} ? engine : checkedFirst(engine), suites, exceptions);`,
-    );
+    const browser = await open(`${site.url}/`);
+    try {
+      const rows = [];
+      for (const { suite } of suites) {
+        const call = `${JSON.stringify(suite)}, ${JSON.stringify(exceptions)}`;
+        rows.push(...(await browser.run(`return globalThis.runSuite(${call});`)));
+      }
+      return rows;
+    } finally {
+      await browser.close();
+    }
   } finally {
     await site.close();
     await rm(folder, { recursive: true });

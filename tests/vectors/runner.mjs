@@ -83,7 +83,7 @@ class Judge {
       fail(row, `${name(row, test)}: agrees, though it is excepted`);
     } else if (excepted !== undefined) row.excepted += 1;
     else if (fits === published) row.passed += 1;
-    else fail(row, `${name(row, test)}: published as ${word(published)}, found ${word(fits)}`);
+    else fail(row, `${name(row, test)}: should be ${word(published)}, is ${word(fits)}`);
   }
 
   #rule({ flags = [] }) {

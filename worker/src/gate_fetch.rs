@@ -1,10 +1,10 @@
 //! Everything outside our own namespace: token in, decision out, request forwarded or refused.
 
 use revocable::gate::RequestHeaders;
-use revocable::{Decision, Error, Gate};
+use revocable::{Decision, Error, Gate, Progress};
 use worker::{Context, Env, Headers, Request, Response};
 
-use crate::{host, log, origin, refresh, reply, state};
+use crate::{host, log, origin, refresh, reply, signature, state};
 
 /// A decision may lack keys and a snapshot, each once.
 const MOST_REMEDIES: usize = 2;
@@ -41,15 +41,28 @@ pub(crate) async fn gate(request: Request, env: &Env, context: &Context) -> work
 
 /// Decides; reads what is lacking, and decides again.
 async fn decide(token: &str, env: &Env) -> Option<Decision> {
-    let verify = || state::with(|gate| gate.verifier().verify(token, host::now()));
-    let mut decision = verify()?;
+    let mut decision = verify(token).await?;
     for _ in 0..MOST_REMEDIES {
         let remedy = state::with(|gate| gate.verifier().remedy(token, &decision, host::now())).flatten();
         let Some(remedy) = remedy else { break };
         refresh::remedy(remedy, env).await;
-        decision = verify()?;
+        decision = verify(token).await?;
     }
     Some(decision)
+}
+
+/// Takes a token as far as it comes with what is at hand.
+async fn verify(token: &str) -> Option<Decision> {
+    let mut progress = state::with(|gate| gate.verifier().start(token, host::now()))?;
+    loop {
+        match progress {
+            Progress::Decided(decision) => return Some(decision),
+            Progress::Asking(asking) => {
+                let answer = signature::answer(asking.question()).await;
+                progress = state::with(|gate| gate.verifier().resume(*asking, answer, host::now()))?;
+            }
+        }
+    }
 }
 
 fn refuse(error: &Error, request: &Request) -> worker::Result<Response> {

@@ -6,7 +6,7 @@ use revocable::{Fetch, Freshness, SegmentName, UnixTime};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
     AbortSignal, Headers, ReadableStream, ReadableStreamDefaultReader, RequestCache, RequestInit,
-    RequestRedirect, Response, WorkerGlobalScope,
+    RequestRedirect, Response, SubtleCrypto, WorkerGlobalScope,
 };
 
 /// What time it is, as far as the runtime says: in production it stands still between I/O.
@@ -16,8 +16,7 @@ pub(crate) fn now() -> UnixTime {
 
 /// The name of a segment with these bytes. The host hashes many times faster than Wasm that has just started.
 pub(crate) async fn segment_name(bytes: &[u8]) -> Result<SegmentName, JsValue> {
-    let subtle = scope().crypto()?.subtle();
-    let digest = JsFuture::from(subtle.digest_with_str_and_u8_array("SHA-256", bytes)?).await?;
+    let digest = JsFuture::from(subtle()?.digest_with_str_and_u8_array("SHA-256", bytes)?).await?;
     let digest: Result<[u8; 32], _> = Uint8Array::new(&digest).to_vec().try_into();
     digest.map(SegmentName::from_digest).map_err(|_| JsValue::from("SHA-256 is not 32 bytes long"))
 }
@@ -93,6 +92,11 @@ fn abandon(_: &Promise) {}
 /// share them, so that an issuer is asked once a minute and not once for each. Even where a copy came without its `Age`, the
 /// bounds of the library would be off by no more than that minute.
 const SHARED_TIER: &str = r#"{"cacheEverything":true,"cacheTtlByStatus":{"200":60,"201-599":-1}}"#;
+
+/// The host's cryptography.
+pub(crate) fn subtle() -> Result<SubtleCrypto, JsValue> {
+    Ok(scope().crypto()?.subtle())
+}
 
 fn scope() -> WorkerGlobalScope {
     js_sys::global().unchecked_into()

@@ -23,6 +23,7 @@ mod log;
 mod origin;
 mod refresh;
 mod reply;
+mod signature;
 mod snapshot_fetch;
 mod state;
 

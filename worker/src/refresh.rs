@@ -12,12 +12,12 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, stream};
 use revocable::limits::MAX_MANIFEST_BYTES;
-use revocable::{Error, Fetched, Offer, Remedy, SegmentName, UnixTime};
+use revocable::{AuthenticManifest, Error, Fetched, Offer, Offered, Remedy, SegmentName, UnixTime};
 use wasm_bindgen::JsValue;
 use worker::kv::KvStore;
 use worker::{Context, Delay, Env};
 
-use crate::{host, log, state};
+use crate::{host, log, signature, state};
 
 /// Whoever serves keys, or says where they are, has so long to do it.
 const KEYS_TIMEOUT_MILLIS: u32 = 5_000;
@@ -156,8 +156,11 @@ async fn snapshot(env: &Env, number: u64) -> Result<(), Failure> {
     let manifest = object(&kv, "manifest.jwt", MAX_MANIFEST_BYTES).await?;
     let manifest = manifest
         .ok_or(Failure::of(Error::SourceUnavailable, "KV holds no manifest.jwt, or does not show it yet"))?;
+    let started = state::with(|gate| gate.verifier().revocations().map(|lists| lists.start(&manifest)));
+    let Some(offered) = started.flatten() else { return Ok(()) };
+    let manifest = authenticate(offered?).await?;
     let offered = state::with_mut(|gate| {
-        gate.verifier_mut().revocations_mut().map(|lists| lists.offer(&manifest, host::now()))
+        gate.verifier_mut().revocations_mut().map(|lists| lists.consider(manifest, host::now()))
     });
     let Some(offer) = offered.flatten() else { return Ok(()) };
     let Offer::Newer(mut incoming) = offer? else { return Ok(()) };
@@ -178,6 +181,19 @@ async fn snapshot(env: &Env, number: u64) -> Result<(), Failure> {
         gate.verifier_mut().revocations_mut().map(|lists| lists.accept(*incoming, host::now()))
     });
     Ok(accepted.flatten().unwrap_or(Ok(()))?)
+}
+
+/// Has a manifest's signature checked.
+async fn authenticate(mut offered: Offered) -> Result<AuthenticManifest, Error> {
+    loop {
+        match offered {
+            Offered::Authentic(manifest) => return Ok(manifest),
+            Offered::Asking(manifest) => {
+                let answer = signature::answer(manifest.question()).await;
+                offered = manifest.answer(answer)?;
+            }
+        }
+    }
 }
 
 /// Reads a segment, no more of it than the manifest says there is, and names it by what its own bytes make. A manifest may

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use revocable::config::GateConfig;
+use revocable::engine::EDGE;
 use revocable::{Error, Gate};
 use worker::Env;
 
@@ -44,5 +45,6 @@ fn read(env: &Env) -> Result<Gate, Error> {
         reason: "the variable is missing".to_owned(),
     };
     let document = env.var("REVOCABLE_CONFIG").map_err(|_| missing())?.to_string();
-    GateConfig::parse(&document)?.build(|name| env.secret(name).ok().map(|secret| secret.to_string()))
+    GateConfig::parse(&document)?
+        .build_with(EDGE, |name| env.secret(name).ok().map(|secret| secret.to_string()))
 }

@@ -1,4 +1,5 @@
-//! Measures the gate beside an empty Worker; the measuring itself is in `xtask/node/bench-gate.mjs`.
+//! Measures the gate beside an empty Worker, and verification beside its peers; the measuring itself is in
+//! `xtask/node/bench-gate.mjs` and in `benches/verify/`.
 
 use anyhow::{Context, Result, ensure};
 
@@ -12,7 +13,18 @@ pub(crate) fn gate(workspace: &Workspace, progress: &Progress, json: bool) -> Re
     tools::install(workspace, progress, tools::FOR_WORKER)?;
     build::cli(workspace, progress)?;
     build::worker(workspace, progress)?;
-    let mut bench = workspace.node("xtask/node/bench-gate.mjs");
+    run(workspace, "xtask/node/bench-gate.mjs", json)
+}
+
+/// Prints what verifying a token costs beside `jose`.
+pub(crate) fn verify(workspace: &Workspace, progress: &Progress, json: bool) -> Result<()> {
+    tools::install(workspace, progress, tools::FOR_PACKAGE)?;
+    build::package(workspace, progress)?;
+    run(workspace, "benches/verify/run.mjs", json)
+}
+
+fn run(workspace: &Workspace, script: &str, json: bool) -> Result<()> {
+    let mut bench = workspace.node(script);
     if json {
         bench.arg("--json");
     }

@@ -107,6 +107,12 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// What verifying a token costs beside `jose`, in the same run, in Node and on local workerd.
+    Verify {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -134,6 +140,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Task::Size { json, levels } => size::size(&workspace, &progress, json, levels)?,
         Task::Bench { bench: Bench::Gate { json } } => bench::gate(&workspace, &progress, json)?,
+        Task::Bench { bench: Bench::Verify { json } } => bench::verify(&workspace, &progress, json)?,
         Task::Codes => build::codes(&workspace, &progress)?,
         Task::Tools => tools::install_all(&workspace, &progress)?,
     }

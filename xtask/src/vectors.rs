@@ -35,7 +35,7 @@ fn native(workspace: &Workspace, progress: &Progress, suite: Option<&str>) -> Re
 }
 
 fn javascript(workspace: &Workspace, progress: &Progress, suite: Option<&str>) -> Result<Vec<Row>> {
-    tools::install(workspace, progress, &[Tool::Browsers, Tool::NpmPackages, Tool::Geckodriver])?;
+    tools::install(workspace, progress, TOOLS)?;
     let mut node = workspace.node("tests/vectors/run.mjs");
     if let Some(suite) = suite {
         node.args(["--suite", suite]);
@@ -114,6 +114,9 @@ impl Row {
     }
 }
 
+/// Whatever the JavaScript runtimes need, and building the core as a Wasm for them.
+const TOOLS: &[Tool] =
+    &[Tool::Browsers, Tool::NpmPackages, Tool::Geckodriver, Tool::WasmTarget, Tool::WasmBindgen];
 /// So many failures of a row are shown; `--json` has them all.
 const SHOWN: usize = 5;
 

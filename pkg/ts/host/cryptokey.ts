@@ -1,6 +1,7 @@
 // Keys as callers have them: secrets, PEM, JWKs, Node's `KeyObject`s, `CryptoKey`s. What can be said as JWK is said as
 // JWK, so that the core looks at all of them in the same way; what cannot be exported stays where it is.
 
+import { InvalidArgument } from "../error.js";
 import type { Algorithm, Answer } from "./question.js";
 import { METHODS, verifyWith } from "./webcrypto.js";
 
@@ -24,14 +25,19 @@ export type ReadyKey =
 export interface OpaqueKey {
   /** The one algorithm that the key was imported for. */
   readonly algorithm: Algorithm;
+  /** How many bits the modulus of an RSA key has; otherwise 0. */
+  readonly modulusBits: number;
   /** Verifies with it. The bytes are copied before this returns. It rejects when the host fails. */
   verify(signingInput: Uint8Array, signature: Uint8Array): Promise<Answer>;
 }
 
 /** A key that verifies nothing: private, of a wrong kind, or too weak. */
-export class KeyRefused extends TypeError {
+export class KeyRefused extends InvalidArgument {
   override readonly name = "KeyRefused";
-  readonly code = "ERR_JWK_INVALID";
+
+  constructor(message: string) {
+    super("ERR_JWK_INVALID", message);
+  }
 }
 
 /**
@@ -107,6 +113,7 @@ export function opaqueKey(key: CryptoKey): OpaqueKey {
   if (method === undefined) throw new KeyRefused(UNKNOWN);
   return {
     algorithm,
+    modulusBits: (key.algorithm as Parameters).modulusLength ?? 0,
     verify: (signingInput, signature) =>
       verifyWith(crypto.subtle, method, key, signingInput.slice(), signature.slice()),
   };

@@ -158,6 +158,13 @@ impl KeyCache {
         self.as_remote_mut().map_or(Ok(None), |remote| remote.install(fetch, fetched, now))
     }
 
+    /// The key set in force as it was read, a JSON text; `None` for fixed keys, before the first reading, and once it may
+    /// no longer be relied on.
+    #[must_use]
+    pub fn document(&self, now: UnixTime) -> Option<&str> {
+        self.as_remote().and_then(|remote| remote.document(now))
+    }
+
     /// The keys as they were read, to be kept where the next process finds them ([`KeyCache::seed`]): one JSON text. `None`
     /// for fixed keys and before the first reading.
     #[must_use]
@@ -167,7 +174,7 @@ impl KeyCache {
 
     /// Takes keys that another process exported, unless there are newer ones, so that a process that has just started can
     /// answer before it has read anything. They are trusted for as long as they were there: at most 1 hour after the
-    /// issuer's origin gave them.
+    /// issuer's origin gave them, and read again after 30 minutes at the latest.
     ///
     /// Whoever can write what is given here chooses the issuer's keys, and can sign any token: keep it where only the
     /// verifier's own can write.

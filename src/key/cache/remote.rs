@@ -12,7 +12,7 @@ use super::fetch::{Fetch, Fetched, What};
 
 /// A key set is relied on for so many seconds after the origin's answer: 1 hour. So a key that the issuer removes stops
 /// working within that time of the last answer that held it.
-pub(super) const RELIED_SECONDS: u64 = 3600;
+const RELIED_SECONDS: u64 = 3600;
 /// Metadata is read again at most once in so many seconds: 1 hour.
 const METADATA_SECONDS: u64 = 3600;
 /// Tokens that may be signed with an unknown key make the set be read again at most once in so many seconds.
@@ -79,6 +79,10 @@ impl Remote {
 
     pub(super) fn current(&self, now: UnixTime) -> Option<&Jwks> {
         self.read.as_ref().filter(|read| read.may_be_relied_on(now)).map(|read| &read.jwks)
+    }
+
+    pub(super) fn document(&self, now: UnixTime) -> Option<&str> {
+        self.read.as_ref().filter(|read| read.may_be_relied_on(now)).map(|read| &*read.document)
     }
 
     fn is_fresh(&self, now: UnixTime) -> bool {

@@ -1,13 +1,14 @@
 //! Keys that outlive a process: what one exports, another is seeded with.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::json;
+use crate::key::http_cache::MAX_FRESH_SECONDS;
 use crate::limits::MAX_SAVED_KEYS_BYTES;
 use crate::time::UnixTime;
 
-use super::remote::{RELIED_SECONDS, Read, Remote};
+use super::remote::{Read, Remote};
 
 /// What `format` says. Nothing else is read, so that an export of another version is refused and not misread.
 const FORMAT: &str = "revocable-keys/1";
@@ -16,14 +17,23 @@ const INVALID: Error = Error::JwksInvalid("the saved keys are not what was expor
 impl Remote {
     pub(super) fn export(&self) -> Option<String> {
         let Read { document, at, fresh_until, .. } = self.read.as_ref()?;
-        let saved = json!({
-            "format": FORMAT,
-            "uri": self.uri(),
-            "at": at.as_millis(),
-            "freshUntil": fresh_until.as_millis(),
-            "jwks": document,
-        });
-        Some(saved.to_string())
+        let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        let number = |instant: &UnixTime| instant.as_millis().to_string();
+        // The members in the order of their names. Only the texts of others are told to a serialiser.
+        let saved = [
+            r#"{"at":"#,
+            &number(at),
+            r#","format":"#,
+            &text(FORMAT),
+            r#","freshUntil":"#,
+            &number(fresh_until),
+            r#","jwks":"#,
+            &text(document),
+            r#","uri":"#,
+            &text(self.uri()),
+            "}",
+        ];
+        Some(saved.concat())
     }
 
     pub(super) fn seed(&mut self, saved: &[u8], now: UnixTime) -> Result<(), Error> {
@@ -43,7 +53,8 @@ impl Remote {
         }
         let (at, fresh_until) = (instant("at")?, instant("freshUntil")?);
         let (jwks, document) = self.parse(text("jwks").ok_or(INVALID)?.as_bytes())?;
-        let fresh_until = fresh_until.min(at.plus_seconds(RELIED_SECONDS));
+        // However long it says, the issuer is asked before trust ends.
+        let fresh_until = fresh_until.min(at.plus_seconds(MAX_FRESH_SECONDS));
         let read = Read { jwks, document, at, fresh_until };
         if !read.may_be_relied_on(now) {
             return Err(Error::JwksInvalid("the saved keys are too old, or of a time that has not come yet"));
@@ -129,7 +140,8 @@ mod tests {
         assert_ne!(forever, saved);
         let mut seeded = cache();
         seeded.seed(forever.as_bytes(), START).unwrap();
-        assert_eq!(seeded.wanted(at(3600)), Urgency::Now, "freshness ends with trust");
+        assert_eq!(seeded.wanted(at(1799)), Urgency::No);
+        assert_eq!(seeded.wanted(at(1800)), Urgency::Background, "no longer fresh than any answer may be");
     }
 
     #[test]

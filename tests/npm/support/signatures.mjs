@@ -1,5 +1,11 @@
 // Questions for host engines: for every algorithm that Node can sign with, a signature and what must not pass for one.
 import { generateKeyPairSync, sign } from "node:crypto";
+import { readFile } from "node:fs/promises";
+
+/** What an engine answers: `pkg/ts/host/question.ts`. */
+export const FITS = 0;
+export const DOES_NOT_FIT = 1;
+export const KEY_UNUSABLE = 2;
 
 const PSS = 6;
 /** What Node calls the algorithm. */
@@ -17,8 +23,10 @@ const METHODS = {
   EdDSA: [null, "ed25519"],
 };
 
-/** Every algorithm with a signature here. */
+/** Every algorithm that Node can sign with. */
 export const ALGORITHMS = Object.keys(METHODS);
+/** And those that not every Node can. */
+export const ML_DSA = ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"];
 
 let number = 0;
 
@@ -51,6 +59,42 @@ function generate(type, modulusLength) {
   if (type === "rsa") return generateKeyPairSync("rsa", { modulusLength });
   if (type === "ed25519") return generateKeyPairSync("ed25519");
   return generateKeyPairSync("ec", { namedCurve: type });
+}
+
+/**
+ * What two signers of one algorithm are asked about, and the answers to expect.
+ * @returns {[question: object, expected: number][]}
+ */
+export function casesOf(signer, other) {
+  const good = signer.question();
+  const { length } = good.signature;
+  return [
+    [good, FITS],
+    [good, FITS],
+    [withBitTurned(good), DOES_NOT_FIT],
+    [{ ...good, signingInput: other.question("another text").signingInput }, DOES_NOT_FIT],
+    [{ ...other.question(), signature: good.signature }, DOES_NOT_FIT],
+    [other.question(), FITS],
+    // Not without its first byte: OpenSSL takes an RSA signature without its leading zeros, and the core asks about none.
+    [{ ...good, signature: good.signature.slice(0, -1) }, DOES_NOT_FIT],
+    [{ ...good, signature: new Uint8Array([...good.signature, 0]) }, DOES_NOT_FIT],
+    [{ ...good, signature: new Uint8Array() }, DOES_NOT_FIT],
+    [{ ...good, signature: new Uint8Array(length) }, DOES_NOT_FIT],
+    [{ ...good, signature: new Uint8Array(length).fill(255) }, DOES_NOT_FIT],
+  ];
+}
+
+/** From published vectors. */
+export async function mlDsaQuestion(algorithm) {
+  const vectors = await readFile(new URL("../../../src/engine/vectors/ml-dsa.json", import.meta.url), "utf8");
+  const { jwk, message, signature } = JSON.parse(vectors).good.find(({ alg }) => alg === algorithm);
+  return {
+    keyNumber: 2_000_000 + ML_DSA.indexOf(algorithm),
+    algorithm,
+    jwk: () => JSON.stringify(jwk),
+    signingInput: new Uint8Array(Buffer.from(message, "hex")),
+    signature: new Uint8Array(Buffer.from(signature, "base64url")),
+  };
 }
 
 /** The same question with one bit of its signature turned. */

@@ -9,9 +9,9 @@ import { Miniflare } from "miniflare";
  * Starts a Worker.
  * @param {string} entry  its source, in or below the folder that the package is installed in
  * @param {Partial<import("miniflare").WorkerOptions>} [options]
+ * @param {string} [out]  the folder for the bundle
  */
-export async function startWorker(entry, options = {}) {
-  const out = join(dirname(entry), "bundle");
+export async function startWorker(entry, options = {}, out = join(dirname(entry), "bundle")) {
   const { metafile } = await build({
     entryPoints: [entry],
     outdir: out,

@@ -1,0 +1,112 @@
+//! Revocation lists that many calls of `jwtVerify` share.
+
+use revocable::{Jwks, KeyOptions, List, Offer, Offered, Revocations, Secrets, UnixTime, Urgency, engine};
+use wasm_bindgen::prelude::*;
+
+use crate::{Incoming, Offering, fault, instant, snapshot};
+
+/// One authority's list, with the snapshot that is in force.
+#[wasm_bindgen]
+pub struct Lists {
+    revocations: Revocations,
+}
+
+#[wasm_bindgen]
+impl Lists {
+    /// Believes the lists of this authority, which it signs with one of `keys` (the JSON text of a JWKS or a JWK), for
+    /// tokens of the issuers `speaks_for`.
+    ///
+    /// # Errors
+    /// `ERR_JWKS_INVALID` or `ERR_JWK_INVALID`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(authority: String, keys: &str, speaks_for: Vec<String>) -> Result<Lists, JsValue> {
+        // A shared secret cannot vouch for a list: every reader could sign one.
+        let options = KeyOptions { secrets: Secrets::Ignore, algorithms: &[], engines: engine::SMALL };
+        let keys = Jwks::parse_with(keys.as_bytes(), &options).map_err(|error| fault::thrown(&error))?;
+        Ok(Self { revocations: Revocations::new(vec![List::new(authority, keys, speaks_for)]) })
+    }
+
+    /// As [`crate::Core::begin_snapshot`].
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    #[wasm_bindgen(js_name = beginSnapshot)]
+    pub fn begin_snapshot(&mut self, now: f64) -> Result<(), JsValue> {
+        self.revocations.begin(instant(now)?);
+        Ok(())
+    }
+
+    /// As [`crate::Core::start_offer`].
+    ///
+    /// # Errors
+    /// `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
+    #[wasm_bindgen(js_name = startOffer)]
+    pub fn start_offer(&self, manifest: &[u8]) -> Result<Option<Offering>, JsValue> {
+        start_offer(&self.revocations, manifest).map(Some)
+    }
+
+    /// As [`crate::Core::offer`].
+    ///
+    /// # Errors
+    /// `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
+    pub fn offer(&mut self, offering: Offering, now: f64) -> Result<Option<Incoming>, JsValue> {
+        offer(&mut self.revocations, offering, now)
+    }
+
+    /// As [`crate::Core::accept`].
+    ///
+    /// # Errors
+    /// `ERR_REVOCATION_SEGMENT_MISSING` or `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
+    pub fn accept(&mut self, incoming: Incoming, now: f64) -> Result<(), JsValue> {
+        accept(&mut self.revocations, incoming, now)
+    }
+
+    /// As [`crate::Core::snapshot`].
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    pub fn snapshot(&self, now: f64) -> Result<JsValue, JsValue> {
+        snapshot::of(&self.revocations, now)
+    }
+
+    /// Whether a newer snapshot should be looked for in the background.
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    #[wasm_bindgen(js_name = isDue)]
+    pub fn is_due(&self, now: f64) -> Result<bool, JsValue> {
+        Ok(self.wanted(instant(now)?))
+    }
+}
+
+impl Lists {
+    pub(crate) const fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
+    pub(crate) fn wanted(&self, now: UnixTime) -> bool {
+        self.revocations.wanted(now) == Urgency::Background
+    }
+}
+
+pub(crate) fn start_offer(lists: &Revocations, manifest: &[u8]) -> Result<Offering, JsValue> {
+    let offered = lists.start(manifest).map_err(|error| fault::thrown(&error))?;
+    Ok(Offering { offered: Some(offered) })
+}
+
+pub(crate) fn offer(
+    lists: &mut Revocations,
+    offering: Offering,
+    now: f64,
+) -> Result<Option<Incoming>, JsValue> {
+    let now = instant(now)?;
+    let Some(Offered::Authentic(manifest)) = offering.offered else { return Ok(None) };
+    match lists.consider(manifest, now).map_err(|error| fault::thrown(&error))? {
+        Offer::Unchanged => Ok(None),
+        Offer::Newer(incoming) => Ok(Some(Incoming { incoming })),
+    }
+}
+
+pub(crate) fn accept(lists: &mut Revocations, incoming: Incoming, now: f64) -> Result<(), JsValue> {
+    lists.accept(*incoming.incoming, instant(now)?).map_err(|error| fault::thrown(&error))
+}

@@ -1,0 +1,21 @@
+// `importSPKI`: a public key as PEM into a key.
+
+import type { Platform } from "../core.js";
+import { KeySet, loadWasm } from "../core.js";
+import { InvalidArgument } from "../error.js";
+import type { KeyImportOptions } from "./import_key.js";
+import { importPublic } from "./import_key.js";
+
+/** The key that a PEM text with `PUBLIC KEY` holds (RFC 7468 §13), for this algorithm. */
+export type ImportSPKI = (spki: string, alg: string, options?: KeyImportOptions) => Promise<CryptoKey>;
+
+/** `importSPKI` of a runtime. */
+export function importSPKIOn(platform: Platform): ImportSPKI {
+  return async (spki, alg, options) => {
+    if (typeof spki !== "string" || !spki.startsWith("-----BEGIN PUBLIC KEY-----")) {
+      throw new InvalidArgument("ERR_JWK_INVALID", "expected a PEM text that begins with `-----BEGIN PUBLIC KEY-----`");
+    }
+    await loadWasm(platform);
+    return importPublic(() => KeySet.pem(spki, alg), options);
+  };
+}

@@ -1,0 +1,198 @@
+// `jwtVerify`: one token, its key and what is expected of it.
+
+import { answering } from "../answering.js";
+import type { Platform } from "../core.js";
+import { isWasmLoaded, loadWasm } from "../core.js";
+import type { Claims, Header } from "../decision.js";
+import { ALLOW, ASK, headerOnDesk, questionOnDesk } from "../desk.js";
+import type { RevocableError } from "../error.js";
+import type { NodeKeyObject, OpaqueKey } from "../host/cryptokey.js";
+import type { Host } from "../host/host.js";
+import type { EngineName } from "../host/question.js";
+import type { Expected, JWTVerifyOptions } from "./expected.js";
+import { expectedOf } from "./expected.js";
+import type { KeySource } from "./key_source.js";
+import { keySource, knownSource } from "./key_source.js";
+import type { Call, Stands } from "./steps.js";
+import { KEYS, SNAPSHOT, put, refusalOf, remedyOf, resume, stands, start } from "./steps.js";
+
+/** A key for every token. */
+export type VerificationKey = CryptoKey | NodeKeyObject | JsonWebKey | Uint8Array;
+
+/** Chooses a key by a token of which nothing has been verified. */
+export type GetKey = (protectedHeader: Header, token: FlattenedToken) => VerificationKey | Promise<VerificationKey>;
+
+/** A token's parts as they stand in it. */
+export interface FlattenedToken {
+  protected: string;
+  payload: string;
+  signature: string;
+}
+
+/** Claims as an application knows them, beside those that every token may have. */
+export type JWTPayload<Payload> = Partial<Claims> & Payload;
+
+/** A token that stands. */
+export interface JWTVerifyResult<Payload = unknown> {
+  /** Its claims, authentic and checked. */
+  payload: JWTPayload<Payload>;
+  /** Its JOSE header, authentic. */
+  protectedHeader: Header;
+}
+
+/** A token that stands, and the key that was chosen for it. */
+export interface JWTVerifyResultWithKey<Payload = unknown> extends JWTVerifyResult<Payload> {
+  key: VerificationKey;
+}
+
+/** Verifies a token; rejects with one of `errors`. */
+export interface JWTVerify {
+  <Payload = unknown>(
+    token: string | Uint8Array,
+    key: VerificationKey,
+    options?: JWTVerifyOptions,
+  ): Promise<JWTVerifyResult<Payload>>;
+  <Payload = unknown>(
+    token: string | Uint8Array,
+    key: GetKey,
+    options?: JWTVerifyOptions,
+  ): Promise<JWTVerifyResultWithKey<Payload>>;
+}
+
+/** `jwtVerify` of a runtime. */
+export function jwtVerifyOn(platform: Platform): JWTVerify {
+  const call = new Verification(platform);
+  const verify = async (token: string | Uint8Array, key: VerificationKey | GetKey, options?: JWTVerifyOptions) => {
+    if (!isWasmLoaded()) await loadWasm(platform);
+    return call.verify(token, key, options);
+  };
+  return verify as unknown as JWTVerify;
+}
+
+/** What all calls of one runtime share. */
+class Verification {
+  readonly #platform: Platform;
+  readonly #hosts = new Map<EngineName | undefined, Host>();
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  verify(token: string | Uint8Array, key: unknown, options: JWTVerifyOptions | undefined): Stands | Promise<Stands> {
+    const expected = expectedOf(options);
+    const known = knownSource(key);
+    if (known === undefined && typeof key === "function") {
+      return this.#withChosenKey(token, key as GetKey, expected, options);
+    }
+    const source = known ?? keySource(key);
+    if (source instanceof Promise) return this.#withExportedKey(token, source, expected, options);
+    return this.#go({ token, source, expected, options });
+  }
+
+  async #withExportedKey(
+    token: string | Uint8Array,
+    source: Promise<KeySource>,
+    expected: Expected,
+    options: JWTVerifyOptions | undefined,
+  ): Promise<Stands> {
+    expected.hold();
+    try {
+      return await this.#go({ token, source: await source, expected, options });
+    } finally {
+      expected.release();
+    }
+  }
+
+  /** Asks the caller's function for a key, once the header has been found to be one that may have any. */
+  async #withChosenKey(
+    token: string | Uint8Array,
+    choose: GetKey,
+    expected: Expected,
+    options: JWTVerifyOptions | undefined,
+  ): Promise<Stands> {
+    if (expected.check.peek(put(token)) !== ALLOW) throw refusalOf(token);
+    const header = headerOnDesk();
+    // What is verified is what the function was shown, whatever becomes of the caller's bytes.
+    const text = typeof token === "string" ? token : new TextDecoder().decode(token);
+    expected.hold();
+    try {
+      const key: unknown = await choose(header, flattened(text));
+      return { ...(await this.#go({ token: text, source: await keySource(key), expected, options })), key };
+    } finally {
+      expected.release();
+    }
+  }
+
+  /** `isAgain` says that what was lacking has been read already. */
+  #go(call: Call, isAgain = false): Stands | Promise<Stands> {
+    const outcome = start(call);
+    if (outcome === ALLOW) return stands(call);
+    if (outcome === ASK) return this.#ask(call, isAgain);
+    return this.#refused(call, isAgain, undefined);
+  }
+
+  /** Asks the host about the signature, as often as it takes. */
+  async #ask(call: Call, isAgain: boolean): Promise<Stands> {
+    const { source, expected } = call;
+    const host = source.opaque === undefined ? this.#host(expected.engine) : hostOf(source.opaque);
+    expected.hold();
+    try {
+      for (;;) {
+        const question = questionOnDesk();
+        const asked = answering(host, question);
+        const { answer, cause } = asked instanceof Promise ? await asked : asked;
+        const outcome = resume(call, question.ticket, answer);
+        if (outcome === ALLOW) return stands(call);
+        if (outcome !== ASK) return await this.#refused(call, isAgain, cause);
+      }
+    } finally {
+      expected.release();
+    }
+  }
+
+  /** Has read what is lacking, each thing once, or throws. */
+  #refused(call: Call, isAgain: boolean, cause: unknown): Promise<Stands> {
+    const refusal = refusalOf(call.token, cause);
+    const remedy = remedyOf(call);
+    const { revocations } = call.expected;
+    if (remedy === KEYS && !isAgain && call.source.read !== undefined) return this.#again(call, call.source.read(), refusal);
+    if (remedy === SNAPSHOT && revocations !== undefined) return this.#again(call, revocations.read(), refusal);
+    throw refusal;
+  }
+
+  async #again(call: Call, reading: Promise<Error | undefined>, refusal: RevocableError): Promise<Stands> {
+    const { expected } = call;
+    expected.hold();
+    try {
+      const failure = await reading;
+      if (failure !== undefined) {
+        // Of keys that are not there, the reason is the answer, as `jose` gives it.
+        if (refusal.code === "ERR_JWKS_UNAVAILABLE") throw failure;
+        refusal.cause = failure;
+        throw refusal;
+      }
+      return await this.#go(call, true);
+    } finally {
+      expected.release();
+    }
+  }
+
+  #host(engine: EngineName | undefined): Host {
+    const known = this.#hosts.get(engine);
+    if (known !== undefined) return known;
+    const host = this.#platform.hostHere(engine);
+    this.#hosts.set(engine, host);
+    return host;
+  }
+}
+
+/** A token's parts, of which there are three. */
+export function flattened(token: string): FlattenedToken {
+  const [header = "", payload = "", signature = ""] = token.split(".");
+  return { protected: header, payload, signature };
+}
+
+/** A host that knows one key. */
+function hostOf(key: OpaqueKey): Host {
+  return { verify: ({ signingInput, signature }) => key.verify(signingInput, signature) };
+}

@@ -1,0 +1,106 @@
+// Revocation lists for `jwtVerify`: read once, shared by all calls.
+
+import type { Platform } from "../core.js";
+import { Lists, limits, loadWasm, typed } from "../core.js";
+import type { SnapshotInfo } from "../decision.js";
+import type { RevocableError } from "../error.js";
+import type { Host } from "../host/host.js";
+import type { RevocationOptions } from "../options.js";
+import { onlyFields, runtimeFetch, sourceOf, wrong } from "../options.js";
+import type { Reading } from "../reading.js";
+import { readingThat } from "../reading.js";
+import { readSnapshot } from "../snapshot_reader.js";
+import { readByFunction, readFromUrl } from "../source.js";
+
+/** Where the lists are, whose are believed, and how they are read. */
+export interface SharedRevocationOptions extends RevocationOptions {
+  /** What reads URLs. By default, the runtime's own `fetch`. */
+  fetch?: typeof fetch;
+  /** Hears of every reading that failed, after which the snapshot before goes on answering. */
+  onReadError?: (error: RevocableError) => void;
+}
+
+/** What makes [`Revocations`] in a runtime. */
+export type CreateRevocations = (options: SharedRevocationOptions) => Promise<Revocations>;
+
+/** `createRevocations` of a runtime. */
+export function createRevocationsOn(platform: Platform): CreateRevocations {
+  return async (options) => {
+    await loadWasm(platform);
+    return new Revocations(options, platform);
+  };
+}
+
+let made = 0;
+
+/** Lists, with the snapshot that is in force; the first call that needs it has it read. */
+export class Revocations {
+  /** What tells it from others. @internal */
+  readonly number = (made += 1);
+  /** @internal */
+  readonly lists: Lists;
+  readonly #reading: Reading;
+
+  /** @internal */
+  constructor(options: SharedRevocationOptions, platform: Platform) {
+    onlyFields(options, "", ["source", "lists", "fetch", "onReadError"]);
+    const { fetch = runtimeFetch, onReadError = () => {} } = options;
+    if (typeof fetch !== "function") throw wrong("fetch", "expected a function");
+    if (typeof onReadError !== "function") throw wrong("onReadError", "expected a function");
+    this.lists = listsOf(options.lists);
+    const source = sourceOf(options.source);
+    const { hasHttpCache } = platform;
+    const read = source instanceof URL ? readFromUrl(source, fetch, hasHttpCache) : readByFunction(source);
+    let host: Host | undefined;
+    const into = this.lists;
+    const limit = limits().manifest;
+    this.#reading = readingThat(
+      (alive) => {
+        host ??= platform.hostHere();
+        return readSnapshot({ into, read, host, now: Date.now, limit }, alive);
+      },
+      "ERR_REVOCATION_SOURCE_UNAVAILABLE",
+      onReadError,
+    );
+  }
+
+  /** How current the lists are; `undefined` before the first was read. */
+  get snapshot(): SnapshotInfo | undefined {
+    return typed(() => this.lists.snapshot(Date.now()) as SnapshotInfo | undefined);
+  }
+
+  /** Reads the snapshot at once. It rejects with what went wrong; what was good before goes on answering all the same. */
+  async refresh(): Promise<SnapshotInfo | undefined> {
+    const error = await this.#reading.again();
+    if (error !== undefined) throw error;
+    return this.snapshot;
+  }
+
+  /** Has it read by the time this returns, or says why it is not. @internal */
+  async read(): Promise<RevocableError | undefined> {
+    return this.#reading.now();
+  }
+
+  /** Begins to read it unless somebody is at it. @internal */
+  readInBackground(): void {
+    void this.#reading.inBackground();
+  }
+
+  /** Reads it unless somebody is at it or it is current. @internal */
+  readWhatIsDue(): void {
+    if (typed(() => this.lists.isDue(Date.now()))) void this.#reading.inBackground();
+  }
+}
+
+function listsOf(lists: unknown): Lists {
+  if (!Array.isArray(lists) || lists.length !== 1) throw wrong("lists", "expected exactly one: a source holds one manifest");
+  const list: unknown = lists[0];
+  onlyFields(list, "lists[0]", ["issuer", "keys", "for"]);
+  const { issuer, keys, for: speaksFor } = list as { issuer?: unknown; keys?: unknown; for?: unknown };
+  if (typeof issuer !== "string" || issuer === "") throw wrong("lists[0].issuer", "expected the authority's name");
+  if (typeof keys !== "object" || keys === null) throw wrong("lists[0].keys", "expected a JWKS or a JWK");
+  const isListOfNames = Array.isArray(speaksFor) && speaksFor.every((name) => typeof name === "string");
+  if (!isListOfNames || speaksFor.length === 0) throw wrong("lists[0].for", "expected the names of token issuers");
+  if (speaksFor.includes(issuer)) throw wrong("lists[0].issuer", "an authority has a name that is no token issuer's");
+  return typed(() => new Lists(issuer, JSON.stringify(keys), speaksFor as string[]));
+}

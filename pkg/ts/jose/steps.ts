@@ -1,0 +1,92 @@
+// The steps of a token through the core, which those who wait and those who cannot take alike.
+
+import { typed } from "../core.js";
+import type { Claims, Header } from "../decision.js";
+import {
+  claimsOnDesk,
+  faultOnDesk,
+  isDueOnDesk,
+  payloadOf,
+  putToken,
+  putTokenBytes,
+} from "../desk.js";
+import type { RevocableError } from "../error.js";
+import { errorOf } from "../errors.js";
+import type { Expected, JWTVerifyOptions } from "./expected.js";
+import type { KeySource } from "./key_source.js";
+
+/** What one call is about. */
+export interface Call {
+  readonly token: string | Uint8Array;
+  readonly source: KeySource;
+  readonly expected: Expected;
+  readonly options: JWTVerifyOptions | undefined;
+}
+
+/** A token that stands. */
+export interface Stands {
+  payload: Partial<Claims>;
+  protectedHeader: Header;
+  key?: unknown;
+}
+
+/** What could be read so that a token might fare otherwise, as `Check.remedy` of pkg/src/jose.rs says it. */
+export const KEYS = 1;
+export const SNAPSHOT = 2;
+
+/** Takes the token as far as it comes: an outcome of desk.ts. */
+export function start({ token, source, expected: { check, revocations }, options }: Call): number {
+  const now = Date.now();
+  const date = dateOf(options, now);
+  return typed(() =>
+    revocations === undefined
+      ? check.start(source.set, put(token), date, now)
+      : check.startListed(source.set, revocations.lists, put(token), date, now),
+  );
+}
+
+/** Takes it further with an answer about its signature. */
+export function resume({ expected: { check, revocations }, options }: Call, ticket: number, answer: number): number {
+  const now = Date.now();
+  const date = dateOf(options, now);
+  return typed(() =>
+    revocations === undefined
+      ? check.resume(ticket, answer, date, now)
+      : check.resumeListed(revocations.lists, ticket, answer, date, now),
+  );
+}
+
+/** Picks up a token that stands, and has read what is due. */
+export function stands({ source, expected }: Call): Stands {
+  const isDue = isDueOnDesk();
+  const [protectedHeader, payload] = claimsOnDesk();
+  if (isDue) {
+    source.readInBackground?.();
+    expected.revocations?.readWhatIsDue();
+  }
+  if (source.chosen === undefined) return { payload, protectedHeader };
+  return { payload, protectedHeader, key: source.chosen(protectedHeader) };
+}
+
+/** What could be read for the token that has just been refused. */
+export function remedyOf({ token, source, expected }: Call): number {
+  return typed(() => expected.check.remedy(source.set, put(token), Date.now()));
+}
+
+/** Why the token has just been refused. */
+export function refusalOf(token: string | Uint8Array, cause?: unknown): RevocableError {
+  const fault = faultOnDesk();
+  return errorOf(fault, cause, fault.stage === "claims" ? payloadOf(token) : undefined);
+}
+
+/** Puts a token down, whatever it is. */
+export function put(token: string | Uint8Array): number {
+  return token instanceof Uint8Array ? putTokenBytes(token) : putToken(token);
+}
+
+/** What is no date is no instant either, which the core says. */
+function dateOf(options: JWTVerifyOptions | undefined, now: number): number {
+  const date = options?.currentDate;
+  if (date === undefined) return now;
+  return date instanceof Date ? date.getTime() : Number.NaN;
+}

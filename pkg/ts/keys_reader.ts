@@ -1,0 +1,101 @@
+// Reading an issuer's keys: what the core names, step by step, for a bounded time and no more bytes than it allows.
+
+import type { KeysFetch } from "./core.js";
+import { failure, typed } from "./core.js";
+import { RevocableError } from "./error.js";
+import { READ_TIMEOUT_MILLIS, TookTooLong, TooLarge, inTime, readBody } from "./read.js";
+import type { Alive } from "./reading.js";
+
+/** Keys in the core that are read from a URL; the members are as `KeySet` of pkg/src/keys.rs has them. */
+export interface RemoteKeys {
+  nextFetch(now: number): KeysFetch | undefined;
+  beginKeys(now: number): void;
+  installKeys(
+    fetch: KeysFetch,
+    document: Uint8Array,
+    askedAt: number,
+    cacheControl: string | undefined,
+    age: string | undefined,
+    now: number,
+  ): KeysFetch | undefined;
+  endKeys(): void;
+  failKeys(now: number): void;
+}
+
+/** How keys are read. */
+export interface ReadOptions {
+  /** What reads URLs. */
+  fetch: (url: string, init: RequestInit & { headers: Headers }) => Promise<Response>;
+  now: () => number;
+  hasHttpCache: boolean;
+  /** How long one answer may take, in milliseconds. */
+  timeout?: number;
+  /** What requests bear beside `Accept`. */
+  headers?: Headers;
+  /** The longest time that an answer is fresh, in seconds. */
+  maxAge?: number;
+}
+
+/** Reads them; it throws a [`RevocableError`], after which those before are still there. */
+export async function readKeys(keys: RemoteKeys, options: ReadOptions, alive: Alive): Promise<void> {
+  const { now } = options;
+  typed(() => keys.beginKeys(now()));
+  try {
+    for (let fetch = typed(() => keys.nextFetch(now())); fetch !== undefined; ) {
+      const askedAt = now();
+      const { document, cacheControl, age } = await readOne(fetch, options, alive);
+      alive();
+      const asked: KeysFetch = fetch;
+      try {
+        fetch = typed(() => keys.installKeys(asked, document, askedAt, cacheControl, age, now()));
+      } finally {
+        asked.free();
+      }
+    }
+  } catch (error) {
+    typed(() => keys.failKeys(now()));
+    throw error;
+  } finally {
+    keys.endKeys();
+  }
+}
+
+interface Answer {
+  document: Uint8Array;
+  cacheControl: string | undefined;
+  age: string | undefined;
+}
+
+async function readOne(what: KeysFetch, options: ReadOptions, alive: Alive): Promise<Answer> {
+  const { fetch, hasHttpCache, timeout = READ_TIMEOUT_MILLIS, maxAge } = options;
+  const headers = new Headers(options.headers);
+  if (!headers.has("accept")) headers.set("accept", what.accept);
+  // Keys come from the configured place and from nowhere else. Workers refuse the word "error" here, so a redirect is
+  // taken as the answer, which is then none.
+  const init: RequestInit & { headers: Headers } = { method: "GET", headers, redirect: "manual" };
+  // What an HTTP cache holds may lack the very key that is looked for.
+  if (hasHttpCache && what.passesCachesBy) init.cache = "no-cache";
+  const { url, limit } = what;
+  try {
+    return await inTime(timeout, async (signal) => {
+      const response = await fetch(url, { ...init, signal });
+      if (response.status !== 200) {
+        await response.body?.cancel();
+        throw new Error(response.type === "opaqueredirect" ? "it redirects" : `HTTP status ${response.status}`);
+      }
+      const stated = [response.headers.get("cache-control"), maxAge === undefined ? null : `max-age=${maxAge}`];
+      return {
+        document: await readBody(response, limit, alive),
+        // The least of several counts.
+        cacheControl: stated.filter((value) => value !== null).join(", ") || undefined,
+        age: response.headers.get("age") ?? undefined,
+      };
+    });
+  } catch (error) {
+    if (error instanceof RevocableError) throw error;
+    if (error instanceof TooLarge) throw failure("ERR_JWKS_INVALID", error.message, error);
+    const isLate = error instanceof TookTooLong || (error instanceof Error && error.name === "TimeoutError");
+    const message = error instanceof Error ? error.message : undefined;
+    throw failure(isLate ? "ERR_JWKS_TIMEOUT" : "ERR_JWKS_UNAVAILABLE", message, error);
+  }
+}

@@ -1,0 +1,25 @@
+// The entry `revocable/sync` for browsers, and whatever else has `fetch` and `import.meta.url`.
+import { createRemoteJWKSetOn } from "../jose/remote_jwk_set.js";
+import { createLocalJWKSetOn } from "../jose/local_jwk_set.js";
+import { createRevocationsOn } from "../jose/revocations.js";
+import { importJWKOn } from "../jose/import_jwk.js";
+import { importSPKIOn } from "../jose/import_spki.js";
+import { importX509On } from "../jose/import_x509.js";
+import { jwtVerifySyncOn } from "./jwt_verify_sync.js";
+import { platform } from "./browser_sync_platform.js";
+import { createVerifierSyncOn } from "./verifier_sync.js";
+
+export * from "../api.js";
+export type { GetKeySync, JWTVerifySync } from "./jwt_verify_sync.js";
+export type { CreateVerifierSync, SyncVerifier } from "./verifier_sync.js";
+export { init } from "./browser_sync_platform.js";
+
+/** Makes a verifier that answers at once. */
+export const createVerifierSync = createVerifierSyncOn(platform);
+export const jwtVerifySync = jwtVerifySyncOn(platform);
+export const createLocalJWKSet = createLocalJWKSetOn(platform);
+export const createRemoteJWKSet = createRemoteJWKSetOn(platform);
+export const createRevocations = createRevocationsOn(platform);
+export const importJWK = importJWKOn(platform);
+export const importSPKI = importSPKIOn(platform);
+export const importX509 = importX509On(platform);
