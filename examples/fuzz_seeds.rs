@@ -3,7 +3,7 @@
 //!
 //! What is nasty about claims, key sets and configurations was written by hand and stands in the same folders.
 
-#![allow(clippy::unwrap_used, reason = "whoever makes seeds reads what went wrong")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "whoever makes seeds reads what went wrong")]
 
 use std::fs;
 use std::path::Path;

@@ -36,6 +36,11 @@ impl UnixTime {
         whole_millis(seconds, f64::floor).map(Self)
     }
 
+    /// [`UnixTime::from_numeric_date`], rounded up: for asking whether it has come.
+    pub(crate) fn from_numeric_date_up(seconds: f64) -> Option<Self> {
+        whole_millis(seconds, f64::ceil).map(Self)
+    }
+
     /// Milliseconds since the epoch.
     #[must_use]
     pub const fn as_millis(self) -> u64 {

@@ -11,6 +11,8 @@
 
 mod common;
 
+#[path = "flow/advisories.rs"]
+mod advisories;
 #[path = "flow/claims.rs"]
 mod claims;
 #[path = "flow/configuration.rs"]

@@ -58,6 +58,9 @@ const PEM: Target = Target { name: "pem", body: bodies::pem, input: MAX_PEM_BYTE
 /// Nobody but the operator writes one, so it has no limit of its own but those of JSON.
 const CONFIG: Target = Target { name: "config", body: bodies::config, input: 64 * KIB, memory: 12 * MIB };
 
+/// The files of a corpus, by name.
+type Corpus = Vec<(String, Vec<u8>)>;
+
 impl Target {
     /// Gives it bytes, more than it reads included, and holds it to its bound.
     fn run(self, bytes: &[u8]) -> usize {
@@ -68,12 +71,12 @@ impl Target {
 
     /// The files of its corpus.
     fn corpus(self) -> &'static [(String, Vec<u8>)] {
-        static KEPT: [OnceLock<Vec<(String, Vec<u8>)>>; 5] = [const { OnceLock::new() }; 5];
+        static KEPT: [OnceLock<Corpus>; 5] = [const { OnceLock::new() }; 5];
         let place = [TOKEN, CLAIMS, JWKS, PEM, CONFIG].iter().position(|target| target.name == self.name);
         KEPT[place.unwrap()].get_or_init(|| {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(self.name);
             let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-            let mut files: Vec<_> = files
+            let mut files: Corpus = files
                 .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap()))
                 .collect();
             files.sort();

@@ -248,6 +248,8 @@ fn read(expected: &str) -> Result<Check, Error> {
         Some(issuers) => Expectations::one_of_issuers(issuers),
         None => Expectations::any_issuer().missing_issuer(MissingIssuer::Accept),
     };
+    // As with `jose`, nothing is tolerated unless the caller says so.
+    expectations = expectations.clock_tolerance(0);
     if let Some(subject) = list("subject")? {
         expectations = expectations.subject(subject);
     }

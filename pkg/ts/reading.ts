@@ -42,6 +42,11 @@ export class Reading {
     return this.#join();
   }
 
+  /** What the last reading failed with, if it did. */
+  get failure(): RevocableError | undefined {
+    return this.#failed?.error;
+  }
+
   /** Whether somebody is reading. */
   get isUnderWay(): boolean {
     return this.#isUnderWay();

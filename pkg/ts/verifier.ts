@@ -148,10 +148,18 @@ export class Verifier {
       failures.set(verdict.remedy, await this.#readingOf(verdict.remedy)?.now());
       verdict = await this.#decide(token);
     }
-    const { decision, remedy } = verdict;
-    const cause = remedy === undefined ? undefined : failures.get(remedy);
-    if (decision.decision !== "allow" && cause !== undefined) decision.error.cause = cause;
+    const { decision } = verdict;
+    if (decision.decision === "allow") return verdict;
+    const cause = [...failures.values()].at(-1) ?? this.#causeOf(decision.error);
+    if (cause !== undefined) decision.error.cause = cause;
     return verdict;
+  }
+
+  /** What went wrong when that which is lacking was last read, as far as it can be told which that is. */
+  #causeOf({ code }: RevocableError): RevocableError | undefined {
+    const readings = code === "ERR_JWKS_UNAVAILABLE" ? this.#keys : [];
+    const failed = readings.map((reading) => reading.failure).filter((failure) => failure !== undefined);
+    return failed.length === 1 ? failed[0] : undefined;
   }
 
   /** Takes a token as far as it comes with what is at hand: at once, unless the host answers later. */

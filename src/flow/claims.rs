@@ -1,6 +1,8 @@
 //! Fourth stage: the claims (RFC 7519 §4.1), against what the caller expects and the time he says it is.
 
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
 use serde_json::{Number, Value};
 
 use crate::error::{ClaimFault, Error};
@@ -14,7 +16,7 @@ use super::{Authentic, Expectations, Header, MANIFEST_TYP, media_type};
 /// The claims of a token whose signature and claims have been checked. Whether it has been revoked is not known yet.
 #[derive(Clone, Debug)]
 pub struct Claims {
-    header: Header,
+    header: Arc<Header>,
     payload: Payload,
     key_name: Option<Box<str>>,
     issuer: String,
@@ -146,12 +148,12 @@ impl Dates {
             _ => {}
         }
         let not_before = date(payload, "nbf")?;
-        if not_before.is_some_and(|nbf| nbf > latest_now) {
+        if has_not_come(payload, "nbf", latest_now) {
             return Err(Error::claim_invalid("nbf", ClaimFault::TooEarly));
         }
         let issued_at = date(payload, "iat")?;
         // Otherwise whoever can influence `iat` could postdate a token past every cutoff to come.
-        if issued_at.is_some_and(|iat| iat > latest_now) {
+        if has_not_come(payload, "iat", latest_now) {
             return Err(Error::claim_invalid("iat", ClaimFault::TooEarly));
         }
         if let Some(max) = expected.max_token_age {
@@ -172,6 +174,12 @@ fn date(payload: &Object, claim: &str) -> Result<Option<UnixTime>, Error> {
             None => Err(Error::claim_invalid(claim, ClaimFault::Malformed)),
         },
     }
+}
+
+/// Whether a date is later than `now`, be it by less than the millisecond that [`date`] reads it to.
+fn has_not_come(payload: &Object, claim: &str, now: UnixTime) -> bool {
+    let date = payload.get(claim).and_then(Value::as_f64).and_then(UnixTime::from_numeric_date_up);
+    date.is_some_and(|date| date > now)
 }
 
 fn check_equality(payload: &Object, wanted: &[(String, Value)]) -> Result<(), Error> {
@@ -336,7 +344,7 @@ impl Claims {
 
     /// The JOSE header.
     #[must_use]
-    pub const fn header(&self) -> &Header {
+    pub fn header(&self) -> &Header {
         &self.header
     }
 

@@ -3,6 +3,8 @@
 //! What is read here was written by whoever sent it. It says who a token *claims* to be from and for whom: good for showing
 //! a token to the person it belongs to, for a log, or for choosing where to ask; never for letting anybody do anything.
 
+use std::sync::Arc;
+
 use crate::error::Error;
 use crate::json::Object;
 use crate::limits::MAX_TOKEN_BYTES;
@@ -24,7 +26,7 @@ use super::{Header, Unverified};
 /// [`Error::JwsInvalid`] or [`Error::JwtInvalid`] when it is no compact JWS of two strict JSON objects.
 pub fn decode_unverified(token: &str) -> Result<(Header, Object), Error> {
     let Unverified { header, payload, .. } = Unverified::read(token, MAX_TOKEN_BYTES)?;
-    Ok((header, payload.members))
+    Ok((Arc::unwrap_or_clone(header), payload.members))
 }
 
 /// [`decode_unverified`], with the payload as the text that was read: whoever reads it again with another parser finds the
@@ -34,5 +36,5 @@ pub fn decode_unverified(token: &str) -> Result<(Header, Object), Error> {
 /// As [`decode_unverified`].
 pub fn decode_unverified_texts(token: &str) -> Result<(Header, Vec<u8>), Error> {
     let Unverified { header, payload, .. } = Unverified::read(token, MAX_TOKEN_BYTES)?;
-    Ok((header, payload.text))
+    Ok((Arc::unwrap_or_clone(header), payload.text))
 }

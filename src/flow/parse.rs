@@ -1,5 +1,9 @@
 //! First stage: a compact JWS (RFC 7515 §7.1) whose payload is a JSON object, strictly read. Nothing is verified yet.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::base64url;
@@ -16,7 +20,7 @@ pub(crate) const MANIFEST_TYP: &str = "revocations+jwt";
 /// A token that has been read but whose signature nobody has checked: nothing in it may be believed.
 #[derive(Debug)]
 pub struct Unverified<'t> {
-    pub(super) header: Header,
+    pub(super) header: Arc<Header>,
     pub(super) payload: Payload,
     pub(super) signing_input: &'t [u8],
     pub(super) signature: Vec<u8>,
@@ -91,7 +95,7 @@ impl<'t> Unverified<'t> {
         if header.is_empty() || payload.is_empty() {
             return Err(Error::JwsInvalid("a part is empty"));
         }
-        let header = Header::parse(header)?;
+        let header = Header::recall(header)?;
         let signature = base64url::decode(signature).ok_or(BASE64URL)?;
         if signature.is_empty() && header.alg != "none" {
             return Err(Error::JwsInvalid("a part is empty"));
@@ -105,7 +109,7 @@ impl<'t> Unverified<'t> {
 
     /// The header, unverified.
     #[must_use]
-    pub const fn header(&self) -> &Header {
+    pub fn header(&self) -> &Header {
         &self.header
     }
 
@@ -148,7 +152,33 @@ impl<'t> Unverified<'t> {
 const THREE_PARTS: Error = Error::JwsInvalid("it does not have three parts");
 const BASE64URL: Error = Error::JwsInvalid("a part is not canonical base64url");
 
+/// How many headers are remembered, and how long each may be: an issuer's tokens differ in their `kid` at most, and few
+/// issuers have more than two of those in use.
+const REMEMBERED_HEADERS: usize = 4;
+const REMEMBERED_HEADER_BYTES: usize = 512;
+
+thread_local! {
+    /// The headers that were read last, by their spelling; the next one takes the place of the first.
+    static HEADERS: RefCell<VecDeque<(Box<str>, Arc<Header>)>> = const { RefCell::new(VecDeque::new()) };
+}
+
 impl Header {
+    /// [`Header::parse`], unless these very characters were read a moment ago. Reading a header is a quarter of reading a
+    /// token, and nothing but its characters decides what it says.
+    fn recall(part: &str) -> Result<Arc<Self>, Error> {
+        HEADERS.with_borrow_mut(|headers| {
+            if let Some((_, known)) = headers.iter().find(|(spelling, _)| **spelling == *part) {
+                return Ok(Arc::clone(known));
+            }
+            let header = Arc::new(Self::parse(part)?);
+            if part.len() <= REMEMBERED_HEADER_BYTES {
+                headers.truncate(REMEMBERED_HEADERS.saturating_sub(1));
+                headers.push_front((part.into(), Arc::clone(&header)));
+            }
+            Ok(header)
+        })
+    }
+
     fn parse(part: &str) -> Result<Self, Error> {
         let text = base64url::decode(part).ok_or(BASE64URL)?;
         let members =
@@ -298,6 +328,21 @@ mod tests {
     #[test]
     fn a_token_over_the_limit_is_refused_before_it_is_read() {
         assert_eq!(refusal(&"a".repeat(1_000_000)), Error::JwsInvalid("it is too long"));
+    }
+
+    #[test]
+    fn headers_that_were_read_before_say_what_they_said_however_many_come_between() {
+        for round in 0..3 {
+            for number in 0..REMEMBERED_HEADERS + 2 {
+                let header = format!(r#"{{"alg":"ES256","kid":"{number}"}}"#);
+                let token = token(&header, "{}");
+                let unverified = Unverified::parse(&token).unwrap();
+                assert_eq!(unverified.header().kid(), Some(number.to_string().as_str()), "round {round}");
+                assert_eq!(unverified.header().text(), header.as_bytes());
+            }
+            assert!(matches!(refusal(&token(r#"{"alg":1}"#, "{}")), Error::JwsInvalid(_)), "round {round}");
+        }
+        HEADERS.with_borrow(|headers| assert_eq!(headers.len(), REMEMBERED_HEADERS));
     }
 
     #[test]

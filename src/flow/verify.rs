@@ -34,7 +34,7 @@ pub enum Verification {
 /// ([`crate::engine::HOST`]).
 #[derive(Debug)]
 pub struct Question {
-    header: Header,
+    header: Arc<Header>,
     payload: Payload,
     signing_input: Box<[u8]>,
     signature: Vec<u8>,
@@ -183,7 +183,7 @@ impl Question {
 /// or revoked.
 #[derive(Clone, Debug)]
 pub struct Authentic {
-    pub(super) header: Header,
+    pub(super) header: Arc<Header>,
     pub(super) payload: Payload,
     pub(super) key_name: Option<Box<str>>,
     /// Private to this module, so that nobody else can make an `Authentic`.
@@ -196,13 +196,13 @@ struct Proof(());
 
 impl Authentic {
     /// The only place that makes one.
-    fn new(header: Header, payload: Payload, signer: &Key) -> Self {
+    fn new(header: Arc<Header>, payload: Payload, signer: &Key) -> Self {
         Self { header, payload, key_name: signer.name().map(Box::from), proof: Proof(()) }
     }
 
     /// The header, authentic.
     #[must_use]
-    pub const fn header(&self) -> &Header {
+    pub fn header(&self) -> &Header {
         &self.header
     }
 

@@ -4,6 +4,8 @@
 //! Certificates beside a key (`x5c`, `x5t`) are not looked at, and nothing is ever fetched from `x5u`: the key is what its
 //! own members say.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -288,12 +290,17 @@ fn without_zeros(number: &[u8]) -> &[u8] {
     number.get(zeros..).unwrap_or_default()
 }
 
+/// RFC 7517 §4.3: a list of texts, none of them twice.
 fn may_verify(jwk: &Object) -> Result<bool, Error> {
-    match jwk.get("key_ops") {
-        None => Ok(true),
-        Some(Value::Array(operations)) => Ok(operations.iter().any(|operation| operation == "verify")),
-        Some(_) => Err(Error::JwkInvalid("`key_ops` is not a list")),
-    }
+    const INVALID: Error = Error::JwkInvalid("`key_ops` is no list of operations, each once");
+    let operations = match jwk.get("key_ops") {
+        None => return Ok(true),
+        Some(Value::Array(operations)) => operations.iter().map(Value::as_str).collect::<Option<Vec<_>>>(),
+        Some(_) => None,
+    };
+    let operations = operations.ok_or(INVALID)?;
+    let distinct: BTreeSet<&str> = operations.iter().copied().collect();
+    if distinct.len() == operations.len() { Ok(distinct.contains("verify")) } else { Err(INVALID) }
 }
 
 fn bytes(jwk: &Object, member: &'static str) -> Result<Vec<u8>, Error> {

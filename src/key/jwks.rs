@@ -254,6 +254,8 @@ mod tests {
             P256.replace("MKBC", "MKBD"),
             P256.replace("\"kid\"", "\"use\":\"enc\",\"kid\""),
             P256.replace("\"kid\"", "\"key_ops\":[\"sign\"],\"kid\""),
+            P256.replace("\"kid\"", "\"key_ops\":[\"verify\",\"verify\"],\"kid\""),
+            P256.replace("\"kid\"", "\"key_ops\":[\"verify\",1],\"kid\""),
             P256.replace("\"kid\"", "\"alg\":\"HS256\",\"kid\""),
             P256.replace("\"kid\":\"ec\"", "\"kid\":7"),
             ED25519.replace("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", &"A".repeat(43)),

@@ -19,7 +19,7 @@ impl Table {
     }
 
     /// What stands between the two marks; `None` without exactly one of each, in their order.
-    pub(crate) fn of<'r>(&self, readme: &'r str) -> Option<&'r str> {
+    fn of<'r>(&self, readme: &'r str) -> Option<&'r str> {
         let (begin, end) = self.marks();
         let (_, rest) = readme.split_once(&begin)?;
         let (inside, after) = rest.split_once(&end)?;

@@ -41,6 +41,8 @@ pub(crate) enum Suite {
     Worker,
     /// The npm package in Node: `tests/npm/`.
     Npm,
+    /// The npm package held against jose: `tests/differential/`.
+    Differential,
     /// The npm package and the page in Chromium, the npm package in Firefox: `tests/browser/`.
     Browser,
     /// What the README tells people to type, as typed: `tests/typed/`.
@@ -99,7 +101,9 @@ fn count(suite: Suite, outcome: &Outcome) -> Counts {
         }
         Suite::Native => count::libtest(&outcome.output),
         Suite::Chromium | Suite::Firefox => count::wasm_bindgen_test(&outcome.output),
-        Suite::Worker | Suite::Npm | Suite::Browser | Suite::Typed => count::node_test(&outcome.output),
+        Suite::Worker | Suite::Npm | Suite::Differential | Suite::Browser | Suite::Typed => {
+            count::node_test(&outcome.output)
+        }
     };
     // A runner that breaks down, or that found nothing to run, has not passed.
     if (!success && counts.failed == 0) || counts.is_empty() {
@@ -145,7 +149,7 @@ impl Suite {
             Self::Types => &[Tool::NpmPackages],
             Self::Chromium | Self::Firefox => tools::FOR_BROWSERS,
             Self::Worker => tools::FOR_WORKER,
-            Self::Npm => tools::FOR_PACKAGE,
+            Self::Npm | Self::Differential => tools::FOR_PACKAGE,
             Self::Browser => {
                 &[Tool::Browsers, Tool::WasmTarget, Tool::NpmPackages, Tool::WasmBindgen, Tool::WorkerBuild]
             }
@@ -166,6 +170,7 @@ impl Suite {
         match self {
             Self::Worker => &[Part::Cli, Part::Worker],
             Self::Npm => &[Part::Cli, Part::Package],
+            Self::Differential => &[Part::Package],
             Self::Browser | Self::Typed => &[Part::Cli, Part::Worker, Part::Package],
             _ => &[],
         }
@@ -176,6 +181,7 @@ impl Suite {
         match self {
             Self::Worker => Some("tests/worker"),
             Self::Npm => Some("tests/npm"),
+            Self::Differential => Some("tests/differential"),
             Self::Browser => Some("tests/browser"),
             Self::Typed => Some("tests/typed"),
             _ => None,
@@ -199,7 +205,9 @@ impl Suite {
             Self::Types => return Ok(vec![tsc(workspace)]),
             Self::Chromium => return Ok(vec![wasm_pack(workspace, "--chrome")]),
             Self::Firefox => return Ok(vec![wasm_pack(workspace, "--firefox")]),
-            Self::Worker | Self::Npm | Self::Browser | Self::Typed => return Ok(Vec::new()),
+            Self::Worker | Self::Npm | Self::Differential | Self::Browser | Self::Typed => {
+                return Ok(Vec::new());
+            }
         };
         match self {
             Self::Clippy | Self::ClippyWasm => cargo.args(["--", "-D", "warnings"]),

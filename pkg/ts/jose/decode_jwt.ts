@@ -14,7 +14,10 @@ import type { JWTPayload } from "./jwt_verify.js";
  */
 export type DecodeJwt = <Payload = unknown>(token: string) => JWTPayload<Payload>;
 
-/** `decodeJwt` of a runtime. */
+/**
+ * `decodeJwt` of a runtime.
+ * @internal
+ */
 export function decodeJwtOn(platform: Platform): DecodeJwt {
   return <Payload>(token: string) => decoded(platform, token)[1] as unknown as JWTPayload<Payload>;
 }

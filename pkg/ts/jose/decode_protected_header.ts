@@ -17,7 +17,10 @@ export type DecodeProtectedHeader = (token: string | { protected?: unknown }) =>
 /** `{}` and a signature of one byte: what stands behind the header to make it a token that can be read. */
 const REST = ".e30.AA";
 
-/** `decodeProtectedHeader` of a runtime. */
+/**
+ * `decodeProtectedHeader` of a runtime.
+ * @internal
+ */
 export function decodeProtectedHeaderOn(platform: Platform): DecodeProtectedHeader {
   return (token) => {
     const header = headerPart(token);

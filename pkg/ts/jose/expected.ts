@@ -43,7 +43,10 @@ export interface JWTVerifyOptions {
   engine?: EngineName | undefined;
 }
 
-/** Options that have been compiled, and what of them is not the core's. */
+/**
+ * Options that have been compiled, and what of them is not the core's.
+ * @internal
+ */
 export interface Expected {
   readonly check: Check;
   readonly revocations: Revocations | undefined;
@@ -94,7 +97,10 @@ class Kept implements Expected {
 const kept = new Map<string, Kept>();
 let last: Kept | undefined;
 
-/** Compiles options, or finds them compiled. The Wasm must be there. Throws a `TypeError` that names the option. */
+/**
+ * Compiles options, or finds them compiled. The Wasm must be there. Throws a `TypeError` that names the option.
+ * @internal
+ */
 export function expectedOf(options: JWTVerifyOptions | undefined): Expected {
   if (last !== undefined && isSame(options, last)) return last;
   if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {

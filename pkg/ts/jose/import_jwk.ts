@@ -13,7 +13,10 @@ import { importPublic } from "./import_key.js";
  */
 export type ImportJWK = (jwk: object, alg?: string, options?: KeyImportOptions) => Promise<CryptoKey | Uint8Array>;
 
-/** `importJWK` of a runtime. */
+/**
+ * `importJWK` of a runtime.
+ * @internal
+ */
 export function importJWKOn(platform: Platform): ImportJWK {
   return async (jwk, alg, options) => {
     if (typeof jwk !== "object" || jwk === null || Array.isArray(jwk)) {

@@ -20,7 +20,10 @@ export interface ImportedKey {
   readonly usages: readonly ["verify"];
 }
 
-/** The key that these texts make; a `CryptoKey` where WebCrypto knows its algorithm. */
+/**
+ * The key that this makes; a `CryptoKey` where WebCrypto knows its algorithm.
+ * @internal
+ */
 export async function importPublic(make: () => KeySet, options?: KeyImportOptions): Promise<CryptoKey> {
   const source = new Made(make);
   const jwk = source.set.publicJwk();

@@ -9,7 +9,10 @@ import { importPublic } from "./import_key.js";
 /** The key that a PEM text with `PUBLIC KEY` holds (RFC 7468 §13), for this algorithm. */
 export type ImportSPKI = (spki: string, alg: string, options?: KeyImportOptions) => Promise<CryptoKey>;
 
-/** `importSPKI` of a runtime. */
+/**
+ * `importSPKI` of a runtime.
+ * @internal
+ */
 export function importSPKIOn(platform: Platform): ImportSPKI {
   return async (spki, alg, options) => {
     if (typeof spki !== "string" || !spki.startsWith("-----BEGIN PUBLIC KEY-----")) {

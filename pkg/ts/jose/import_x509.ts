@@ -12,7 +12,10 @@ import { importPublic } from "./import_key.js";
  */
 export type ImportX509 = (x509: string, alg: string, options?: KeyImportOptions) => Promise<CryptoKey>;
 
-/** `importX509` of a runtime. */
+/**
+ * `importX509` of a runtime.
+ * @internal
+ */
 export function importX509On(platform: Platform): ImportX509 {
   return async (x509, alg, options) => {
     if (typeof x509 !== "string" || !x509.startsWith("-----BEGIN CERTIFICATE-----")) {

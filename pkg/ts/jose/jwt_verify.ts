@@ -59,7 +59,10 @@ export interface JWTVerify {
   ): Promise<JWTVerifyResultWithKey<Payload>>;
 }
 
-/** `jwtVerify` of a runtime. */
+/**
+ * `jwtVerify` of a runtime.
+ * @internal
+ */
 export function jwtVerifyOn(platform: Platform): JWTVerify {
   const call = new Verification(platform);
   const verify = async (token: string | Uint8Array, key: VerificationKey | GetKey, options?: JWTVerifyOptions) => {

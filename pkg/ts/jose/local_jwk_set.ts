@@ -19,7 +19,10 @@ export interface LocalJWKSet {
 /** Makes a key set of a JWKS, of which it takes a copy. It throws for what is no JWKS. */
 export type CreateLocalJWKSet = (jwks: object) => LocalJWKSet;
 
-/** `createLocalJWKSet` of a runtime. */
+/**
+ * `createLocalJWKSet` of a runtime.
+ * @internal
+ */
 export function createLocalJWKSetOn(platform: Platform): CreateLocalJWKSet {
   return (given) => {
     const text = textOf(platform, given);

@@ -26,15 +26,11 @@ export type FetchImplementation = (
   options: { headers: Headers; method: "GET"; redirect: "manual"; signal: AbortSignal },
 ) => Promise<Response>;
 
-/**
- * What is kept beyond this process. Whoever can write it can choose the keys. `saved` is what is read of it; the others
- * are there for who looks at them.
- */
+/** What is kept beyond this process, as `jose` has it. Whoever can write it can choose the keys. */
 export interface JWKSCache {
   jwks?: JSONWebKeySet;
-  /** When they were read, in milliseconds since 1970. */
+  /** When the issuer gave them, in milliseconds since 1970. They are trusted for an hour after that at most. */
   uat?: number;
-  saved?: string;
 }
 
 /** How a key set is read; each option has `jose`'s name. */
@@ -72,7 +68,10 @@ export interface RemoteJWKSet {
 /** Makes a key set that is read from a URL: `https`, or `http` on a loopback host. */
 export type CreateRemoteJWKSet = (url: URL, options?: RemoteJWKSetOptions) => RemoteJWKSet;
 
-/** `createRemoteJWKSet` of a runtime. */
+/**
+ * `createRemoteJWKSet` of a runtime.
+ * @internal
+ */
 export function createRemoteJWKSetOn(platform: Platform): CreateRemoteJWKSet {
   return (url, options = {}) => {
     const keys = new RemoteKeySet(platform, url, options);
@@ -141,11 +140,11 @@ class RemoteKeySet implements KeySource {
   get set(): KeySet {
     if (this.#set !== undefined) return this.#set;
     this.#set = KeySet.remote(this.#url);
-    const { saved, uat } = this.#cache ?? {};
-    if (typeof saved === "string") {
+    const saved = this.#saved();
+    if (saved !== undefined) {
       try {
-        typed(() => this.#set?.seedKeys(saved, Date.now()));
-        if (typeof uat === "number") this.#readAt = uat;
+        typed(() => this.#set?.seedKeys(JSON.stringify(saved), Date.now()));
+        this.#readAt = saved.at;
       } catch (error) {
         // What was kept is of no use any more: the keys are read.
         if (!(error instanceof RevocableError)) throw error;
@@ -222,15 +221,25 @@ class RemoteKeySet implements KeySource {
     return this.#readAt !== undefined && Date.now() < this.#readAt + millis;
   }
 
+  /** What was kept, in the core's own form (src/key/cache/saved.rs). */
+  #saved(): { at: number } | undefined {
+    const { jwks, uat } = this.#cache ?? {};
+    if (jwks === undefined || typeof uat !== "number" || !Number.isSafeInteger(uat)) return undefined;
+    const freshUntil = uat + Math.min(this.#maxAge ?? DEFAULT_FRESH, MOST_FRESH);
+    return { format: FORMAT, uri: this.#url, at: uat, freshUntil, jwks: JSON.stringify(jwks) } as { at: number };
+  }
+
   #keep(): void {
     this.#readAt = Date.now();
     this.#chosen.clear();
-    const cache = this.#cache;
-    if (cache === undefined) return;
     const [jwks, saved] = [this.jwks(), this.set.exportKeys()];
-    if (jwks !== undefined && saved !== undefined) Object.assign(cache, { jwks, uat: this.#readAt, saved });
+    if (this.#cache === undefined || jwks === undefined || saved === undefined) return;
+    Object.assign(this.#cache, { jwks, uat: (JSON.parse(saved) as { at: number }).at });
   }
 }
+
+/** What the core's exports begin with. */
+const FORMAT = "revocable-keys/1";
 
 function checkedUrl({ href, protocol, hostname, username, password }: URL): string {
   const isLoopback = protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname);

@@ -23,7 +23,10 @@ export interface SharedRevocationOptions extends RevocationOptions {
 /** What makes [`Revocations`] in a runtime. */
 export type CreateRevocations = (options: SharedRevocationOptions) => Promise<Revocations>;
 
-/** `createRevocations` of a runtime. */
+/**
+ * `createRevocations` of a runtime.
+ * @internal
+ */
 export function createRevocationsOn(platform: Platform): CreateRevocations {
   return async (options) => {
     await loadWasm(platform);

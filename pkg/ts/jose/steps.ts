@@ -11,6 +11,7 @@ import {
   putTokenBytes,
 } from "../desk.js";
 import type { RevocableError } from "../error.js";
+import { InvalidArgument } from "../error.js";
 import { errorOf } from "../errors.js";
 import type { Expected, JWTVerifyOptions } from "./expected.js";
 import type { KeySource } from "./key_source.js";
@@ -84,9 +85,11 @@ export function put(token: string | Uint8Array): number {
   return token instanceof Uint8Array ? putTokenBytes(token) : putToken(token);
 }
 
-/** What is no date is no instant either, which the core says. */
 function dateOf(options: JWTVerifyOptions | undefined, now: number): number {
   const date = options?.currentDate;
   if (date === undefined) return now;
-  return date instanceof Date ? date.getTime() : Number.NaN;
+  const millis = date instanceof Date ? date.getTime() : Number.NaN;
+  // The core knows no time before 1970.
+  if (millis >= 0) return millis;
+  throw new InvalidArgument("ERR_CONFIG_INVALID", "`currentDate`: expected a date, and none before 1970");
 }

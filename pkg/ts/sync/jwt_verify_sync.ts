@@ -41,7 +41,10 @@ export interface JWTVerifySync {
   ): JWTVerifyResultWithKey<Payload>;
 }
 
-/** `jwtVerifySync` of a runtime whose engines answer at once. */
+/**
+ * `jwtVerifySync` of a runtime whose engines answer at once.
+ * @internal
+ */
 export function jwtVerifySyncOn(platform: Platform): JWTVerifySync {
   const hosts = new Map<EngineName | undefined, Host>();
   const hostOf = (engine: EngineName | undefined): Host => {

@@ -10,7 +10,10 @@ import { Verifier } from "../verifier.js";
 /** What makes a [`SyncVerifier`] in a runtime; in a browser, `await init()` has to come before. */
 export type CreateVerifierSync = (options: VerifierOptions) => SyncVerifier;
 
-/** `createVerifierSync` of a runtime whose engines answer at once. */
+/**
+ * `createVerifierSync` of a runtime whose engines answer at once.
+ * @internal
+ */
 export function createVerifierSyncOn(platform: Platform): CreateVerifierSync {
   return (options) => {
     loadWasmNow(platform);

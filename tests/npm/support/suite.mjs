@@ -175,7 +175,7 @@ const cases = {
     }
   },
 
-  async "every error is a RevocableError whose code is a published one"({ verifier, tokens, RevocableError, CODES }) {
+  async "every error is a RevocableError whose code is a published one"({ verifier, tokens, RevocableError, CODES, errors }) {
     const checking = await verifier();
     let seen = 0;
     for (const token of Object.values(tokens)) {
@@ -183,7 +183,7 @@ const cases = {
       if (error === undefined) continue;
       seen += 1;
       ok(error instanceof RevocableError && error instanceof Error, "its class");
-      equal(error.name, "RevocableError");
+      ok(error instanceof errors[error.name] && errors[error.name].code === error.code, error.name);
       ok(CODES.includes(error.code), error.code);
     }
     ok(seen > 30, `${seen} tokens were refused`);
@@ -434,8 +434,8 @@ const cases = {
       [{ source: silent }, "ERR_REVOCATION_SOURCE_UNAVAILABLE"],
       [{ source: "https://cdn.example/", fetch: silent }, "ERR_REVOCATION_SOURCE_UNAVAILABLE"],
       [{ source: "https://cdn.example/", fetch: async () => new Response(new ReadableStream()) }, "ERR_REVOCATION_SOURCE_UNAVAILABLE"],
-      [{ issuer: byUrl, fetch: silent }, "ERR_JWKS_UNAVAILABLE"],
-      [{ issuer: byUrl, fetch: async () => new Response(new ReadableStream()) }, "ERR_JWKS_UNAVAILABLE"],
+      [{ issuer: byUrl, fetch: silent }, "ERR_JWKS_TIMEOUT"],
+      [{ issuer: byUrl, fetch: async () => new Response(new ReadableStream()) }, "ERR_JWKS_TIMEOUT"],
     ];
     const started = Date.now();
     await Promise.all(kinds.map(async ([options, code]) => {
