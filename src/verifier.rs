@@ -287,7 +287,7 @@ impl Verifier {
             Error::SignatureInvalid => true,
             // Secrets are never read, and what the configuration refuses no key makes good.
             _ => Algorithm::from_name(token.header().alg()).is_some_and(|algorithm| {
-                !algorithm.is_hmac()
+                !algorithm.has_secrets()
                     && (issuer.algorithms.is_empty() || issuer.algorithms.contains(&algorithm))
             }),
         };

@@ -3,7 +3,7 @@
 import { setUpDesk } from "./desk.js";
 import type { ErrorCode, RevocableError, Stage } from "./error.js";
 import { InvalidArgument } from "./error.js";
-import { errorOf } from "./errors.js";
+import { errorOf } from "./error_of.js";
 import type { Host } from "./host/host.js";
 import type { Algorithm, EngineName } from "./host/question.js";
 import init, * as wasm from "./revocable_wasm.js";

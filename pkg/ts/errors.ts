@@ -1,6 +1,5 @@
 // A class for every code, with `jose`'s names where it has the code too, so that `instanceof` and `code` say the same.
 
-import type { CODES } from "./codes.js";
 import type { Fault } from "./core.js";
 import type { ErrorCode } from "./error.js";
 import { RevocableError } from "./error.js";
@@ -109,57 +108,6 @@ export const SourceUnavailable = named("SourceUnavailable", "ERR_REVOCATION_SOUR
 export const OriginUnavailable = named("OriginUnavailable", "ERR_ORIGIN_UNAVAILABLE");
 export const ConfigInvalid = named("ConfigInvalid", "ERR_CONFIG_INVALID");
 export const RevocationInvalid = named("RevocationInvalid", "ERR_REVOCATION_INVALID");
-
-/** By code, so that a code without a class does not compile. */
-const CLASSES: { readonly [code in (typeof CODES)[number]]: typeof JOSEError | undefined } = {
-  ERR_TOKEN_MISSING: TokenMissing,
-  ERR_REQUEST_INVALID: RequestInvalid,
-  ERR_NOT_FOUND: NotFound,
-  ERR_JWS_INVALID: JWSInvalid,
-  ERR_JWT_INVALID: JWTInvalid,
-  ERR_JOSE_NOT_SUPPORTED: JOSENotSupported,
-  ERR_JWT_ISSUER_UNKNOWN: JWTIssuerUnknown,
-  ERR_JOSE_ALG_NOT_ALLOWED: JOSEAlgNotAllowed,
-  ERR_JWKS_NO_MATCHING_KEY: JWKSNoMatchingKey,
-  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: JWSSignatureVerificationFailed,
-  // These two are about a claim: see below.
-  ERR_JWT_CLAIM_VALIDATION_FAILED: undefined,
-  ERR_JWT_EXPIRED: undefined,
-  ERR_JWT_INSUFFICIENT_SCOPE: JWTInsufficientScope,
-  ERR_JWT_REVOKED: JWTRevoked,
-  ERR_REVOCATION_UNAVAILABLE: RevocationUnavailable,
-  ERR_REVOCATION_UNKNOWN: RevocationUnknown,
-  ERR_JWKS_INVALID: JWKSInvalid,
-  ERR_JWK_INVALID: JWKInvalid,
-  ERR_JWKS_UNAVAILABLE: JWKSUnavailable,
-  ERR_JWKS_TIMEOUT: JWKSTimeout,
-  ERR_ENGINE_UNAVAILABLE: EngineUnavailable,
-  ERR_REVOCATION_MANIFEST_INVALID: ManifestInvalid,
-  ERR_REVOCATION_MANIFEST_UNTRUSTED: ManifestUntrusted,
-  ERR_REVOCATION_MANIFEST_ROLLBACK: ManifestRollback,
-  ERR_REVOCATION_MANIFEST_CONFLICT: ManifestConflict,
-  ERR_REVOCATION_SEGMENT_INVALID: SegmentInvalid,
-  ERR_REVOCATION_SEGMENT_HASH_MISMATCH: SegmentHashMismatch,
-  ERR_REVOCATION_SEGMENT_MISSING: SegmentMissing,
-  ERR_REVOCATION_SOURCE_UNAVAILABLE: SourceUnavailable,
-  ERR_ORIGIN_UNAVAILABLE: OriginUnavailable,
-  ERR_CONFIG_INVALID: ConfigInvalid,
-  ERR_REVOCATION_INVALID: RevocationInvalid,
-};
-
-/**
- * The error of this fault, of its code's own class.
- * @internal
- */
-export function errorOf(fault: Fault, cause?: unknown, payload?: object): RevocableError {
-  const { code, message, stage, claim, reason, rule, kind } = fault;
-  if (code === "ERR_JWT_EXPIRED" || code === "ERR_JWT_CLAIM_VALIDATION_FAILED") {
-    const Class = code === "ERR_JWT_EXPIRED" ? JWTExpired : JWTClaimValidationFailed;
-    return Object.assign(new Class(message, payload ?? {}, claim, reason), { stage });
-  }
-  const error = new (CLASSES[code] ?? JOSEError)(message, { cause });
-  return Object.assign(error, { code, stage, claim, reason, rule, kind });
-}
 
 function sayWhichClaim(error: object, payload: object, claim: string, reason: string): void {
   // Who prints an error must not print a token's claims with it.

@@ -18,7 +18,7 @@ import {
   statusOnDesk,
 } from "./desk.js";
 import { RevocableError } from "./error.js";
-import { errorOf } from "./errors.js";
+import { errorOf } from "./error_of.js";
 import type { Host } from "./host/host.js";
 import type { RemoteKeys } from "./keys_reader.js";
 import { readKeys } from "./keys_reader.js";

@@ -38,3 +38,18 @@ pub fn decode_unverified_texts(token: &str) -> Result<(Header, Vec<u8>), Error> 
     let Unverified { header, payload, .. } = Unverified::read(token, MAX_TOKEN_BYTES)?;
     Ok((Arc::unwrap_or_clone(header), payload.text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_payloads_text_is_the_one_that_was_read() {
+        // {"alg":"none"} and { "sub" : "a" }
+        let token = "eyJhbGciOiJub25lIn0.eyAic3ViIiA6ICJhIiB9.";
+        let (header, payload) = decode_unverified_texts(token).unwrap();
+        assert_eq!((header.alg(), payload.as_slice()), ("none", br#"{ "sub" : "a" }"#.as_slice()));
+        assert_eq!(decode_unverified(token).unwrap().1["sub"], "a");
+        assert!(decode_unverified_texts("eyJhbGciOiJub25lIn0.W10.").is_err());
+    }
+}

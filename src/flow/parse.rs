@@ -403,4 +403,16 @@ mod tests {
         assert_eq!(media_type("JWT"), "jwt");
         assert_eq!(media_type("application/a/b"), "application/a/b");
     }
+
+    #[test]
+    fn a_caller_with_one_key_selects_it_whatever_kid_the_token_names() {
+        let jwk = br#"{"kty":"EC","crv":"P-256","kid":"ec","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
+        let jwks = Jwks::parse(jwk, crate::Secrets::Ignore).unwrap();
+        let named = token(r#"{"alg":"ES256","kid":"other"}"#, "{}");
+        let parse = |token| Unverified::parse(token).unwrap();
+        assert_eq!(parse(&named).select(&jwks, &[]).unwrap_err(), Error::NoMatchingKey);
+        assert!(parse(&named).select_unnamed(&jwks, &[]).is_ok());
+        let other = token(r#"{"alg":"ES384","kid":"ec"}"#, "{}");
+        assert_eq!(parse(&other).select_unnamed(&jwks, &[]).unwrap_err(), Error::AlgNotAllowed);
+    }
 }

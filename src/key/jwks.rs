@@ -297,4 +297,26 @@ mod tests {
         assert_eq!(jwks.select("ES256", Some("other"), &[]).unwrap_err(), Error::NoMatchingKey);
         assert_eq!(jwks.select("ES256", Some("ec"), &[Algorithm::EdDSA]).unwrap_err(), Error::AlgNotAllowed);
     }
+
+    #[test]
+    fn a_key_that_the_host_alone_has_stands_for_its_one_algorithm_and_signatures_of_its_length() {
+        let jwks = Jwks::opaque(Algorithm::RS256, 2048).unwrap();
+        let key = jwks.iter().next().unwrap();
+        assert_eq!(key.algorithms().collect::<Vec<_>>(), [Algorithm::RS256]);
+        assert_eq!((key.id(), key.name()), (None, None));
+        assert!(key.can_have_made(Algorithm::RS256, &[1; 256]));
+        assert!(!key.can_have_made(Algorithm::RS256, &[1; 255]));
+        assert!(!key.can_have_made(Algorithm::PS256, &[1; 256]));
+        assert_eq!(key.verify(Algorithm::RS256, b"", &[1; 256]), None, "the host is to be asked");
+        let secret = Jwks::opaque(Algorithm::HS384, 0).unwrap();
+        assert!(secret.iter().next().unwrap().can_have_made(Algorithm::HS384, &[1; 48]));
+        let curve = Jwks::opaque(Algorithm::ES256, 0).unwrap();
+        assert!(
+            !curve.iter().next().unwrap().can_have_made(Algorithm::ES256, &[0; 64]),
+            "the range holds too"
+        );
+        for bits in [0, 1024, 2047, 8193, usize::MAX] {
+            assert!(matches!(Jwks::opaque(Algorithm::PS512, bits), Err(Error::JwkInvalid(_))), "{bits}");
+        }
+    }
 }

@@ -118,11 +118,6 @@ impl Algorithm {
     /// Whether its keys are secrets, which who verifies could sign with.
     #[must_use]
     pub const fn has_secrets(self) -> bool {
-        self.is_hmac()
-    }
-
-    /// Whether its keys are secrets.
-    pub(crate) const fn is_hmac(self) -> bool {
         matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
     }
 }

@@ -104,6 +104,9 @@ test("scopes, claims and the profile are expected as of a verifier's issuer", as
   await assert.rejects(() => verify({ scope: "a" }, { scopes: ["b"] }), ours.errors.JWTInsufficientScope);
   await verify({ tenant: { a: 1 } }, { claims: { tenant: { a: 1 } } });
   await assert.rejects(() => verify({ tenant: 2 }, { claims: { tenant: 1 } }), { claim: "tenant", reason: "check_failed" });
+  for (const lost of [undefined, Number.NaN, 1n, () => 1, Symbol("a")]) {
+    await assert.rejects(() => verify({}, { claims: { tenant: lost } }), { code: "ERR_CONFIG_INVALID" });
+  }
   await assert.rejects(() => verify({}, { profile: "rfc9068", audience: "a" }), { claim: "typ" });
   await assert.rejects(() => verify({}, { profile: "rfc9069" }), { code: "ERR_CONFIG_INVALID" });
 });

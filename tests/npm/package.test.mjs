@@ -48,7 +48,8 @@ test("the README's first example runs as it stands, for a good and for a revoked
 test("the types hold for a strict caller, and the declarations themselves without skipLibCheck", async () => {
   await writeFile(
     join(installed.folder, "caller.ts"),
-    `import { CODES, createVerifier, RevocableError, type Decision, type ErrorCode, type Verifier } from "revocable";
+    `import { CODES, createRemoteJWKSet, createVerifier, customFetch, errors, importSPKI, jwtVerify, RevocableError, type Decision, type ErrorCode, type Verifier } from "revocable";
+     import { createVerifierSync, jwtVerifySync } from "revocable/sync";
      const verifier: Verifier = await createVerifier({
        issuers: [{ issuer: "a", jwksUri: "https://a.example/" }, { issuer: "b", jwks: { keys: [] }, clockTolerance: 1 }],
        revocations: { source: async () => null, lists: [{ issuer: "l", keys: {}, for: ["a", "b"] }] },
@@ -61,6 +62,25 @@ test("the types hold for a strict caller, and the declarations themselves withou
        const code: ErrorCode = answer.error.code;
        console.log(code === "ERR_JWT_REVOKED", answer.error instanceof RevocableError, CODES.length);
      }
+     const key: CryptoKey = await importSPKI("", "ES256");
+     const keys = createRemoteJWKSet(new URL("https://a.example/"), { [customFetch]: async (url, { headers }) => new Response(url, { headers }) });
+     const { payload, protectedHeader } = await jwtVerify<{ tenant: string }>("token", key, { issuer: ["a"], clockTolerance: "5 s", crit: { x: true } });
+     console.log(payload.tenant.length, payload.exp?.toFixed(), protectedHeader.alg.length);
+     const { key: chosen } = await jwtVerify("token", keys, { algorithms: ["ES256"] as const, engine: "wasm" });
+     console.log(chosen, (await jwtVerify("token", async (header) => (header.kid === "a" ? new Uint8Array() : key))).key);
+     try {
+       jwtVerifySync("token", new Uint8Array(), { audience: "a" });
+     } catch (error) {
+       if (error instanceof errors.JWTExpired) console.log(error.claim.length, error.payload["sub"], error.code.length);
+       if (error instanceof errors.JWTRevoked) console.log(error.rule?.length, error.stage);
+     }
+     const sync = createVerifierSync({ issuers: [{ issuer: "https://a.example", discovery: true, seed: "", typ: "at+jwt", scopes: ["a"] }], revocations: false });
+     const decision: Decision = sync.verifySync("token");
+     console.log(decision.decision);
+     // @ts-expect-error an option that does not exist
+     await jwtVerify("token", key, { audiance: "a" });
+     // @ts-expect-error no key
+     await jwtVerify("token", null);
      // @ts-expect-error an option that does not exist
      await createVerifier({ issuers: [], revocations: false, clockTolerance: 5 });
      // @ts-expect-error keys both inline and by URL

@@ -70,7 +70,8 @@ async function load(read: ReadWasm): Promise<Glue> {
   return glue;
 }
 
-async function compiled(wasm: Awaited<ReturnType<ReadWasm>>): Promise<WebAssembly.Module> {
+/** Compiles what was read; it rejects when it is no Wasm. */
+export async function compiled(wasm: Awaited<ReturnType<ReadWasm>>): Promise<WebAssembly.Module> {
   if (wasm instanceof WebAssembly.Module) return wasm;
   if (wasm instanceof Uint8Array) return WebAssembly.compile(wasm);
   if (!wasm.ok) {

@@ -4,7 +4,7 @@ import type { Platform } from "../core.js";
 import { decode, loadWasmNow } from "../core.js";
 import type { Claims } from "../decision.js";
 import { ALLOW, claimsOnDesk, faultOnDesk, putToken } from "../desk.js";
-import { errorOf } from "../errors.js";
+import { errorOf } from "../error_of.js";
 import type { JWTPayload } from "./jwt_verify.js";
 
 /**

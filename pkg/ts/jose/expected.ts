@@ -188,10 +188,17 @@ function readOptions(options: object): { text: string; values: Map<string, unkno
   }
   said.sort(([left], [right]) => (left < right ? -1 : 1));
   try {
-    return { text: JSON.stringify(Object.fromEntries(said)), values };
+    return { text: JSON.stringify(Object.fromEntries(said), sayable), values };
   } catch (error) {
-    throw wrong("claims", "expected what JSON can say", error);
+    throw error instanceof InvalidArgument ? error : wrong("claims", "expected what JSON can say", error);
   }
+}
+
+/** What JSON would leave out or turn into `null` would be expected of nobody, or of somebody else. */
+function sayable(_: string, value: unknown): unknown {
+  const isLost = ["undefined", "function", "symbol", "bigint"].includes(typeof value);
+  if (isLost || (typeof value === "number" && !Number.isFinite(value))) throw wrong("claims", "expected what JSON can say");
+  return value;
 }
 
 function nothing(): void {}

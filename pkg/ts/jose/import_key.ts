@@ -1,7 +1,7 @@
 // Public keys into `CryptoKey`s, found good by the core first.
 
 import { KeySet, typed } from "../core.js";
-import { errorOf } from "../errors.js";
+import { errorOf } from "../error_of.js";
 import type { Algorithm } from "../host/question.js";
 import { METHODS } from "../host/webcrypto.js";
 import { Made, remember } from "./key_source.js";

@@ -12,7 +12,7 @@ import {
 } from "../desk.js";
 import type { RevocableError } from "../error.js";
 import { InvalidArgument } from "../error.js";
-import { errorOf } from "../errors.js";
+import { errorOf } from "../error_of.js";
 import type { Expected, JWTVerifyOptions } from "./expected.js";
 import type { KeySource } from "./key_source.js";
 

@@ -4,6 +4,7 @@ import type { Platform } from "../core.js";
 import { loadWasm } from "../core.js";
 import { InvalidArgument } from "../error.js";
 import { createHost } from "../host/host.js";
+import { compiled } from "../host/wasm.js";
 import { wasmEnginesNow } from "../host/wasm_now.js";
 
 let engines: WebAssembly.Module | undefined;
@@ -11,9 +12,10 @@ let engines: WebAssembly.Module | undefined;
 /** Loads both Wasm modules. Nothing answers before. */
 export async function init(): Promise<void> {
   await loadWasm(platform);
-  engines ??= await WebAssembly.compileStreaming(fetch(new URL("../revocable_engines_wasm_bg.wasm", import.meta.url)));
+  engines ??= await compiled(await fetch(new URL("../revocable_engines_wasm_bg.wasm", import.meta.url)));
 }
 
+/** @internal */
 export const platform: Platform = {
   ...waiting,
   hostHere: (force) => createHost([wasmEnginesNow(enginesNow)], force),

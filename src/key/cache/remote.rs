@@ -261,6 +261,16 @@ mod tests {
     }
 
     #[test]
+    fn the_set_in_force_is_told_as_it_was_read_for_as_long_as_it_is_relied_on() {
+        let mut remote = remote();
+        assert_eq!(remote.document(START), None);
+        give(&mut remote, JWKS, (None, None), START).unwrap();
+        assert_eq!(remote.document(START).map(str::as_bytes), Some(JWKS));
+        assert!(remote.document(at(RELIED_SECONDS - 1)).is_some());
+        assert_eq!(remote.document(at(RELIED_SECONDS + 1)), None);
+    }
+
+    #[test]
     fn keys_are_fresh_for_as_long_as_their_answer_says_counted_from_when_the_origin_gave_it() {
         assert_eq!(fresh_for(&read_at_start((None, None))), 600);
         assert_eq!(fresh_for(&read_at_start((Some("max-age=300"), None))), 300);

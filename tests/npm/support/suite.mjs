@@ -510,6 +510,159 @@ const cases = {
     }
   },
 
+  async "keys are found through the issuer's metadata, read for it alone, and followed when they move"(context) {
+    const { createVerifier, tokens, jwks, issuer } = context;
+    const clock = makeClock();
+    const requests = [];
+    let at = "https://keys.example/a.json";
+    const fetch = async (url, { headers }) => {
+      requests.push(url);
+      if (url === `${issuer}/.well-known/openid-configuration`) {
+        equal(headers.get("accept"), "application/json");
+        return Response.json({ issuer, jwks_uri: at });
+      }
+      equal(headers.get("accept"), "application/jwk-set+json, application/json");
+      return url === at ? Response.json(jwks) : new Response("", { status: 404 });
+    };
+    const issuers = [{ issuer, discovery: true, requireExp: false }];
+    const checking = await createVerifier({ issuers, revocations: false, fetch, now: clock.now });
+    for (let call = 0; call < 3; call += 1) equal((await checking.verify(tokens.withoutExp)).decision, "allow");
+    equal(requests.join(), `${issuer}/.well-known/openid-configuration,${at}`);
+    // What is no longer there is looked for anew from the metadata on.
+    at = "https://keys.example/b.json";
+    equal((await rejected(checking.refresh())).code, "ERR_JWKS_UNAVAILABLE");
+    await checking.refresh();
+    equal(requests.at(-1), at);
+  },
+
+  async "metadata of another issuer gives no keys"({ createVerifier, tokens, issuer }) {
+    const fetch = async () => Response.json({ issuer: "https://other.example", jwks_uri: "https://other.example/k" });
+    const checking = await createVerifier({ issuers: [{ issuer, discovery: "oauth" }], revocations: false, fetch });
+    const { decision, error } = await checking.verify(tokens.good);
+    equal(decision, "unavailable");
+    equal(error.cause.code, "ERR_JWKS_INVALID");
+  },
+
+  async "keys are fresh for as long as their answer says, less the age it had"({ createVerifier, issuerOptions, tokens, web, jwks, until }) {
+    for (const [headers, seconds] of [
+      [{ "cache-control": "max-age=120" }, 120],
+      [{ "cache-control": "public, max-age=300", age: "100" }, 200],
+      [{ "cache-control": "no-store" }, 60],
+      [{}, 600],
+    ]) {
+      const clock = makeClock();
+      const site = web({ jwks: () => Response.json(jwks, { headers }) });
+      const issuer = { jwks: undefined, jwksUri: "https://issuer.example/jwks.json", requireExp: false };
+      const checking = await createVerifier({ issuers: [issuerOptions(issuer)], revocations: false, fetch: site.fetch, now: clock.now });
+      equal((await checking.verify(tokens.withoutExp)).decision, "allow");
+      clock.forward(seconds - 1);
+      await checking.verify(tokens.withoutExp);
+      equal(site.requests.length, 1, `${seconds} seconds: before`);
+      clock.forward(1);
+      equal((await checking.verify(tokens.withoutExp)).decision, "allow");
+      await until(() => site.requests.length === 2);
+    }
+  },
+
+  async "a verifier is seeded with the keys that another exported, and not for longer than they were good"(context) {
+    const { createVerifier, tokens, web, jwks, issuer } = context;
+    const clock = makeClock();
+    const site = web({ jwks: () => Response.json(jwks) });
+    const make = (seed, errors = []) =>
+      createVerifier({
+        issuers: [{ issuer, jwksUri: "https://issuer.example/jwks.json", requireExp: false, seed }],
+        revocations: false,
+        fetch: site.fetch,
+        now: clock.now,
+        onReadError: (error) => errors.push(error.code),
+      });
+    const first = await make();
+    equal(Object.keys(first.exportKeys()).length, 0);
+    equal((await first.verify(tokens.withoutExp)).decision, "allow");
+    const seed = first.exportKeys()[issuer];
+    equal((await (await make(seed)).verify(tokens.withoutExp)).decision, "allow");
+    equal(site.requests.length, 1);
+    clock.forward(3601);
+    const errors = [];
+    equal((await (await make(seed, errors)).verify(tokens.withoutExp)).decision, "allow");
+    equal(site.requests.length, 2);
+    equal(errors.join(), "ERR_JWKS_INVALID");
+  },
+
+  async "an issuer's options are those of its configuration, each refused where it is wrong"({ createVerifier, jwks, issuer }) {
+    const good = { missingIss: "accept", subject: ["a"], typ: "at+jwt", maxTokenAge: 60, requiredClaims: ["a"], scopes: ["a"], claims: { a: 1 }, crit: ["x"] };
+    await createVerifier({ issuers: [{ issuer, jwks, ...good }], revocations: false });
+    const wrong = { ...Object.fromEntries(Object.keys(good).map((name) => [name, 7.5])), profile: "rfc1", seed: 1, discovery: false, pem: 1 };
+    for (const [name, value] of Object.entries(wrong)) {
+      const error = await rejected(createVerifier({ issuers: [{ issuer, jwks, [name]: value }], revocations: false }));
+      equal(error.code, "ERR_CONFIG_INVALID", name);
+      ok(error.message.includes(name === "discovery" || name === "pem" ? "issuers[0]" : name), error.message);
+    }
+  },
+
+  async "jwtVerify refuses what a shared list has taken back, and reads the list once for all"(context) {
+    const { jwtVerify, createLocalJWKSet, createRevocations, changing, tokens, jwks, errors, revocationOptions } = context;
+    const source = changing("first");
+    const revocations = await createRevocations({ ...revocationOptions(), source: source.source });
+    const keys = createLocalJWKSet(jwks);
+    equal(revocations.snapshot, undefined);
+    const options = { audience: "api", revocations };
+    const [good] = await Promise.all([1, 2, 3].map(() => jwtVerify(tokens.good, keys, options)));
+    equal(good.payload.sub, "alice");
+    equal(revocations.snapshot.seq, 1);
+    equal(source.names.filter((name) => name === "manifest.jwt").length, 1);
+    const error = await rejected(jwtVerify(tokens.revoked, keys, options));
+    ok(error instanceof errors.JWTRevoked && error instanceof errors.JOSEError, "its class");
+    equal(error.code, "ERR_JWT_REVOKED");
+    equal(error.rule.join(), "jti");
+    equal(error.kind, "outright");
+    equal((await rejected(jwtVerify(tokens.cutOff, keys, options))).kind, "cutoff");
+    equal((await rejected(jwtVerify(tokens.byLeakedKey, keys, options))).rule.join(), "@key");
+    equal((await rejected(jwtVerify(tokens.withoutJti, keys, options))).claim, "jti");
+    equal((await jwtVerify(tokens.revoked, keys, { audience: "api" })).payload.jti, "revoked");
+    source.use("second");
+    equal((await jwtVerify(tokens.revokedLater, keys, options)).payload.jti, "revoked-later");
+    equal((await revocations.refresh()).seq, 2);
+    equal((await rejected(jwtVerify(tokens.revokedLater, keys, options))).code, "ERR_JWT_REVOKED");
+  },
+
+  async "jwtVerify refuses a token of which no list can tell, with the cause"(context) {
+    const { jwtVerify, createLocalJWKSet, createRevocations, tokens, jwks, errors, revocationOptions, secret } = context;
+    const heard = [];
+    const down = { ...revocationOptions(), source: async () => null, onReadError: ({ code }) => heard.push(code) };
+    const keys = createLocalJWKSet(jwks);
+    const error = await rejected(jwtVerify(tokens.good, keys, { revocations: await createRevocations(down) }));
+    ok(error instanceof errors.RevocationUnavailable, "its class");
+    equal(error.cause.code, "ERR_REVOCATION_SOURCE_UNAVAILABLE");
+    equal(heard.join(), "ERR_REVOCATION_SOURCE_UNAVAILABLE");
+    const revocations = await createRevocations(revocationOptions({ for: ["https://elsewhere.example"] }));
+    equal((await rejected(jwtVerify(tokens.good, keys, { revocations }))).code, "ERR_REVOCATION_UNAVAILABLE");
+    const ours = await createRevocations(revocationOptions());
+    equal((await jwtVerify(tokens.goodByHmac, secret, { revocations: ours })).payload.jti, "good");
+    // Without a name, nobody could take it back.
+    const { kid: _, ...nameless } = secret;
+    equal((await rejected(jwtVerify(tokens.goodByHmac, nameless, { revocations: ours }))).code, "ERR_JWK_INVALID");
+    equal((await rejected(jwtVerify(tokens.good, keys, { revocations: {} }))).code, "ERR_CONFIG_INVALID");
+  },
+
+  async "wrong options of createRevocations are named"({ createRevocations, revocationOptions, issuer, authority, listKeys }) {
+    const list = { issuer: authority, keys: listKeys, for: [issuer] };
+    const wrong = {
+      source: { source: 1 },
+      lists: { lists: [] },
+      "lists[0].issuer": { lists: [{ ...list, issuer: issuer }] },
+      "lists[0].keys": { lists: [{ ...list, keys: null }] },
+      "lists[0].for": { lists: [{ ...list, for: issuer }] },
+      nope: { nope: 1 },
+      fetch: { fetch: 1 },
+    };
+    for (const [name, options] of Object.entries(wrong)) {
+      const error = await rejected(createRevocations({ ...revocationOptions(), ...options }));
+      equal(error.code, "ERR_CONFIG_INVALID", name);
+      ok(error.message.includes(name), `${name}: ${error.message}`);
+    }
+  },
+
   async "keys are read by URL, and again for an unknown kid only after a while"({ verifier, tokens, web, jwks }) {
     const clock = makeClock();
     const site = web({ jwks: () => Response.json({ keys: jwks.keys.filter(({ kid }) => kid !== "current") }) });
