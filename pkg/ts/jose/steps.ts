@@ -58,12 +58,13 @@ export function resume({ expected: { check, revocations }, options }: Call, tick
 }
 
 /** Picks up a token that stands, and has read what is due. */
-export function stands({ source, expected }: Call): Stands {
+export function stands({ source, expected, options }: Call): Stands {
   const isDue = isDueOnDesk();
   const [protectedHeader, payload] = claimsOnDesk();
   if (isDue) {
-    source.readInBackground?.();
-    expected.revocations?.readWhatIsDue();
+    for (const work of [source.readWhatIsDue?.(), expected.revocations?.readWhatIsDue()]) {
+      if (work !== undefined) options?.waitUntil?.(work);
+    }
   }
   if (source.chosen === undefined) return { payload, protectedHeader };
   return { payload, protectedHeader, key: source.chosen(protectedHeader) };
