@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::limits::{MAX_JSON_DEPTH, MAX_JSON_MEMBERS};
@@ -15,44 +15,75 @@ use crate::limits::{MAX_JSON_DEPTH, MAX_JSON_MEMBERS};
 /// A JSON object that was read strictly.
 pub type Object = Map<String, Value>;
 
-/// Reads a document whose outermost value is an object. `None` is all that is said of a bad one: what a stranger sent
-/// never reaches a message.
-pub(crate) fn object(bytes: &[u8]) -> Option<Object> {
-    match value(bytes)? {
-        Value::Object(object) => Some(object),
-        _ => None,
+/// Why a document was not read. For a stranger's, nothing is made of it: what he sent never reaches a message.
+pub(crate) enum Fault {
+    /// It is no JSON, from this place on, counted from 1.
+    Syntax { line: usize, column: usize },
+    /// It is JSON, but not one object such as is read strictly.
+    Refused,
+}
+
+/// Reads a document whose outermost value is an object, as strictly as a token: a member named twice is refused, and so is
+/// whatever else RFC 8259 leaves open. `None` is all that is said of a bad one.
+///
+/// ```
+/// assert_eq!(revocable::read_object(br#"{"sub":"alice"}"#).unwrap()["sub"], "alice");
+/// assert!(revocable::read_object(br#"{"sub":"alice","sub":"admin"}"#).is_none());
+/// ```
+#[must_use]
+pub fn object(bytes: &[u8]) -> Option<Object> {
+    read(bytes).ok()
+}
+
+/// [`object`], for a document of the reader's own, who may be told what is wrong with it.
+pub(crate) fn read(bytes: &[u8]) -> Result<Object, Fault> {
+    let tally = Tally::default();
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict { depth: 0, tally: &tally }.deserialize(&mut reader);
+    let value = value.and_then(|value| reader.end().map(|()| value));
+    if tally.is_refused.get() {
+        return Err(Fault::Refused);
+    }
+    match value {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Fault::Refused),
+        Err(error) => Err(Fault::Syntax { line: error.line(), column: error.column() }),
     }
 }
 
-fn value(bytes: &[u8]) -> Option<Value> {
-    let members = Cell::new(0);
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth: 0, members: &members }.deserialize(&mut reader).ok()?;
-    reader.end().ok()?;
-    Some(value)
+/// What is known of a document as a whole.
+#[derive(Default)]
+struct Tally {
+    members: Cell<usize>,
+    /// Set here and looked at in the end, because errors of serde are texts, and the code that makes them is a twentieth of
+    /// the npm package's Wasm. Reading stops all the same: what is left where it stopped is no longer read as JSON.
+    is_refused: Cell<bool>,
+}
+
+impl Tally {
+    fn refuse(&self) -> Value {
+        self.is_refused.set(true);
+        Value::Null
+    }
 }
 
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     depth: usize,
-    members: &'a Cell<usize>,
+    tally: &'a Tally,
 }
 
 impl Strict<'_> {
-    fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
+    fn inside(self) -> Option<Self> {
         let depth = self.depth.saturating_add(1);
-        if depth > MAX_JSON_DEPTH {
-            return Err(E::custom("nested too deeply"));
-        }
-        Ok(Self { depth, ..self })
+        (depth <= MAX_JSON_DEPTH).then_some(Self { depth, ..self })
     }
 
-    fn count_one<E: serde::de::Error>(self) -> Result<(), E> {
-        self.members.set(self.members.get().saturating_add(1));
-        if self.members.get() > MAX_JSON_MEMBERS {
-            return Err(E::custom("too many members"));
-        }
-        Ok(())
+    /// Whether there may be one more member.
+    fn count_one(self) -> bool {
+        let Tally { members, is_refused } = self.tally;
+        members.set(members.get().saturating_add(1));
+        members.get() <= MAX_JSON_MEMBERS && !is_refused.get()
     }
 }
 
@@ -87,8 +118,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Ok(Value::Number(value.into()))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        // None is not finite.
+        Ok(Number::from_f64(value).map_or_else(|| self.tally.refuse(), Value::Number))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -100,23 +132,27 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let inside = self.inside()?;
+        let Some(inside) = self.inside() else { return Ok(self.tally.refuse()) };
         let mut elements = Vec::new();
         while let Some(element) = access.next_element_seed(inside)? {
-            self.count_one()?;
+            if !self.count_one() {
+                return Ok(self.tally.refuse());
+            }
             elements.push(element);
         }
         Ok(Value::Array(elements))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let inside = self.inside()?;
+        let Some(inside) = self.inside() else { return Ok(self.tally.refuse()) };
         let mut object = Map::new();
         while let Some(name) = access.next_key::<String>()? {
-            self.count_one()?;
+            if !self.count_one() {
+                return Ok(self.tally.refuse());
+            }
             let member = access.next_value_seed(inside)?;
             if object.insert(name, member).is_some() {
-                return Err(A::Error::custom("a member is named twice"));
+                return Ok(self.tally.refuse());
             }
         }
         Ok(Value::Object(object))

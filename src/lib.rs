@@ -49,7 +49,7 @@ pub use flow::{
 };
 pub use freshness::Urgency;
 pub use gate::Gate;
-pub use json::Object;
+pub use json::{Object, object as read_object};
 pub use key::{
     Algorithm, Curve, Discovery, Fetch, Fetched, Freshness, Jwks, Key, KeyCache, KeyOptions, Material,
     Secrets,

@@ -11,7 +11,7 @@ use revocable::limits::MAX_TOKEN_BYTES;
 use revocable::{Claims, Decision, Error, SnapshotInfo, Status};
 use wasm_bindgen::prelude::*;
 
-use crate::fault::Fault;
+use crate::fault;
 use crate::number;
 use crate::question::Asked;
 
@@ -62,14 +62,12 @@ pub fn addresses() -> Vec<u32> {
 }
 
 /// Why the last token was not let through: a `Fault` of `pkg/ts/core.ts`.
-///
-/// # Errors
-/// None in practice: a fault always crosses.
 #[wasm_bindgen(js_name = lastFault)]
-pub fn last_fault() -> Result<JsValue, JsValue> {
+#[must_use]
+pub fn last_fault() -> JsValue {
     DESK.with_borrow(|desk| {
         let error = desk.decision.as_ref().and_then(Decision::error);
-        Ok(serde_wasm_bindgen::to_value(&error.map(Fault::new))?)
+        error.map_or(JsValue::UNDEFINED, |error| fault::plain(error).into())
     })
 }
 

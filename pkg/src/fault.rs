@@ -1,41 +1,27 @@
 //! Errors into JavaScript: a stable `code`, the claim where there is one, and never a value of a token.
 
-use js_sys::{Object, Reflect};
+use js_sys::{Array, Object};
 use revocable::{ClaimFault, Code, Error};
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-/// An error as plain data: `Fault` of `pkg/ts/core.ts`.
-#[derive(Serialize)]
-pub(crate) struct Fault {
-    code: &'static str,
-    message: String,
-    stage: Option<&'static str>,
-    claim: Option<String>,
-    reason: Option<&'static str>,
-    rule: Option<Vec<String>>,
-    kind: Option<&'static str>,
-}
+use crate::plain::set;
 
-impl Fault {
-    pub(crate) fn new(error: &Error) -> Self {
-        let (rule, kind) = match error {
-            Error::Revoked { rule, kind } => {
-                let members = rule.members().iter().map(|member| member.as_str().to_owned()).collect();
-                (Some(members), Some(kind.name()))
-            }
-            _ => (None, None),
-        };
-        Self {
-            code: error.code().as_str(),
-            message: error.to_string(),
-            stage: error.code().stage(),
-            claim: error.claim().map(str::to_owned),
-            reason: reason(error),
-            rule,
-            kind,
-        }
+/// An error as plain data: a `Fault` of `pkg/ts/core.ts`.
+pub(crate) fn plain(error: &Error) -> Object {
+    let fault = Object::new();
+    describe(&fault, error.code(), &error.to_string());
+    if let Some(claim) = error.claim() {
+        set(&fault, "claim", claim);
     }
+    if let Some(reason) = reason(error) {
+        set(&fault, "reason", reason);
+    }
+    if let Error::Revoked { rule, kind } = error {
+        let members: Array = rule.members().iter().map(|member| JsValue::from(member.as_str())).collect();
+        set(&fault, "rule", members);
+        set(&fault, "kind", kind.name());
+    }
+    fault
 }
 
 /// What is wrong with a claim, in the words of `jose`.
@@ -54,7 +40,7 @@ fn reason(error: &Error) -> Option<&'static str> {
 
 /// An error to be thrown: an `Error` that bears a fault's members.
 pub(crate) fn thrown(error: &Error) -> JsValue {
-    throwable(&Fault::new(error))
+    throwable(&error.to_string(), &plain(error))
 }
 
 /// An error that JavaScript found, such as an answer from a source that is not 200.
@@ -62,27 +48,23 @@ pub(crate) fn found_by_javascript(code: &str, detail: Option<&str>) -> JsValue {
     let code = Code::ALL.iter().find(|known| known.as_str() == code).copied().unwrap_or(Code::ConfigInvalid);
     let message = match detail {
         None => code.meaning().to_owned(),
-        Some(detail) => format!("{}: {detail}", code.meaning()),
+        Some(detail) => [code.meaning(), ": ", detail].concat(),
     };
-    let fault = Fault {
-        code: code.as_str(),
-        message,
-        stage: code.stage(),
-        claim: None,
-        reason: None,
-        rule: None,
-        kind: None,
-    };
-    throwable(&fault)
+    let fault = Object::new();
+    describe(&fault, code, &message);
+    throwable(&message, &fault)
 }
 
-fn throwable(fault: &Fault) -> JsValue {
-    let error = js_sys::Error::new(&fault.message);
-    if let Ok(members) = serde_wasm_bindgen::to_value(fault) {
-        Object::assign(&error, &Object::from(members));
-    } else {
-        // Cannot happen to strings; the code is what callers rely on.
-        let _ = Reflect::set(&error, &"code".into(), &fault.code.into());
+fn describe(fault: &Object, code: Code, message: &str) {
+    set(fault, "code", code.as_str());
+    set(fault, "message", message);
+    if let Some(stage) = code.stage() {
+        set(fault, "stage", stage);
     }
+}
+
+fn throwable(message: &str, fault: &Object) -> JsValue {
+    let error = js_sys::Error::new(message);
+    Object::assign(&error, fault);
     error.into()
 }

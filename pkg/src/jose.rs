@@ -2,7 +2,7 @@
 
 use revocable::{
     Answer, Claims, Code, Decision, Error, Expectations, MissingIssuer, Policy, Profile, Question, UnixTime,
-    Unverified, Urgency, Verification, danger,
+    Unverified, Urgency, Verification, danger, read_object,
 };
 use serde_json::Value;
 use wasm_bindgen::prelude::*;
@@ -235,7 +235,7 @@ pub fn decode(length: usize) -> u32 {
 /// Options are checked by JavaScript, which says more precisely what is wrong; whatever is not as it should be is refused
 /// here all the same.
 fn read(expected: &str) -> Result<Check, Error> {
-    let Ok(Value::Object(mut members)) = serde_json::from_str(expected) else { return Err(wrong("")) };
+    let mut members = read_object(expected.as_bytes()).ok_or_else(|| wrong(""))?;
     let mut list = |name: &str| match members.remove(name) {
         None => Ok(None),
         Some(value) => strings(value).map(Some).ok_or_else(|| wrong(name)),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use revocable::{
-    Algorithm, Error, Jwks, KeyCache, KeyOptions, Material, Secrets, Unverified, Urgency, engine,
+    Algorithm, Error, Jwks, KeyCache, KeyOptions, Material, Secrets, Unverified, Urgency, engine, read_object,
 };
 use wasm_bindgen::prelude::*;
 
@@ -106,10 +106,11 @@ impl KeySet {
             Err(_) => return None,
         };
         let members = jwk.strip_prefix('{')?;
-        if members.contains("\"alg\"") {
+        if matches!(material, Material::MlDsa { .. }) {
+            // It is part of such a key.
             return Some(jwk.into());
         }
-        Some(format!("{{\"alg\":\"{}\",{members}", algorithm.name()))
+        Some(["{\"alg\":\"", algorithm.name(), "\",", members].concat())
     }
 
     /// What to read to have the keys anew.
@@ -257,10 +258,8 @@ impl KeySet {
     /// Whether it is a set that was given without any key.
     pub(crate) fn is_empty(&self) -> bool {
         let Source::Local(document) = &self.source else { return false };
-        let keys = |document: &serde_json::Value| {
-            document.get("keys").and_then(|keys| keys.as_array()).map(Vec::len)
-        };
-        serde_json::from_str(document).is_ok_and(|document| keys(&document) == Some(0))
+        let document = read_object(document.as_bytes()).unwrap_or_default();
+        document.get("keys").and_then(|keys| keys.as_array()).is_some_and(Vec::is_empty)
     }
 
     /// The keys that are read from a URL.

@@ -21,20 +21,21 @@ pub mod jose;
 pub mod keys;
 pub mod lists;
 mod number;
+mod plain;
 pub mod question;
 mod snapshot;
 
 use std::sync::Arc;
 
-use js_sys::Uint8Array;
+use js_sys::{Array, Object, Uint8Array};
 use revocable::config::VerifierConfig;
 use revocable::{
     Decision, Error, Offered, Progress, Remedy, SegmentName, UnixTime, Verifier, engine, limits,
 };
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use fetch::KeysFetch;
+use plain::set;
 
 /// What [`Core::due`] and [`Core::remedy`] say when it is the snapshot that should be read. Any other number is the
 /// index of the issuer whose keys should be.
@@ -56,7 +57,7 @@ pub struct Offering {
 /// A newer snapshot whose segments are being gathered.
 #[wasm_bindgen]
 pub struct Incoming {
-    incoming: revocable::Incoming,
+    incoming: Box<revocable::Incoming>,
 }
 
 #[wasm_bindgen]
@@ -284,13 +285,11 @@ impl Core {
 impl Offering {
     /// What JavaScript is asked about the manifest's signature: a `PlainQuestion` of `pkg/ts/core.ts`; nothing when it has
     /// been verified.
-    ///
-    /// # Errors
-    /// None in practice: a question always crosses.
-    pub fn question(&self) -> Result<JsValue, JsValue> {
+    #[must_use]
+    pub fn question(&self) -> JsValue {
         match &self.offered {
             Some(Offered::Asking(manifest)) => question::plain(manifest.question()),
-            _ => Ok(JsValue::UNDEFINED),
+            _ => JsValue::UNDEFINED,
         }
     }
 
@@ -310,22 +309,19 @@ impl Offering {
 #[wasm_bindgen]
 impl Incoming {
     /// The names and lengths of the segments that are not at hand yet: a list of `WantedSegment` of `pkg/ts/core.ts`.
-    ///
-    /// # Errors
-    /// None in practice: the list always crosses.
-    pub fn missing(&self) -> Result<JsValue, JsValue> {
+    #[must_use]
+    pub fn missing(&self) -> Array {
         let segments = self.incoming.manifest().segments();
-        let wanted: Vec<Wanted> = self
-            .incoming
-            .missing()
-            .into_iter()
-            .filter_map(|name| segments.iter().find(|segment| segment.name == name))
-            .map(|segment| Wanted {
-                name: segment.name.object_name(),
-                bytes: number::from_u64(segment.bytes),
-            })
-            .collect();
-        Ok(serde_wasm_bindgen::to_value(&wanted)?)
+        let wanted = Array::new();
+        for name in self.incoming.missing() {
+            if let Some(segment) = segments.iter().find(|segment| segment.name == name) {
+                let plain = Object::new();
+                set(&plain, "name", name.object_name());
+                set(&plain, "bytes", number::from_u64(segment.bytes));
+                wanted.push(&plain);
+            }
+        }
+        wanted
     }
 
     /// Gives a segment's bytes. `digest`, where the host could compute it faster, is the SHA-256 of these very bytes.
@@ -350,29 +346,18 @@ pub fn failure(code: &str, detail: Option<String>) -> JsValue {
 }
 
 /// How much JavaScript should read at most before it hands it in: `Limits` of `pkg/ts/core.ts`.
-///
-/// # Errors
-/// None in practice: the numbers always cross.
 #[wasm_bindgen(js_name = limits)]
-pub fn size_limits() -> Result<JsValue, JsValue> {
-    Ok(serde_wasm_bindgen::to_value(&Limits {
-        token: limits::MAX_TOKEN_BYTES,
-        jwks: limits::MAX_JWKS_BYTES,
-        manifest: limits::MAX_MANIFEST_BYTES,
-    })?)
-}
-
-#[derive(Serialize)]
-struct Wanted {
-    name: String,
-    bytes: f64,
-}
-
-#[derive(Serialize)]
-struct Limits {
-    token: usize,
-    jwks: usize,
-    manifest: usize,
+#[must_use]
+pub fn size_limits() -> Object {
+    let sizes = Object::new();
+    for (document, bytes) in [
+        ("token", limits::MAX_TOKEN_BYTES),
+        ("jwks", limits::MAX_JWKS_BYTES),
+        ("manifest", limits::MAX_MANIFEST_BYTES),
+    ] {
+        set(&sizes, document, u32::try_from(bytes).unwrap_or(u32::MAX));
+    }
+    sizes
 }
 
 fn instant(millis: f64) -> Result<UnixTime, JsValue> {
@@ -394,7 +379,7 @@ fn as_number(remedy: Remedy) -> Option<i32> {
 fn as_option(error: Error) -> Error {
     match error {
         Error::ConfigInvalid { path, reason } if path.starts_with("lists") => {
-            Error::ConfigInvalid { path: format!("revocations.{path}"), reason }
+            Error::ConfigInvalid { path: ["revocations.", &path].concat(), reason }
         }
         other => other,
     }

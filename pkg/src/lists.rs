@@ -103,10 +103,10 @@ pub(crate) fn offer(
     let Some(Offered::Authentic(manifest)) = offering.offered else { return Ok(None) };
     match lists.consider(manifest, now).map_err(|error| fault::thrown(&error))? {
         Offer::Unchanged => Ok(None),
-        Offer::Newer(incoming) => Ok(Some(Incoming { incoming: *incoming })),
+        Offer::Newer(incoming) => Ok(Some(Incoming { incoming })),
     }
 }
 
 pub(crate) fn accept(lists: &mut Revocations, incoming: Incoming, now: f64) -> Result<(), JsValue> {
-    lists.accept(incoming.incoming, instant(now)?).map_err(|error| fault::thrown(&error))
+    lists.accept(*incoming.incoming, instant(now)?).map_err(|error| fault::thrown(&error))
 }

@@ -1,12 +1,12 @@
 //! Signatures that JavaScript is asked about, and where their tokens wait meanwhile.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
-use js_sys::Uint8Array;
+use js_sys::{Object, Uint8Array};
 use revocable::{Algorithm, Answer, Asking, Question};
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
+
+use crate::plain::set;
 
 /// How many tokens wait at most. A Worker's request may end without coming back for its own; the one that has waited
 /// longest goes first.
@@ -21,11 +21,22 @@ pub(crate) struct Asked<'a> {
     pub(crate) signing_input: &'a [u8],
 }
 
-/// Tokens by their tickets, which grow.
+/// Tokens by their tickets, in the order in which they came, which is nearly the one in which they are taken.
 #[derive(Default)]
 struct Waiting {
     next: u32,
-    tokens: BTreeMap<u32, Token>,
+    tokens: Vec<(u32, Token)>,
+}
+
+impl Waiting {
+    fn take(&mut self, ticket: u32) -> Option<Token> {
+        let (_, token) = self.tokens.remove(self.position(ticket)?);
+        Some(token)
+    }
+
+    fn position(&self, ticket: u32) -> Option<usize> {
+        self.tokens.iter().position(|(waiting, _)| *waiting == ticket)
+    }
 }
 
 /// A token that waits for its answer.
@@ -61,8 +72,8 @@ pub fn algorithms() -> Vec<String> {
 #[must_use]
 pub fn question_jwk(ticket: u32) -> Option<String> {
     WAITING.with_borrow(|waiting| {
-        let question = waiting.tokens.get(&ticket)?.question();
-        Some(question.key()?.jwk().to_owned())
+        let (_, token) = waiting.tokens.get(waiting.position(ticket)?)?;
+        Some(token.question().key()?.jwk().to_owned())
     })
 }
 
@@ -79,18 +90,19 @@ pub(crate) fn ask_for_check(question: Question, put: impl FnOnce(&Asked<'_>) -> 
 fn wait(token: Token, put: impl FnOnce(&Asked<'_>) -> u32) -> u32 {
     WAITING.with_borrow_mut(|waiting| {
         if waiting.tokens.len() >= MOST_WAITING {
-            waiting.tokens.pop_first();
+            waiting.tokens.remove(0);
         }
         let ticket = waiting.next;
         waiting.next = ticket.wrapping_add(1);
-        let token = waiting.tokens.entry(ticket).insert_entry(token).into_mut();
-        put(&in_numbers(ticket, token.question()))
+        let outcome = put(&in_numbers(ticket, token.question()));
+        waiting.tokens.push((ticket, token));
+        outcome
     })
 }
 
 /// The token of a verifier that waits under this ticket, once.
 pub(crate) fn take(ticket: u32) -> Option<Asking> {
-    match WAITING.with_borrow_mut(|waiting| waiting.tokens.remove(&ticket))? {
+    match WAITING.with_borrow_mut(|waiting| waiting.take(ticket))? {
         Token::OfVerifier(asking) => Some(*asking),
         Token::OfCheck(_) => None,
     }
@@ -98,7 +110,7 @@ pub(crate) fn take(ticket: u32) -> Option<Asking> {
 
 /// The token of a check that waits under this ticket, once.
 pub(crate) fn take_of_check(ticket: u32) -> Option<Question> {
-    match WAITING.with_borrow_mut(|waiting| waiting.tokens.remove(&ticket))? {
+    match WAITING.with_borrow_mut(|waiting| waiting.take(ticket))? {
         Token::OfCheck(question) => Some(*question),
         Token::OfVerifier(_) => None,
     }
@@ -116,26 +128,15 @@ pub(crate) fn answer(number: u32) -> Answer {
 }
 
 /// A question as plain data, for where speed does not matter: a `PlainQuestion` of `pkg/ts/core.ts`.
-pub(crate) fn plain(question: &Question) -> Result<JsValue, JsValue> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Plain<'a> {
-        key_number: u32,
-        algorithm: &'static str,
-        jwk: &'a str,
-        #[serde(with = "serde_wasm_bindgen::preserve")]
-        signing_input: JsValue,
-        #[serde(with = "serde_wasm_bindgen::preserve")]
-        signature: JsValue,
-    }
-    let Some(key) = question.key() else { return Ok(JsValue::UNDEFINED) };
-    Ok(serde_wasm_bindgen::to_value(&Plain {
-        key_number: key.number(),
-        algorithm: key.algorithm().name(),
-        jwk: key.jwk(),
-        signing_input: Uint8Array::from(question.signing_input()).into(),
-        signature: Uint8Array::from(question.signature()).into(),
-    })?)
+pub(crate) fn plain(question: &Question) -> JsValue {
+    let Some(key) = question.key() else { return JsValue::UNDEFINED };
+    let plain = Object::new();
+    set(&plain, "keyNumber", key.number());
+    set(&plain, "algorithm", key.algorithm().name());
+    set(&plain, "jwk", key.jwk());
+    set(&plain, "signingInput", Uint8Array::from(question.signing_input()));
+    set(&plain, "signature", Uint8Array::from(question.signature()));
+    plain.into()
 }
 
 fn in_numbers(ticket: u32, question: &Question) -> Asked<'_> {

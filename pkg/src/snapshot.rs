@@ -1,32 +1,23 @@
 //! How current a snapshot is, into JavaScript.
 
+use js_sys::Object;
 use revocable::{Revocations, SnapshotInfo};
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 
+use crate::plain::set;
 use crate::{instant, number};
 
-/// How current a snapshot is, in JavaScript's unit for durations in tokens: seconds.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Snapshot {
-    seq: f64,
-    age: f64,
-    checked_ago: f64,
-}
-
-impl Snapshot {
-    fn new(info: &SnapshotInfo) -> Self {
-        Self {
-            seq: number::from_u64(info.seq),
-            age: number::from_u64(info.age_millis) / 1000.0,
-            checked_ago: number::from_u64(info.checked_millis_ago) / 1000.0,
-        }
-    }
+fn plain(info: &SnapshotInfo) -> JsValue {
+    let snapshot = Object::new();
+    set(&snapshot, "seq", number::from_u64(info.seq));
+    // JavaScript's unit for durations in tokens: seconds.
+    set(&snapshot, "age", number::from_u64(info.age_millis) / 1000.0);
+    set(&snapshot, "checkedAgo", number::from_u64(info.checked_millis_ago) / 1000.0);
+    snapshot.into()
 }
 
 /// How current the snapshot in force of these lists is: a `SnapshotInfo` of `pkg/ts/decision.ts`, or nothing without one.
 pub(crate) fn of(lists: &Revocations, now: f64) -> Result<JsValue, JsValue> {
     let info = lists.info(instant(now)?);
-    Ok(serde_wasm_bindgen::to_value(&info.as_ref().map(Snapshot::new))?)
+    Ok(info.as_ref().map_or(JsValue::UNDEFINED, plain))
 }

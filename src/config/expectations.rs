@@ -1,20 +1,22 @@
 //! The part of an issuer's configuration that the claims stage needs.
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::Value;
 
+#[cfg(doc)]
 use crate::error::Error;
 use crate::flow::{Expectations, MissingIssuer, Profile, is_registered, is_scope};
 use crate::limits::{MAX_CLOCK_TOLERANCE_SECONDS, MAX_UNIX_SECONDS};
 
+use super::fields::Fields;
 use super::verifier::IssuerConfig;
-use super::wrong;
+use super::{Wrong, member, wrong};
 
 impl IssuerConfig {
     /// # Errors
     /// [`Error::ConfigInvalid`] where a field contradicts another, or would silently mean nothing.
-    pub(super) fn expectations(&self, path: &str) -> Result<Expectations, Error> {
+    pub(super) fn expectations(&self, path: &str) -> Result<Expectations, Wrong> {
         let check = |holds: bool, field: &str, reason: &str| {
-            if holds { Ok(()) } else { Err(wrong(format!("{path}.{field}"), reason)) }
+            if holds { Ok(()) } else { Err(wrong(member(path, field), reason)) }
         };
         check(
             self.clock_tolerance <= MAX_CLOCK_TOLERANCE_SECONDS,
@@ -62,15 +64,15 @@ impl IssuerConfig {
             .missing_issuer(self.missing_iss)
             .clock_tolerance(self.clock_tolerance)
             .require_exp(self.require_exp)
-            .required_claims(self.required_claims.iter().flatten())
-            .scopes(self.scopes.iter().flatten())
-            .equal_claims(self.claims.iter().flatten().map(|(name, value)| (name, value.clone())));
+            .required_claims(self.required_claims.clone().unwrap_or_default())
+            .scopes(self.scopes.clone().unwrap_or_default())
+            .equal_claims(self.claims.clone().unwrap_or_default());
         // Nothing that was left out is looked at.
         if !self.subject.is_empty() {
-            expectations = expectations.subject(&self.subject);
+            expectations = expectations.subject(self.subject.clone());
         }
         if !self.audience.is_empty() {
-            expectations = expectations.audience(&self.audience);
+            expectations = expectations.audience(self.audience.clone());
         }
         if let Some(typ) = &self.typ {
             expectations = expectations.typ(typ);
@@ -85,41 +87,18 @@ impl IssuerConfig {
     }
 }
 
-/// A field that may be left out, and is no `null` where it is there: nobody can tell what that was to mean.
-pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+pub(super) fn missing_iss(fields: &Fields<'_>) -> MissingIssuer {
+    match fields.value("missingIss").map(Value::as_str) {
+        None | Some(Some("deny")) => {}
+        Some(Some("accept")) => return MissingIssuer::Accept,
+        Some(_) => fields.refuse("missingIss", "expected `deny` or `accept`"),
+    }
+    MissingIssuer::Deny
 }
 
-pub(super) fn missing_iss<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MissingIssuer, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "deny" => Ok(MissingIssuer::Deny),
-        "accept" => Ok(MissingIssuer::Accept),
-        _ => Err(D::Error::custom("expected `deny` or `accept`")),
+pub(super) fn profile(fields: &Fields<'_>) -> Option<Profile> {
+    if fields.value("profile")?.as_str() != Some("rfc9068") {
+        fields.refuse("profile", "expected `rfc9068`");
     }
-}
-
-pub(super) fn profile<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Profile>, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "rfc9068" => Ok(Some(Profile::Rfc9068)),
-        _ => Err(D::Error::custom("expected `rfc9068`")),
-    }
-}
-
-pub(super) fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a string or a list of strings")]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(one) => vec![one],
-        // Nothing would be looked at, which leaving the field out says more clearly.
-        OneOrMany::Many(many) if many.is_empty() => {
-            return Err(D::Error::custom("expected a string or a list of at least one"));
-        }
-        OneOrMany::Many(many) => many,
-    })
+    Some(Profile::Rfc9068)
 }

@@ -1,6 +1,5 @@
 //! What a gate needs beside its verifier: where the token is, what it says to whom.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 #[cfg(feature = "engines")]
@@ -10,13 +9,12 @@ use crate::error::Error;
 use crate::gate::{Cors, Gate, Readers, TokenSource};
 use crate::json::Object;
 
-use super::expectations::present;
+use super::fields::Fields;
 use super::verifier::{IssuerConfig, ListConfig, VerifierConfig};
-use super::wrong;
+use super::{Wrong, wrong};
 
 /// The gate's configuration document, `REVOCABLE_CONFIG`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct GateConfig {
     /// See [`VerifierConfig::issuers`].
     pub issuers: Vec<IssuerConfig>,
@@ -24,33 +22,26 @@ pub struct GateConfig {
     pub lists: Vec<ListConfig>,
     /// Where the token may be, in order of preference: `header` (`Authorization: Bearer`), `header:NAME` (the bare
     /// token), `cookie:NAME`. The first that is present wins. By default, `header`.
-    #[serde(default = "default_token_from")]
     pub token_from: Vec<String>,
     /// Whether anybody may read the manifest and the segments. They hold ids only, never values. By default, no.
-    #[serde(default)]
     pub public_snapshot: bool,
     /// The secret that readers of the manifest and the segments present as a bearer token.
-    #[serde(default, deserialize_with = "present")]
     pub read_key: Option<SecretRef>,
     /// Which pages of other origins may read our own answers. By default, none.
-    #[serde(default, deserialize_with = "present")]
     pub cors: Option<CorsConfig>,
     /// Whether error answers hold our precise code. By default, no: the precise reason goes to the log.
-    #[serde(default)]
     pub expose_reason: bool,
 }
 
 /// A secret, by the name under which the platform keeps it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct SecretRef {
     /// The name.
     pub secret: String,
 }
 
 /// Which pages of other origins may read our own answers.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct CorsConfig {
     /// Their origins, such as `https://app.example`; `*` for any.
     pub allow_origins: Vec<String>,
@@ -62,7 +53,23 @@ impl GateConfig {
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field that is unknown, missing or wrong.
     pub fn parse(document: &str) -> Result<Self, Error> {
-        super::read(document)
+        Self::read(document).map_err(|wrong| *wrong)
+    }
+
+    fn read(document: &str) -> Result<Self, Wrong> {
+        let document = super::read(document)?;
+        Fields::read_object(&document, String::new(), GATE_FIELDS, |fields| {
+            let VerifierConfig { issuers, lists } = VerifierConfig::of(fields);
+            Self {
+                issuers,
+                lists,
+                token_from: fields.texts_if_any("tokenFrom").unwrap_or_else(|| vec!["header".to_owned()]),
+                public_snapshot: fields.flag("publicSnapshot", false),
+                read_key: fields.nested("readKey", SecretRef::read),
+                cors: fields.nested("cors", CorsConfig::read),
+                expose_reason: fields.flag("exposeReason", false),
+            }
+        })
     }
 
     /// Makes the gate. `secret` gives the platform's secrets by their names: wherever an inline key set has a secret, its
@@ -80,16 +87,20 @@ impl GateConfig {
     /// # Errors
     /// As [`GateConfig::build`].
     pub fn build_with(
-        mut self,
+        self,
         engines: Engines,
         secret: impl Fn(&str) -> Option<String>,
     ) -> Result<Gate, Error> {
+        self.make(engines, &secret).map_err(|wrong| *wrong)
+    }
+
+    fn make(mut self, engines: Engines, secret: &impl Fn(&str) -> Option<String>) -> Result<Gate, Wrong> {
         if self.lists.len() > 1 {
             return Err(wrong("lists", "expected at most one: KV holds one manifest"));
         }
         for (index, issuer) in self.issuers.iter_mut().enumerate() {
             if let Some(jwks) = &mut issuer.jwks {
-                resolve(jwks, &secret).map_err(|reason| wrong(format!("issuers[{index}].jwks"), reason))?;
+                resolve(jwks, secret).map_err(|reason| wrong(format!("issuers[{index}].jwks"), reason))?;
             }
         }
         if self.token_from.is_empty() {
@@ -115,8 +126,22 @@ impl GateConfig {
             return Err(wrong(path, "expected `*`, or a scheme and a host such as `https://app.example`"));
         }
         let cors = Cors::new(origins);
-        let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists }.build_with(engines)?;
+        let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists }.make(engines)?;
         Ok(Gate::new(verifier, sources, readers, cors, self.expose_reason))
+    }
+}
+
+impl SecretRef {
+    fn read(value: &Value, path: String) -> Result<Self, Wrong> {
+        Fields::read(value, path, &["secret"], |fields| Self { secret: fields.text("secret") })
+    }
+}
+
+impl CorsConfig {
+    fn read(value: &Value, path: String) -> Result<Self, Wrong> {
+        Fields::read(value, path, &["allowOrigins"], |fields| Self {
+            allow_origins: fields.texts("allowOrigins"),
+        })
     }
 }
 
@@ -145,13 +170,12 @@ fn resolve_key(jwk: &mut Object, secret: &impl Fn(&str) -> Option<String>) -> Re
     const EXPECTED: &str = "expected a secret's `k` as `{\"secret\": \"NAME\"}`";
     if jwk.get("kty").is_some_and(|kty| kty == "oct") {
         let reference = jwk.remove("k").filter(Value::is_object).ok_or(EXPECTED)?;
-        let SecretRef { secret: name } = serde_json::from_value(reference).map_err(|_| EXPECTED)?;
+        let SecretRef { secret: name } = SecretRef::read(&reference, String::new()).map_err(|_| EXPECTED)?;
         let value = secret(&name).ok_or("the platform has no secret of the name referred to")?;
         jwk.insert("k".to_owned(), Value::String(value));
     }
     Ok(())
 }
 
-fn default_token_from() -> Vec<String> {
-    vec!["header".to_owned()]
-}
+const GATE_FIELDS: &[&str] =
+    &["issuers", "lists", "tokenFrom", "publicSnapshot", "readKey", "cors", "exposeReason"];

@@ -1,7 +1,5 @@
 //! The ways in which an issuer's keys can be given.
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::engine::Engines;
@@ -10,8 +8,9 @@ use crate::json::Object;
 use crate::key::discovery::may_be_fetched;
 use crate::key::{Algorithm, Discovery, Jwks, KeyCache, KeyOptions, Secrets, is_private};
 
+use super::fields::Fields;
 use super::verifier::{IssuerConfig, error_at};
-use super::wrong;
+use super::{Wrong, member, wrong};
 
 /// A public key as PEM: the text alone, or `{ key, kid, alg }`.
 #[derive(Clone, Debug)]
@@ -24,38 +23,35 @@ pub struct PemConfig {
     pub alg: Option<String>,
 }
 
-// Both by hand, out of a JSON value: what serde derives for several spellings of one field is several KiB of Wasm.
-impl<'de> Deserialize<'de> for PemConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const EXPECTED: &str = "expected a PEM text, or an object with `key`, `kid` and `alg`";
-        Self::from_value(Value::deserialize(deserializer)?).ok_or_else(|| D::Error::custom(EXPECTED))
-    }
-}
-
 impl PemConfig {
-    fn from_value(value: Value) -> Option<Self> {
-        let members = match value {
-            Value::String(key) => return Some(Self { key, kid: None, alg: None }),
-            Value::Object(members) => members,
-            _ => return None,
-        };
-        let text = |name: &str| match members.get(name) {
-            None => Some(None),
-            Some(Value::String(text)) => Some(Some(text.clone())),
-            Some(_) => None,
-        };
-        let are_known = members.keys().all(|name| ["key", "kid", "alg"].contains(&name.as_str()));
-        are_known.then_some(Self { key: text("key")??, kid: text("kid")?, alg: text("alg")? })
+    pub(super) fn of(issuer: &Fields<'_>) -> Option<Self> {
+        issuer.nested("pem", |value, path| match value {
+            Value::String(key) => Ok(Self { key: key.clone(), kid: None, alg: None }),
+            value => {
+                let named = Fields::read(value, String::new(), &["key", "kid", "alg"], |fields| Self {
+                    key: fields.text("key"),
+                    kid: fields.text_if_any("kid"),
+                    alg: fields.text_if_any("alg"),
+                });
+                // One sentence for both spellings says more than what is wrong with the one.
+                named
+                    .map_err(|_| wrong(path, "expected a PEM text, or an object with `key`, `kid` and `alg`"))
+            }
+        })
     }
 }
 
-/// `true` is OpenID Connect's, which more issuers have.
-pub(super) fn discovery<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Discovery>, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::Bool(true) => Ok(Some(Discovery::OpenId)),
-        Value::String(name) if name == "openid" => Ok(Some(Discovery::OpenId)),
-        Value::String(name) if name == "oauth" => Ok(Some(Discovery::OAuth)),
-        _ => Err(D::Error::custom("expected true, `openid` or `oauth`")),
+pub(super) fn discovery(issuer: &Fields<'_>) -> Option<Discovery> {
+    let value = issuer.value("discovery")?;
+    match (value, value.as_str()) {
+        // `true` is OpenID Connect's, which more issuers have.
+        (Value::Bool(true), _) | (_, Some("openid")) => Some(Discovery::OpenId),
+        (_, Some("oauth")) => Some(Discovery::OAuth),
+        // Not `false`, either: leaving the field out says it more clearly.
+        _ => {
+            issuer.refuse("discovery", "expected true, `openid` or `oauth`");
+            None
+        }
     }
 }
 
@@ -66,18 +62,18 @@ pub(super) fn build(
     algorithms: &[Algorithm],
     engines: Engines,
     must_have_names: bool,
-) -> Result<KeyCache, Error> {
+) -> Result<KeyCache, Wrong> {
     let IssuerConfig { jwks, jwks_uri, discovery, pem, .. } = issuer;
     let options = KeyOptions { secrets: Secrets::Allow, algorithms, engines };
     match (jwks, jwks_uri, discovery, pem) {
         (Some(jwks), None, None, None) => {
             if holds_private_key(jwks) {
-                return Err(wrong(format!("{path}.jwks"), "a private key belongs to the issuer alone"));
+                return Err(wrong(member(path, "jwks"), "a private key belongs to the issuer alone"));
             }
             let jwks = Jwks::from_object(jwks, &options).map_err(|error| error_at(path, "jwks", &error))?;
             if must_have_names && jwks.iter().any(|key| key.name().is_none()) {
                 return Err(wrong(
-                    format!("{path}.jwks"),
+                    member(path, "jwks"),
                     "a secret needs a `kid`, by which it can be revoked",
                 ));
             }
@@ -87,13 +83,13 @@ pub(super) fn build(
             Ok(KeyCache::remote(uri.clone(), algorithms.to_vec(), engines))
         }
         (None, Some(_), None, None) => {
-            Err(wrong(format!("{path}.jwksUri"), "expected an https URL, or http on a loopback host"))
+            Err(wrong(member(path, "jwksUri"), "expected an https URL, or http on a loopback host"))
         }
         (None, None, Some(how), None) => {
             let keys = KeyCache::discovered(&issuer.issuer, *how, algorithms.to_vec(), engines);
             keys.ok_or_else(|| {
                 wrong(
-                    format!("{path}.discovery"),
+                    member(path, "discovery"),
                     "expected an issuer whose name is an https URL without query and fragment",
                 )
             })
@@ -104,13 +100,28 @@ pub(super) fn build(
                 Some(name) => {
                     let alg = Algorithm::from_name(name);
                     let expected = "expected the name of a signature algorithm";
-                    Some(alg.ok_or_else(|| wrong(format!("{path}.pem.alg"), expected))?)
+                    Some(alg.ok_or_else(|| wrong(member(path, "pem.alg"), expected))?)
                 }
             };
-            let jwks = Jwks::from_pem(key, kid.as_deref(), alg, &options);
+            let jwks = from_pem(key, kid.as_deref(), alg, &options);
             Ok(KeyCache::fixed(jwks.map_err(|error| error_at(path, "pem", &error))?))
         }
         _ => Err(wrong(path, "expected exactly one of `jwks`, `jwksUri`, `discovery` and `pem`")),
+    }
+}
+
+fn from_pem(
+    pem: &str,
+    kid: Option<&str>,
+    alg: Option<Algorithm>,
+    options: &KeyOptions<'_>,
+) -> Result<Jwks, Error> {
+    #[cfg(feature = "pem")]
+    return Jwks::from_pem(pem, kid, alg, options);
+    #[cfg(not(feature = "pem"))]
+    {
+        let _ = (pem, kid, alg, options);
+        Err(Error::JwkInvalid("this build reads no PEM"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The part of a configuration that a verifier needs: whose tokens, whose lists.
 
-use serde::Deserialize;
+use serde_json::Value;
 
 #[cfg(feature = "engines")]
 use crate::engine;
@@ -14,13 +14,12 @@ use crate::key::{Algorithm, Discovery, Jwks, KeyOptions, Secrets};
 use crate::revocation::{List, Revocations};
 use crate::verifier::{Issuer, Verifier};
 
-use super::expectations::{missing_iss, one_or_many, present, profile};
+use super::fields::Fields;
 use super::keys::{self, PemConfig};
-use super::wrong;
+use super::{Wrong, element, expectations, member, wrong};
 
 /// What a verifier is made of.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct VerifierConfig {
     /// The trusted issuers; at least one.
     pub issuers: Vec<IssuerConfig>,
@@ -30,80 +29,58 @@ pub struct VerifierConfig {
 }
 
 /// A trusted issuer.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct IssuerConfig {
     /// Its name: `iss`, byte for byte.
     pub issuer: String,
     /// Its keys, inline. Exactly one of this, `jwks_uri`, `discovery` and `pem` is given.
-    #[serde(default, deserialize_with = "present")]
     pub jwks: Option<Object>,
     /// Where its keys are to be read: `https`, or `http` on a loopback host.
-    #[serde(default, deserialize_with = "present")]
     pub jwks_uri: Option<String>,
     /// Which metadata of the issuer's says where its keys are: `true` or `openid` for OpenID Connect Discovery, `oauth` for
     /// RFC 8414.
-    #[serde(default, deserialize_with = "keys::discovery")]
     pub discovery: Option<Discovery>,
     /// Its one public key, as PEM.
-    #[serde(default, deserialize_with = "present")]
     pub pem: Option<PemConfig>,
     /// The allowed algorithms; by default, each key's own.
-    #[serde(default, deserialize_with = "present")]
     pub algorithms: Option<Vec<String>>,
     /// What to do with a token without `iss`: `deny` it, which is the default, or `accept` it as this issuer's. Only one
     /// issuer may accept it.
-    #[serde(default, deserialize_with = "missing_iss")]
     pub missing_iss: MissingIssuer,
     /// What `sub` must be, one of these; by default it is not looked at.
-    #[serde(default, deserialize_with = "one_or_many")]
     pub subject: Vec<String>,
     /// What `aud` must be or hold, one of these; by default it is not looked at.
-    #[serde(default, deserialize_with = "one_or_many")]
     pub audience: Vec<String>,
     /// The media type that `typ` must be, with or without `application/`; by default it is not looked at.
-    #[serde(default, deserialize_with = "present")]
     pub typ: Option<String>,
     /// A profile that tokens must follow: `rfc9068`. It says what `typ` is, and wants an audience.
-    #[serde(default, deserialize_with = "profile")]
     pub profile: Option<Profile>,
     /// The greatest age of a token, from `iat` on, in seconds; by default any.
-    #[serde(default, deserialize_with = "present")]
     pub max_token_age: Option<u64>,
     /// How far clocks may differ, in seconds, at most 60.
-    #[serde(default = "default_tolerance")]
     pub clock_tolerance: u64,
     /// Whether a token without `exp` is refused.
-    #[serde(default = "default_true")]
     pub require_exp: bool,
     /// Claims, or `header:` and a header field, without a *value that a revocation can name* in which a token is refused;
     /// by default `jti`, as soon as a rule names it. See [`Issuer::require_claims`].
-    #[serde(default, deserialize_with = "present")]
     pub require_claims: Option<Vec<String>>,
     /// Claims that must be there, with whatever value. See [`Expectations::required_claims`].
-    #[serde(default, deserialize_with = "present")]
     pub required_claims: Option<Vec<String>>,
     /// Scopes that a token must have, all of them.
-    #[serde(default, deserialize_with = "present")]
     pub scopes: Option<Vec<String>>,
     /// Claims that must have these values.
-    #[serde(default, deserialize_with = "present")]
     pub claims: Option<Object>,
     /// Header members that `crit` may list, because what is behind the gate understands them.
-    #[serde(default, deserialize_with = "present")]
     pub crit: Option<Vec<String>>,
 }
 
 /// An authority whose lists are believed.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct ListConfig {
     /// The authority's name: `iss` of its manifests.
     pub issuer: String,
     /// The authority's public keys, as JWKS or a single JWK.
     pub keys: Object,
     /// The token issuers it may speak for.
-    #[serde(rename = "for")]
     pub speaks_for: Vec<String>,
 }
 
@@ -120,7 +97,16 @@ impl VerifierConfig {
     /// # Errors
     /// [`Error::ConfigInvalid`] with the field that is unknown, missing or wrong.
     pub fn parse(document: &str) -> Result<Self, Error> {
-        super::read(document)
+        let document = super::read(document).map_err(|wrong| *wrong)?;
+        Fields::read_object(&document, String::new(), &["issuers", "lists"], Self::of).map_err(|wrong| *wrong)
+    }
+
+    /// The two fields of a document that may have others.
+    pub(super) fn of(fields: &Fields<'_>) -> Self {
+        Self {
+            issuers: fields.list("issuers", IssuerConfig::read),
+            lists: fields.list("lists", ListConfig::read),
+        }
     }
 
     /// Makes the verifier.
@@ -137,19 +123,23 @@ impl VerifierConfig {
     /// # Errors
     /// As [`VerifierConfig::build`].
     pub fn build_with(&self, engines: Engines) -> Result<Verifier, Error> {
+        self.make(engines).map_err(|wrong| *wrong)
+    }
+
+    pub(super) fn make(&self, engines: Engines) -> Result<Verifier, Wrong> {
         if self.issuers.is_empty() {
             return Err(wrong("issuers", "there must be at least one"));
         }
         let mut issuers = Vec::with_capacity(self.issuers.len());
         for (index, issuer) in self.issuers.iter().enumerate() {
-            let path = format!("issuers[{index}]");
+            let path = element("issuers", index);
             if self.issuers.iter().take(index).any(|earlier| earlier.issuer == issuer.issuer) {
-                return Err(wrong(format!("{path}.issuer"), "the issuer is configured twice"));
+                return Err(wrong(member(&path, "issuer"), "the issuer is configured twice"));
             }
             let accepts = |issuer: &IssuerConfig| issuer.missing_iss == MissingIssuer::Accept;
             if accepts(issuer) && self.issuers.iter().take(index).any(accepts) {
                 return Err(wrong(
-                    format!("{path}.missingIss"),
+                    member(&path, "missingIss"),
                     "only one issuer may accept tokens without `iss`",
                 ));
             }
@@ -164,19 +154,19 @@ impl VerifierConfig {
         }
         let mut lists = Vec::with_capacity(self.lists.len());
         for (index, list) in self.lists.iter().enumerate() {
-            let path = format!("lists[{index}]");
+            let path = element("lists", index);
             if self.lists.iter().take(index).any(|earlier| earlier.issuer == list.issuer) {
-                return Err(wrong(format!("{path}.issuer"), "the authority is configured twice"));
+                return Err(wrong(member(&path, "issuer"), "the authority is configured twice"));
             }
             let configured = |name: &String| self.issuers.iter().any(|issuer| issuer.issuer == *name);
             if list.issuer.is_empty() || configured(&list.issuer) {
                 return Err(wrong(
-                    format!("{path}.issuer"),
+                    member(&path, "issuer"),
                     "an authority has a name that is no token issuer's",
                 ));
             }
             if !list.speaks_for.iter().all(configured) {
-                return Err(wrong(format!("{path}.for"), "it names an issuer that is not configured"));
+                return Err(wrong(member(&path, "for"), "it names an issuer that is not configured"));
             }
             lists.push(list.build(&path, engines)?);
         }
@@ -185,9 +175,33 @@ impl VerifierConfig {
 }
 
 impl IssuerConfig {
-    fn build(&self, path: &str, revocable: bool, engines: Engines) -> Result<Issuer, Error> {
+    fn read(value: &Value, path: String) -> Result<Self, Wrong> {
+        Fields::read(value, path, ISSUER_FIELDS, |fields| Self {
+            issuer: fields.text("issuer"),
+            jwks: fields.object_if_any("jwks"),
+            jwks_uri: fields.text_if_any("jwksUri"),
+            discovery: keys::discovery(fields),
+            pem: PemConfig::of(fields),
+            algorithms: fields.texts_if_any("algorithms"),
+            missing_iss: expectations::missing_iss(fields),
+            subject: fields.one_or_many("subject"),
+            audience: fields.one_or_many("audience"),
+            typ: fields.text_if_any("typ"),
+            profile: expectations::profile(fields),
+            max_token_age: fields.seconds("maxTokenAge"),
+            clock_tolerance: fields.seconds("clockTolerance").unwrap_or(5),
+            require_exp: fields.flag("requireExp", true),
+            require_claims: fields.texts_if_any("requireClaims"),
+            required_claims: fields.texts_if_any("requiredClaims"),
+            scopes: fields.texts_if_any("scopes"),
+            claims: fields.object_if_any("claims"),
+            crit: fields.texts_if_any("crit"),
+        })
+    }
+
+    fn build(&self, path: &str, revocable: bool, engines: Engines) -> Result<Issuer, Wrong> {
         if self.issuer.is_empty() {
-            return Err(wrong(format!("{path}.issuer"), "it is empty"));
+            return Err(wrong(member(path, "issuer"), "it is empty"));
         }
         let algorithms: Option<Vec<Algorithm>> = match &self.algorithms {
             None => Some(Vec::new()),
@@ -196,41 +210,63 @@ impl IssuerConfig {
         };
         let algorithms = algorithms.ok_or_else(|| {
             wrong(
-                format!("{path}.algorithms"),
+                member(path, "algorithms"),
                 "expected names of signature algorithms, such as RS256, ES256 and EdDSA",
             )
         })?;
         let keys = keys::build(self, path, &algorithms, engines, revocable)?;
         let issuer = Issuer::new(self.expectations(path)?, keys)
             .algorithms(algorithms)
-            .understood_critical(self.crit.iter().flatten());
+            .understood_critical(self.crit.clone().unwrap_or_default());
         Ok(match &self.require_claims {
             None => issuer,
-            Some(claims) => issuer.require_claims(claims),
+            Some(claims) => issuer.require_claims(claims.clone()),
         })
     }
 }
 
 impl ListConfig {
-    fn build(&self, path: &str, engines: Engines) -> Result<List, Error> {
+    fn read(value: &Value, path: String) -> Result<Self, Wrong> {
+        Fields::read(value, path, &["issuer", "keys", "for"], |fields| Self {
+            issuer: fields.text("issuer"),
+            keys: fields.object("keys"),
+            speaks_for: fields.texts("for"),
+        })
+    }
+
+    fn build(&self, path: &str, engines: Engines) -> Result<List, Wrong> {
         if keys::holds_private_key(&self.keys) {
-            return Err(wrong(format!("{path}.keys"), "a private key belongs to the authority alone"));
+            return Err(wrong(member(path, "keys"), "a private key belongs to the authority alone"));
         }
         // A shared secret cannot vouch for a list: every reader could sign one.
         let options = KeyOptions { secrets: Secrets::Ignore, algorithms: &[], engines };
         let keys = Jwks::from_object(&self.keys, &options).map_err(|error| error_at(path, "keys", &error))?;
-        Ok(List::new(&self.issuer, keys, self.speaks_for.iter().cloned()))
+        Ok(List::new(&self.issuer, keys, self.speaks_for.clone()))
     }
 }
 
-pub(super) fn error_at(path: &str, field: &str, error: &Error) -> Error {
-    wrong(format!("{path}.{field}"), &error.to_string())
+pub(super) fn error_at(path: &str, field: &str, error: &Error) -> Wrong {
+    wrong(member(path, field), &error.to_string())
 }
 
-const fn default_tolerance() -> u64 {
-    5
-}
-
-const fn default_true() -> bool {
-    true
-}
+const ISSUER_FIELDS: &[&str] = &[
+    "issuer",
+    "jwks",
+    "jwksUri",
+    "discovery",
+    "pem",
+    "algorithms",
+    "missingIss",
+    "subject",
+    "audience",
+    "typ",
+    "profile",
+    "maxTokenAge",
+    "clockTolerance",
+    "requireExp",
+    "requireClaims",
+    "requiredClaims",
+    "scopes",
+    "claims",
+    "crit",
+];

@@ -31,13 +31,12 @@ impl Discovery {
         }
         let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
         match self {
-            Self::OpenId => Some(format!("{issuer}/.well-known/openid-configuration")),
+            Self::OpenId => Some([issuer, "/.well-known/openid-configuration"].concat()),
             Self::OAuth => {
-                let (scheme, rest) = issuer.split_once("://")?;
-                let (host, path) =
-                    rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
-                let path = path.map(|path| format!("/{path}")).unwrap_or_default();
-                Some(format!("{scheme}://{host}/.well-known/oauth-authorization-server{path}"))
+                // The third slash, if any, is where the path begins.
+                let path = issuer.match_indices('/').nth(2).map_or(issuer.len(), |(place, _)| place);
+                let (origin, path) = issuer.split_at_checked(path)?;
+                Some([origin, "/.well-known/oauth-authorization-server", path].concat())
             }
         }
     }

@@ -211,19 +211,29 @@ impl Material {
 
     /// As JWK, a JSON text: the members that RFC 7638 §3.2 requires, in lexicographic order and without white space; none for
     /// a secret.
+    ///
+    /// ```
+    /// use revocable::Material;
+    /// let jwk = r#"{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// assert_eq!(Material::parse(jwk.as_bytes())?.public_jwk().as_deref(), Some(jwk));
+    /// # Ok::<(), revocable::Error>(())
+    /// ```
     #[must_use]
     pub fn public_jwk(&self) -> Option<Box<str>> {
         let spell = |bytes: &[u8]| base64url::encode(bytes);
         let jwk = match self {
             Self::Secret(_) => return None,
-            Self::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, spell(e), spell(n)),
-            Self::Ec { curve, x, y } => {
-                let (curve, x, y) = (curve.name(), spell(x), spell(y));
-                format!(r#"{{"crv":"{curve}","kty":"EC","x":"{x}","y":"{y}"}}"#)
+            Self::Rsa { n, e } => {
+                [r#"{"e":""#, &spell(e), r#"","kty":"RSA","n":""#, &spell(n), r#""}"#].concat()
             }
-            Self::Ed25519 { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, spell(x)),
+            Self::Ec { curve, x, y } => {
+                let (x, y) = (spell(x), spell(y));
+                [r#"{"crv":""#, curve.name(), r#"","kty":"EC","x":""#, &x, r#"","y":""#, &y, r#""}"#].concat()
+            }
+            Self::Ed25519 { x } => [r#"{"crv":"Ed25519","kty":"OKP","x":""#, &spell(x), r#""}"#].concat(),
             Self::MlDsa { algorithm, public } => {
-                format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, algorithm.name(), spell(public))
+                let public = spell(public);
+                [r#"{"alg":""#, algorithm.name(), r#"","kty":"AKP","pub":""#, &public, r#""}"#].concat()
             }
         };
         Some(jwk.into())

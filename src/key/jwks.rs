@@ -89,6 +89,7 @@ impl Jwks {
     ///
     /// # Errors
     /// [`Error::JwkInvalid`].
+    #[cfg(feature = "pem")]
     pub fn from_pem(
         pem: &str,
         kid: Option<&str>,

@@ -5,7 +5,9 @@ pub(crate) mod discovery;
 mod http_cache;
 mod jwk;
 mod jwks;
+#[cfg(feature = "pem")]
 mod pem;
+#[cfg(feature = "pem")]
 mod spki;
 
 use std::fmt;

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::base64url;
 use crate::error::Error;
 use crate::flow::{Authentic, MANIFEST_TYP, Selected, Unverified, media_type};
+use crate::json::Object;
 use crate::key::Jwks;
 use crate::limits::{
     MAX_CLOCK_TOLERANCE_SECONDS, MAX_COVERED_ISSUERS, MAX_MANIFEST_BYTES, MAX_RULES, MAX_SEGMENT_BYTES,
@@ -89,7 +89,7 @@ impl Manifest {
         list: &List,
         now: UnixTime,
     ) -> Result<Self, Error> {
-        let mut manifest = Self::understand(authentic, text)?;
+        let mut manifest = Self::understand(authentic, text).map_err(Error::ManifestInvalid)?;
         if now >= manifest.expires_at {
             return Err(Error::ManifestInvalid("it has expired"));
         }
@@ -111,62 +111,58 @@ impl Manifest {
     #[cfg(feature = "publish")]
     pub(crate) fn read_own(bytes: &[u8], keys: &Jwks) -> Result<Self, Error> {
         let authentic = select(parse(bytes)?, keys)?.verify().map_err(|_| UNFIT)?;
-        Self::understand(&authentic, bytes)
+        Self::understand(&authentic, bytes).map_err(Error::ManifestInvalid)
     }
 
-    fn understand(authentic: &Authentic, text: &[u8]) -> Result<Self, Error> {
-        let hash = Sha256::digest(text).into();
-        let invalid = Error::ManifestInvalid;
-        let claims: WireManifest = serde_json::from_value(authentic.payload().clone().into())
-            .map_err(|_| invalid("a claim is missing or of the wrong type"))?;
-        if !claims.crit.is_empty() {
-            return Err(invalid("it has a critical member that is not understood"));
+    fn understand(authentic: &Authentic, text: &[u8]) -> Result<Self, &'static str> {
+        let claims = authentic.payload();
+        if claims.contains_key("crit") && !list(claims, "crit")?.is_empty() {
+            return Err("it has a critical member that is not understood");
         }
         // Operations newer than the segments: to leave them out would let revoked tokens pass.
-        if claims.recent.is_some() {
-            return Err(invalid("it has `recent` operations, which are not understood"));
+        if claims.contains_key("recent") {
+            return Err("it has `recent` operations, which are not understood");
         }
-        if claims.seq > MAX_SEQ {
-            return Err(invalid("its `seq` is no integer that every reader can hold"));
+        let seq = integer(claims, "seq")?;
+        if seq > MAX_SEQ {
+            return Err("its `seq` is no integer that every reader can hold");
         }
-        if claims.hash != ID_HASH {
-            return Err(invalid("its ids are made in a way that is not understood"));
+        if string(claims, "hash")? != ID_HASH {
+            return Err("its ids are made in a way that is not understood");
         }
-        let salt = base64url::decode_array(&claims.salt).ok_or(invalid("its salt is not 16 bytes"))?;
-        if claims.rules.len() > MAX_RULES
-            || claims.covers.len() > MAX_COVERED_ISSUERS
-            || claims.segments.len() > MAX_SEGMENTS
-        {
-            return Err(invalid("it has too many rules, issuers or segments"));
+        let salt = base64url::decode_array(string(claims, "salt")?).ok_or("its salt is not 16 bytes")?;
+        let (rules, covers, segments) =
+            (list(claims, "rules")?, list(claims, "covers")?, list(claims, "segments")?);
+        if rules.len() > MAX_RULES || covers.len() > MAX_COVERED_ISSUERS || segments.len() > MAX_SEGMENTS {
+            return Err("it has too many rules, issuers or segments");
         }
-        if claims.prev.is_some_and(|prev| hex::<32>(&prev).is_none()) {
-            return Err(invalid("its `prev` is not a SHA-256 hash"));
+        if claims.contains_key("prev") && hex::<32>(string(claims, "prev")?).is_none() {
+            return Err("its `prev` is not a SHA-256 hash");
         }
-        let rules: Result<Vec<Rule>, Error> = claims.rules.into_iter().map(Rule::new).collect();
-        let rules = rules.map_err(|_| invalid("a rule is malformed"))?;
-        if rules.iter().enumerate().any(|(index, rule)| rules.iter().skip(index).skip(1).any(|r| r == rule)) {
-            return Err(invalid("a rule is named twice"));
+        let rules = understand_rules(rules)?;
+        let mut understood = Vec::with_capacity(segments.len());
+        let mut bytes = 0_u64;
+        for segment in segments {
+            let segment = SegmentRef::understand(segment.as_object().ok_or(WRONG_TYPE)?, &rules)?;
+            bytes = bytes.saturating_add(segment.bytes);
+            understood.push(segment);
         }
-        let segments: Result<Vec<SegmentRef>, Error> =
-            claims.segments.iter().map(|segment| segment.understand(&rules)).collect();
-        let segments = segments?;
-        let bytes = segments.iter().fold(0_u64, |sum, segment| sum.saturating_add(segment.bytes));
         if bytes > MAX_SNAPSHOT_BYTES {
-            return Err(invalid("its segments are too large together"));
+            return Err("its segments are too large together");
         }
         Ok(Self {
             text: text.into(),
-            authority: claims.iss,
-            seq: claims.seq,
-            hash,
-            issued_at: UnixTime::from_seconds(claims.iat),
-            expires_at: UnixTime::from_seconds(claims.exp),
+            authority: string(claims, "iss")?.to_owned(),
+            seq,
+            hash: Sha256::digest(text).into(),
+            issued_at: UnixTime::from_seconds(integer(claims, "iat")?),
+            expires_at: UnixTime::from_seconds(integer(claims, "exp")?),
             // With 0, every request would begin a look.
-            ttl: claims.ttl.max(1),
+            ttl: integer(claims, "ttl")?.max(1),
             salt: Salt::from_bytes(salt),
-            covers: claims.covers,
+            covers: strings(covers)?,
             rules,
-            segments,
+            segments: understood,
         })
     }
 
@@ -281,10 +277,13 @@ impl fmt::Display for SegmentName {
 }
 
 /// A manifest with the keys that may have signed it, and which of `lists` they are of.
-pub(super) fn open<'b, 'l>(bytes: &'b [u8], lists: &'l [List]) -> Result<(usize, Selected<'b, 'l>), Error> {
+pub(super) fn open<'b, 'l>(
+    bytes: &'b [u8],
+    lists: impl Iterator<Item = &'l List>,
+) -> Result<(usize, Selected<'b, 'l>), Error> {
     let unverified = parse(bytes)?;
     let authority = unverified.claimed_issuer();
-    let list = lists.iter().enumerate().find(|(_, list)| Some(list.issuer()) == authority);
+    let list = lists.enumerate().find(|(_, list)| Some(list.issuer()) == authority);
     let (index, list) = list.ok_or(Error::ManifestUntrusted("its authority is not configured"))?;
     Ok((index, select(unverified, list.keys())?))
 }
@@ -306,49 +305,54 @@ fn select<'b, 'k>(manifest: Unverified<'b>, keys: &'k Jwks) -> Result<Selected<'
     manifest.select(keys, &[]).map_err(|_| Error::ManifestUntrusted("no key of its authority fits"))
 }
 
-#[derive(Deserialize)]
-struct WireManifest {
-    iss: String,
-    iat: u64,
-    exp: u64,
-    ttl: u64,
-    seq: u64,
-    prev: Option<String>,
-    hash: String,
-    salt: String,
-    covers: Vec<String>,
-    rules: Vec<Vec<String>>,
-    segments: Vec<WireSegment>,
-    recent: Option<IgnoredAny>,
-    #[serde(default)]
-    crit: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct WireSegment {
-    hash: String,
-    rule: usize,
-    kind: String,
-    from: String,
-    to: String,
-    entries: u64,
-    bytes: u64,
-}
-
-impl WireSegment {
-    fn understand(&self, rules: &[Rule]) -> Result<SegmentRef, Error> {
-        let invalid = Error::ManifestInvalid;
-        let name = SegmentName::from_hex(&self.hash).ok_or(invalid("a segment's hash is malformed"))?;
-        let rule = rules.get(self.rule).ok_or(invalid("a segment is of a rule that is not listed"))?;
-        let kind = Kind::from_name(&self.kind).ok_or(invalid("a segment's kind is not understood"))?;
-        if rule.names_key() && kind != Kind::Outright {
-            return Err(invalid("a rule over `@key` has a segment that is not outright"));
+fn understand_rules(lists: &[Value]) -> Result<Vec<Rule>, &'static str> {
+    let mut rules = Vec::with_capacity(lists.len());
+    for members in lists {
+        let members = strings(members.as_array().ok_or(WRONG_TYPE)?)?;
+        let rule = Rule::new(members).map_err(|_| "a rule is malformed")?;
+        if rules.contains(&rule) {
+            return Err("a rule is named twice");
         }
-        let range = Id::from_hex(&self.from).zip(Id::from_hex(&self.to)).filter(|(from, to)| from <= to);
-        let (from, to) = range.ok_or(invalid("a segment's range is malformed"))?;
-        if self.entries == 0 || self.bytes > MAX_SEGMENT_BYTES {
-            return Err(invalid("a segment is empty or too large"));
-        }
-        Ok(SegmentRef { name, rule: self.rule, kind, from, to, entries: self.entries, bytes: self.bytes })
+        rules.push(rule);
     }
+    Ok(rules)
+}
+
+impl SegmentRef {
+    fn understand(members: &Object, rules: &[Rule]) -> Result<Self, &'static str> {
+        let name = SegmentName::from_hex(string(members, "hash")?);
+        let name = name.ok_or("a segment's hash is malformed")?;
+        let index = usize::try_from(integer(members, "rule")?).unwrap_or(usize::MAX);
+        let rule = rules.get(index).ok_or("a segment is of a rule that is not listed")?;
+        let kind = Kind::from_name(string(members, "kind")?);
+        let kind = kind.ok_or("a segment's kind is not understood")?;
+        if rule.names_key() && kind != Kind::Outright {
+            return Err("a rule over `@key` has a segment that is not outright");
+        }
+        let range = Id::from_hex(string(members, "from")?).zip(Id::from_hex(string(members, "to")?));
+        let (from, to) = range.filter(|(from, to)| from <= to).ok_or("a segment's range is malformed")?;
+        let (entries, bytes) = (integer(members, "entries")?, integer(members, "bytes")?);
+        if entries == 0 || bytes > MAX_SEGMENT_BYTES {
+            return Err("a segment is empty or too large");
+        }
+        Ok(Self { name, rule: index, kind, from, to, entries, bytes })
+    }
+}
+
+const WRONG_TYPE: &str = "a claim is missing or of the wrong type";
+
+fn string<'a>(members: &'a Object, name: &str) -> Result<&'a str, &'static str> {
+    members.get(name).and_then(Value::as_str).ok_or(WRONG_TYPE)
+}
+
+fn integer(members: &Object, name: &str) -> Result<u64, &'static str> {
+    members.get(name).and_then(Value::as_u64).ok_or(WRONG_TYPE)
+}
+
+fn list<'a>(members: &'a Object, name: &str) -> Result<&'a [Value], &'static str> {
+    members.get(name).and_then(Value::as_array).map(Vec::as_slice).ok_or(WRONG_TYPE)
+}
+
+fn strings(list: &[Value]) -> Result<Vec<String>, &'static str> {
+    list.iter().map(|element| element.as_str().map(str::to_owned)).collect::<Option<_>>().ok_or(WRONG_TYPE)
 }

@@ -54,13 +54,19 @@ impl List {
 /// The revocations that a reader knows of.
 #[derive(Debug)]
 pub struct Revocations {
-    lists: Vec<List>,
-    /// What is in force of each list, by its index. A manifest never takes the place of another authority's.
-    current: BTreeMap<usize, Current>,
-    /// The newest manifest accepted from each list: nothing older is, as long as the process lives.
-    newest: BTreeMap<usize, Seen>,
+    lists: Vec<Followed>,
     attempted_at: Option<UnixTime>,
     failed_at: Option<UnixTime>,
+}
+
+/// A list, and what is known of it. A manifest never takes the place of another authority's.
+#[derive(Debug)]
+struct Followed {
+    list: List,
+    /// What is in force.
+    current: Option<Current>,
+    /// The newest manifest accepted: nothing older is, as long as the process lives.
+    newest: Option<Seen>,
 }
 
 #[derive(Debug)]
@@ -114,29 +120,31 @@ pub enum Offer {
 pub struct Incoming {
     manifest: Manifest,
     list: usize,
-    segments: BTreeMap<SegmentName, Arc<Held>>,
+    /// For each of the manifest's segments, in its order, the one that is at hand.
+    segments: Vec<Option<Arc<Held>>>,
 }
 
 impl Revocations {
     /// Believes these lists and knows of nothing yet.
     #[must_use]
     pub fn new(lists: Vec<List>) -> Self {
-        Self { lists, current: BTreeMap::new(), newest: BTreeMap::new(), attempted_at: None, failed_at: None }
+        let lists = lists.into_iter().map(|list| Followed { list, current: None, newest: None }).collect();
+        Self { lists, attempted_at: None, failed_at: None }
     }
 
     /// Whether to look for a newer manifest: at once when there is none that may be relied on; in the background when
     /// the last look is longer ago than the manifest's `ttl`, and no look has begun within the last seconds.
     #[must_use]
     pub fn wanted(&self, now: UnixTime) -> Urgency {
-        let urgencies = || (0..self.lists.len()).map(|list| self.wanted_of(list, now));
+        let urgencies = || self.lists.iter().map(|followed| self.wanted_of(followed, now));
         [Urgency::Now, Urgency::Background]
             .into_iter()
             .find(|most| urgencies().any(|one| one == *most))
             .unwrap_or(Urgency::No)
     }
 
-    fn wanted_of(&self, list: usize, now: UnixTime) -> Urgency {
-        let Some(Current { snapshot, checked_at }) = self.current.get(&list) else { return Urgency::Now };
+    fn wanted_of(&self, followed: &Followed, now: UnixTime) -> Urgency {
+        let Some(Current { snapshot, checked_at }) = &followed.current else { return Urgency::Now };
         let ttl = snapshot.manifest().ttl();
         let tried = |at: UnixTime| at > *checked_at && at.is_within(ttl.min(RETRY_SECONDS), now);
         if now >= snapshot.manifest().expires_at() {
@@ -184,7 +192,7 @@ impl Revocations {
     /// # Errors
     /// [`Error::ManifestInvalid`] or [`Error::ManifestUntrusted`].
     pub fn start(&self, manifest: &[u8]) -> Result<Offered, Error> {
-        let (list, selected) = manifest::open(manifest, &self.lists)?;
+        let (list, selected) = manifest::open(manifest, self.lists.iter().map(|followed| &followed.list))?;
         Offered::of(manifest.into(), list, selected.start())
     }
 
@@ -194,28 +202,27 @@ impl Revocations {
     /// As [`Revocations::offer`].
     pub fn consider(&mut self, manifest: AuthenticManifest, now: UnixTime) -> Result<Offer, Error> {
         let AuthenticManifest { text, list, authentic } = manifest;
-        let speaker = self.lists.get(list).ok_or(manifest::UNFIT)?;
-        let manifest = Manifest::read(&text, &authentic, speaker, now)?;
-        self.not_older(&manifest, list)?;
-        if let Some(current) = self.current.get_mut(&list)
+        let followed = self.lists.get_mut(list).ok_or(manifest::UNFIT)?;
+        let manifest = Manifest::read(&text, &authentic, &followed.list, now)?;
+        followed.not_older(&manifest)?;
+        if let Some(current) = &mut followed.current
             && current.snapshot.manifest().hash() == manifest.hash()
         {
             current.checked_at = now;
             return Ok(Offer::Unchanged);
         }
-        let held: BTreeMap<SegmentName, &Arc<Held>> = self
-            .current
-            .values()
-            .flat_map(|current| current.snapshot.held())
-            .map(|(reference, segment)| (reference.name, segment))
-            .collect();
-        let mut segments = BTreeMap::new();
+        let mut held = BTreeMap::new();
+        for (reference, segment) in self.snapshots().flat_map(|current| current.snapshot.held()) {
+            held.insert(reference.name, segment);
+        }
+        let mut segments = Vec::with_capacity(manifest.segments().len());
         for reference in manifest.segments() {
-            if let Some(segment) = held.get(&reference.name) {
+            let segment = held.get(&reference.name).copied();
+            if let Some(segment) = segment {
                 // The bytes are the same, but this manifest may say something else of them.
                 Snapshot::agree(reference, segment)?;
-                segments.insert(reference.name, Arc::clone(segment));
             }
+            segments.push(segment.cloned());
         }
         Ok(Offer::Newer(Box::new(Incoming { manifest, list, segments })))
     }
@@ -228,18 +235,15 @@ impl Revocations {
     /// force stays in force.
     pub fn accept(&mut self, incoming: Incoming, now: UnixTime) -> Result<(), Error> {
         let Incoming { manifest, list, segments } = incoming;
-        self.not_older(&manifest, list)?;
+        let followed = self.lists.get_mut(list).ok_or(manifest::UNFIT)?;
+        followed.not_older(&manifest)?;
         if now >= manifest.expires_at() {
             return Err(Error::ManifestInvalid("it has expired"));
         }
-        let complete: Option<Vec<_>> = manifest
-            .segments()
-            .iter()
-            .map(|reference| Some((*reference, Arc::clone(segments.get(&reference.name)?))))
-            .collect();
+        let complete: Option<Vec<_>> = segments.into_iter().collect();
         let complete = complete.ok_or(Error::SegmentMissing)?;
-        self.newest.insert(list, Seen { seq: manifest.seq(), hash: *manifest.hash() });
-        self.current.insert(list, Current { snapshot: Snapshot::new(manifest, complete), checked_at: now });
+        followed.newest = Some(Seen { seq: manifest.seq(), hash: *manifest.hash() });
+        followed.current = Some(Current { snapshot: Snapshot::new(manifest, complete), checked_at: now });
         Ok(())
     }
 
@@ -254,9 +258,9 @@ impl Revocations {
         now: UnixTime,
     ) -> Result<Status, Error> {
         let mut known = Status::Unknown(Unknown::NotCovered);
-        let speaking = self.lists.iter().enumerate().filter(|(_, list)| list.speaks_for(claims.issuer()));
-        for (index, _) in speaking {
-            let status = match self.current.get(&index) {
+        let speaking = self.lists.iter().filter(|followed| followed.list.speaks_for(claims.issuer()));
+        for followed in speaking {
+            let status = match &followed.current {
                 None => Status::Unknown(Unknown::NoSnapshot),
                 Some(current) => current.snapshot.check(claims, required, now)?,
             };
@@ -274,13 +278,13 @@ impl Revocations {
     /// The snapshot in force; of the first list that has one.
     #[must_use]
     pub fn snapshot(&self) -> Option<&Snapshot> {
-        (0..self.lists.len()).find_map(|list| self.current.get(&list)).map(|current| &current.snapshot)
+        self.snapshots().next().map(|current| &current.snapshot)
     }
 
     /// How current the snapshot in force is; of several lists, the one that was made the longest ago.
     #[must_use]
     pub fn info(&self, now: UnixTime) -> Option<SnapshotInfo> {
-        let infos = self.current.values().map(|Current { snapshot, checked_at }| SnapshotInfo {
+        let infos = self.snapshots().map(|Current { snapshot, checked_at }| SnapshotInfo {
             seq: snapshot.manifest().seq(),
             age_millis: now.millis_since(snapshot.manifest().issued_at()),
             checked_millis_ago: now.millis_since(*checked_at),
@@ -288,8 +292,14 @@ impl Revocations {
         infos.max_by_key(|info| (info.age_millis, info.seq))
     }
 
-    fn not_older(&self, manifest: &Manifest, list: usize) -> Result<(), Error> {
-        match self.newest.get(&list) {
+    fn snapshots(&self) -> impl Iterator<Item = &Current> {
+        self.lists.iter().filter_map(|followed| followed.current.as_ref())
+    }
+}
+
+impl Followed {
+    fn not_older(&self, manifest: &Manifest) -> Result<(), Error> {
+        match &self.newest {
             Some(seen) if manifest.seq() < seen.seq => {
                 Err(Error::ManifestRollback { seen: seen.seq, offered: manifest.seq() })
             }
@@ -344,8 +354,8 @@ impl Incoming {
     #[must_use]
     pub fn missing(&self) -> Vec<SegmentName> {
         let mut missing: Vec<SegmentName> = Vec::new();
-        for reference in self.manifest.segments() {
-            if !self.segments.contains_key(&reference.name) && !missing.contains(&reference.name) {
+        for (reference, segment) in self.manifest.segments().iter().zip(&self.segments) {
+            if segment.is_none() && !missing.contains(&reference.name) {
                 missing.push(reference.name);
             }
         }
@@ -368,20 +378,21 @@ impl Incoming {
     /// # Errors
     /// As [`Incoming::supply`].
     pub fn supply_hashed(&mut self, name: SegmentName, bytes: Arc<[u8]>) -> Result<(), Error> {
-        let references: Vec<_> =
-            self.manifest.segments().iter().filter(|reference| reference.name == name).collect();
-        if references.is_empty() {
+        let references = || self.manifest.segments().iter().filter(|reference| reference.name == name);
+        if references().next().is_none() {
             return Err(Error::SegmentHashMismatch);
         }
         // Before anything is read: no segment is longer than its manifest said.
-        if references.iter().any(|reference| u64::try_from(bytes.len()) != Ok(reference.bytes)) {
+        if references().any(|reference| u64::try_from(bytes.len()) != Ok(reference.bytes)) {
             return Err(Error::SegmentInvalid("its length is not the manifest's"));
         }
-        let segment = Held::open(bytes)?;
-        for reference in references {
-            Snapshot::agree(reference, &segment)?;
+        let segment = Arc::new(Held::open(bytes)?);
+        references().try_for_each(|reference| Snapshot::agree(reference, &segment))?;
+        for (reference, place) in self.manifest.segments().iter().zip(&mut self.segments) {
+            if reference.name == name {
+                *place = Some(Arc::clone(&segment));
+            }
         }
-        self.segments.insert(name, Arc::new(segment));
         Ok(())
     }
 }

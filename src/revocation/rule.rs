@@ -60,27 +60,29 @@ impl Rule {
     /// [`Error::RevocationInvalid`] when a member is empty, too long, named twice, or begins with `@` and is not
     /// `@key`; or when there are more than [`MAX_RULE_MEMBERS`].
     pub fn new<S: Into<String>>(members: impl IntoIterator<Item = S>) -> Result<Self, Error> {
-        let invalid = |reason: &str| Err(Error::RevocationInvalid(format!("a rule's member {reason}")));
-        let mut members: Vec<Member> = members.into_iter().map(|member| Member(member.into())).collect();
-        members.sort();
-        for Member(member) in &members {
-            if member.is_empty() || member == "header:" {
+        let invalid = |reason| Err(Error::RevocationInvalid(["a rule's member ", reason].concat()));
+        let mut sorted: Vec<Member> = Vec::new();
+        for member in members {
+            let member = Member(member.into());
+            let name = member.as_str();
+            if name.is_empty() || name == "header:" {
                 return invalid("is empty");
             }
-            if member.len() > MAX_TARGET_VALUE_BYTES {
+            if name.len() > MAX_TARGET_VALUE_BYTES {
                 return invalid("is too long");
             }
-            if member.starts_with('@') && member != "@key" {
+            if name.starts_with('@') && name != "@key" {
                 return invalid("begins with `@` and is not `@key`");
             }
+            match sorted.binary_search(&member) {
+                Ok(_) => return invalid("is named twice"),
+                Err(place) => sorted.insert(place, member),
+            }
+            if sorted.len() > MAX_RULE_MEMBERS {
+                return Err(Error::RevocationInvalid("a rule has too many members".into()));
+            }
         }
-        if members.windows(2).any(|pair| pair.first() == pair.last()) {
-            return invalid("is named twice");
-        }
-        if members.len() > MAX_RULE_MEMBERS {
-            return Err(Error::RevocationInvalid("a rule has too many members".into()));
-        }
-        Ok(Self { members })
+        Ok(Self { members: sorted })
     }
 
     /// The members, in bytewise order.

@@ -43,20 +43,18 @@ pub struct SnapshotInfo {
 }
 
 impl Snapshot {
-    pub(super) fn new(manifest: Manifest, segments: Vec<(SegmentRef, Arc<Held>)>) -> Self {
-        let all: Vec<(usize, Kind, u64)> = segments
-            .iter()
-            .map(|(reference, _)| (reference.rule, reference.kind, reference.entries))
-            .collect();
-        let segments = segments.into_iter().map(|(reference, segment)| {
+    /// `segments` are the manifest's, in its order.
+    pub(super) fn new(manifest: Manifest, segments: Vec<Arc<Held>>) -> Self {
+        let all = manifest.segments();
+        let segments = all.iter().zip(segments).map(|(reference, segment)| {
             // A list is as sure as a segment of all its entries: it is cut up for the sake of transport.
-            let of_list =
-                all.iter().filter(|(rule, kind, _)| (*rule, *kind) == (reference.rule, reference.kind));
-            let entries = of_list.fold(0_u64, |sum, (_, _, entries)| sum.saturating_add(*entries));
+            let of_list = all.iter().filter(|one| (one.rule, one.kind) == (reference.rule, reference.kind));
+            let entries = of_list.fold(0_u64, |sum, one| sum.saturating_add(one.entries));
             let sure = segment.error_bits_among(entries) >= COARSEST_SURE_EPSILON_BITS;
-            Part { reference, segment, sure }
+            Part { reference: *reference, segment, sure }
         });
-        Self { manifest, segments: segments.collect() }
+        let segments = segments.collect();
+        Self { manifest, segments }
     }
 
     /// Compares a segment with what a manifest says of it.

@@ -4,7 +4,7 @@ import { after, test } from "node:test";
 
 import { installPackage } from "../npm/support/installed.mjs";
 import { cases } from "./generate.mjs";
-import { joses, ours } from "./judges.mjs";
+import { byCreateVerifier, byJwtVerify, joses } from "./judges.mjs";
 import { look } from "./reading.mjs";
 import { RULES, explaining } from "./rules.mjs";
 
@@ -16,23 +16,29 @@ const SHOWN = 10;
 
 const installed = await installPackage();
 after(installed.remove);
-const outcome = await compare(cases(COUNT, SEED), ours(await installed.load()), joses);
+const revocable = await installed.load();
+const needed = new Set();
 
-test("each of the tokens has been put to both", () => {
-  assert.equal(outcome.both + outcome.neither + outcome.explained + outcome.failures.length, COUNT);
-  // Were nearly all refused, or accepted, little would be compared.
-  assert.ok(outcome.both > COUNT / 5, `${outcome.both} accepted by both`);
-  assert.ok(outcome.neither > COUNT / 5, `${outcome.neither} refused by both`);
-});
+for (const [face, ours] of Object.entries({ jwtVerify: byJwtVerify(revocable), createVerifier: byCreateVerifier(revocable) })) {
+  const outcome = await compare(cases(COUNT, SEED), ours, joses);
+  for (const name of outcome.needed) needed.add(name);
 
-test("where the two verifiers disagree, a rule says why", () => {
-  const { failures } = outcome;
-  const shown = failures.slice(0, SHOWN).map((failure) => JSON.stringify(failure, null, 1)).join("\n");
-  assert.equal(failures.length, 0, `${failures.length} of ${COUNT}, with the seed ${SEED}:\n${shown}`);
-});
+  test(`${face}: each of the tokens has been put to both`, () => {
+    assert.equal(outcome.both + outcome.neither + outcome.explained + outcome.failures.length, COUNT);
+    // Were nearly all refused, or accepted, little would be compared.
+    assert.ok(outcome.both > COUNT / 5, `${outcome.both} accepted by both`);
+    assert.ok(outcome.neither > COUNT / 5, `${outcome.neither} refused by both`);
+  });
+
+  test(`${face}: where the two verifiers disagree, a rule says why`, () => {
+    const { failures } = outcome;
+    const shown = failures.slice(0, SHOWN).map((failure) => JSON.stringify(failure, null, 1)).join("\n");
+    assert.equal(failures.length, 0, `${failures.length} of ${COUNT}, with the seed ${SEED}:\n${shown}`);
+  });
+}
 
 for (const { name } of RULES) {
-  test(`the rule is needed: ${name}`, () => assert.ok(outcome.needed.has(name)));
+  test(`the rule is needed: ${name}`, () => assert.ok(needed.has(name)));
 }
 
 test("a disagreement that no rule explains fails, and so do other claims", async () => {
@@ -49,7 +55,7 @@ test("a disagreement that no rule explains fails, and so do other claims", async
 
 test("no rule lets pass what jose refuses", () => {
   for (const { name, ours, reason } of RULES) {
-    assert.notEqual(ours, "accepted", name);
+    assert.ok(![ours].flat().includes("accepted"), name);
     assert.ok(reason.length > 0, name);
   }
 });

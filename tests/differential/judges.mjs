@@ -4,13 +4,35 @@ import { createLocalJWKSet, errors, jwtVerify } from "jose";
 import { ISSUER, NOW } from "./generate.mjs";
 
 /**
+ * What we say by the function that has jose's shape, with the very same options.
+ * @param {any} revocable  the package
+ */
+export function byJwtVerify({ createLocalJWKSet, jwtVerify }) {
+  const sets = new Map();
+  const setOf = (jwks) => {
+    const id = JSON.stringify(jwks);
+    if (!sets.has(id)) sets.set(id, createLocalJWKSet(jwks));
+    return sets.get(id);
+  };
+  return async ({ token, keys, options }) => {
+    try {
+      const key = keys.keys === undefined ? keys : setOf(keys);
+      const { payload } = await jwtVerify(token, key, { ...options, currentDate: new Date(NOW * 1000) });
+      return { verdict: "accepted", claims: payload };
+    } catch (error) {
+      return { verdict: nameOf(error) };
+    }
+  };
+}
+
+/**
  * What we say: `accepted`, with the claims, or the code of a refusal.
  *
  * By the package's `createVerifier`, with its defaults turned into those of `jwtVerify`. It wants an issuer's name where
  * jose wants none.
  * @param {{ createVerifier: Function }} revocable  the package
  */
-export function ours({ createVerifier }) {
+export function byCreateVerifier({ createVerifier }) {
   const verifiers = new Map();
   return async ({ token, keys, options }) => {
     const id = JSON.stringify([keys, options]);

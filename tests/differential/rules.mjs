@@ -19,7 +19,7 @@ const NOT_SUPPORTED = "ERR_JOSE_NOT_SUPPORTED";
  * @typedef {{
  *   name: string,
  *   reason: string,
- *   ours: string,
+ *   ours: string | string[],
  *   jose: string | string[],
  *   applies: (look: any) => boolean,
  * }} Rule
@@ -115,8 +115,8 @@ export const RULES = [
   // Algorithm and key.
   {
     name: "an algorithm that is not supported is not allowed",
-    reason: "there is one answer to an `alg` that no key at hand stands for, whatever it is; jose tells what it does not know, or what a set never holds, from what is not allowed",
-    ours: NOT_ALLOWED,
+    reason: "there is one answer to an `alg` that no key at hand stands for, whatever it is; jose tells what it does not know, or what a set never holds, or an `alg` without a letter, from what is not allowed, and knows no ES256K",
+    ours: [NOT_ALLOWED, NO_KEY, NOT_SUPPORTED],
     jose: [NOT_SUPPORTED, "ERR_JWS_INVALID"],
     applies: ({ header, keys }) => !standsFor(keys, header.members?.alg),
   },
@@ -125,12 +125,14 @@ export const RULES = [
     reason: "a key that fits the token's `kid` and not its `alg` is found and refused; jose looks for one that fits both, and throws a TypeError where there is only one key",
     ours: NOT_ALLOWED,
     jose: [NO_KEY, "TypeError"],
-    applies: ({ header, keys }) => named(keys, header.members?.kid).length > 0 && !standsFor({ keys: named(keys, header.members?.kid) }, header.members?.alg),
+    applies: ({ header, keys }) => keys.keys === undefined
+      ? !standsFor(keys, header.members?.alg)
+      : named(keys, header.members?.kid).length > 0 && !standsFor({ keys: named(keys, header.members?.kid) }, header.members?.alg),
   },
   {
     name: "a key without alg stands for one algorithm",
     reason: "RSA for RS256, unless `algorithms` says otherwise: so nobody chooses the padding but the key's owner",
-    ours: NOT_ALLOWED,
+    ours: [NOT_ALLOWED, NO_KEY],
     jose: "accepted",
     applies: ({ header, keys, options }) => options.algorithms === undefined && listed(keys).every((key) => key.alg === undefined)
       && /^(RS|PS)/.test(header.members?.alg) && header.members.alg !== "RS256",
@@ -152,9 +154,9 @@ export const RULES = [
 
   // Keys and options are looked at before there is a token.
   {
-    name: "keys that verify nothing are no configuration",
-    reason: "a private key, a secret shorter than the hash, an RSA key under 2048 bits or of another exponent than 65537, one for other operations than verifying, or of a type that does not fit its `alg`: refused by `createVerifier`, by jose with the first token, if at all",
-    ours: "ERR_CONFIG_INVALID",
+    name: "keys that verify nothing are not taken in",
+    reason: "a private key, a secret shorter than the hash, an RSA key under 2048 bits or of another exponent than 65537, one for other operations than verifying, or of a type that does not fit its `alg`: refused by `createVerifier` at once and by `jwtVerify` when it is used, by jose with the first token, if at all",
+    ours: ["ERR_CONFIG_INVALID", NO_KEY, "ERR_JWK_INVALID"],
     jose: ["accepted", NO_KEY, "ERR_JWKS_INVALID", NOT_SUPPORTED, UNSIGNED, "TypeError", "DataError"],
     applies: ({ keys }) => listed(keys).some((key) => key.d !== undefined) || !listed(keys).some(isUsable),
   },
@@ -173,6 +175,13 @@ export const RULES = [
     ours: "ERR_JWT_ISSUER_UNKNOWN",
     jose: ["accepted", INVALID_CLAIM, UNSIGNED, NO_KEY, NOT_SUPPORTED],
     applies: ({ payload, options }) => (options.issuer !== undefined || isThereAnd(payload.members, "iss", () => true)) && payload.members?.iss !== ISSUER,
+  },
+  {
+    name: "an issuer is a text",
+    reason: "RFC 7519 §4.1.1, wanted or not",
+    ours: INVALID_CLAIM,
+    jose: "accepted",
+    applies: ({ payload }) => isThereAnd(payload.members, "iss", (iss) => typeof iss !== "string"),
   },
   {
     name: "an audience is a text or a list of texts",
@@ -207,7 +216,7 @@ export const RULES = [
 
 /** The rules that explain a disagreement. */
 export function explaining({ ours, jose, look }) {
-  const isSaid = (rule) => rule.ours === ours && [rule.jose].flat().includes(jose);
+  const isSaid = (rule) => [rule.ours].flat().includes(ours) && [rule.jose].flat().includes(jose);
   return RULES.filter((rule) => isSaid(rule) && rule.applies(look));
 }
 

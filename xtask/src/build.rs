@@ -65,11 +65,12 @@ pub(crate) fn cli(workspace: &Workspace, progress: &Progress) -> Result<()> {
 
 /// Builds the Worker, unless it is as new as what it is made of.
 pub(crate) fn worker(workspace: &Workspace, progress: &Progress) -> Result<()> {
-    let mut cargo = wasm_build(workspace);
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release", "--target", WASM_TARGET]);
     // In the folder and with the variable that worker-build has, so that it finds this very build done.
     cargo.arg("--lib").current_dir(workspace.path("worker")).env("WASM_BINDGEN_USE_JS_SYS", "1");
     progress.run("compile the Worker", &mut cargo)?;
-    let made_from = [wasm(workspace, "revocable_worker"), workspace.path("package-lock.json")];
+    let made_from = [wasm(workspace, "release", "revocable_worker"), workspace.path("package-lock.json")];
     if fresh::is_up_to_date(&workspace.path("worker/build/index.js"), &made_from) {
         return Ok(());
     }
@@ -81,16 +82,15 @@ pub(crate) fn worker(workspace: &Workspace, progress: &Progress) -> Result<()> {
 
 /// Builds the npm package, unless it is as new as what it is made of and nobody has changed it since.
 pub(crate) fn package(workspace: &Workspace, progress: &Progress) -> Result<()> {
-    // One by one: built together, the first would get the features that only the second asks for.
-    for package in ["revocable-wasm", "revocable-engines-wasm"] {
-        let mut cargo = wasm_build(workspace);
-        progress.run("compile the npm package", cargo.args(["--package", package]))?;
-    }
+    // What the compiler is told stands in the script alone.
+    let mut compile = workspace.node("pkg/scripts/build.mjs");
+    progress.run("compile the npm package", compile.arg("--compile"))?;
     let stamp = workspace.target("npm-package.built");
     let sources = ["package-lock.json", "pkg/package.json", "pkg/tsconfig.json", "pkg/scripts", "pkg/ts"];
     let products = ["pkg/dist", "www/revocable"];
     let mut made_from: Vec<_> = sources.iter().chain(&products).map(|path| workspace.path(path)).collect();
-    made_from.extend(["revocable_wasm", "revocable_engines_wasm"].map(|name| wasm(workspace, name)));
+    made_from.push(wasm(workspace, "small", "revocable_wasm"));
+    made_from.push(wasm(workspace, "release", "revocable_engines_wasm"));
     if fresh::is_up_to_date(&stamp, &made_from) {
         return Ok(());
     }
@@ -98,15 +98,9 @@ pub(crate) fn package(workspace: &Workspace, progress: &Progress) -> Result<()> 
     fs::write(&stamp, "").with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-fn wasm_build(workspace: &Workspace) -> Command {
-    let mut cargo = workspace.cargo();
-    cargo.args(["build", "--release", "--target", WASM_TARGET]);
-    cargo
-}
-
 /// A leaf crate's Wasm as Cargo leaves it.
-fn wasm(workspace: &Workspace, name: &str) -> PathBuf {
-    workspace.target(&format!("{WASM_TARGET}/release/{name}.wasm"))
+pub(crate) fn wasm(workspace: &Workspace, profile: &str, name: &str) -> PathBuf {
+    workspace.target(&format!("{WASM_TARGET}/{profile}/{name}.wasm"))
 }
 
 /// Writes the table of error codes wherever it is repeated.

@@ -84,6 +84,9 @@ enum Task {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Also compile the engines' Wasm for each of the optimisation levels `s`, `z` and `3`, and weigh those.
+        #[arg(long)]
+        levels: bool,
     },
     /// Measures; the figures are printed, never asserted.
     Bench {
@@ -135,7 +138,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Task::Vectors { json, suite } => {
             return vectors::vectors(&workspace, &progress, json, suite.as_deref());
         }
-        Task::Size { json } => size::size(&workspace, &progress, json)?,
+        Task::Size { json, levels } => size::size(&workspace, &progress, json, levels)?,
         Task::Bench { bench: Bench::Gate { json } } => bench::gate(&workspace, &progress, json)?,
         Task::Bench { bench: Bench::Verify { json } } => bench::verify(&workspace, &progress, json)?,
         Task::Codes => build::codes(&workspace, &progress)?,

@@ -1,6 +1,6 @@
 //! Keys that outlive a process: what one exports, another is seeded with.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::json;
@@ -17,14 +17,23 @@ const INVALID: Error = Error::JwksInvalid("the saved keys are not what was expor
 impl Remote {
     pub(super) fn export(&self) -> Option<String> {
         let Read { document, at, fresh_until, .. } = self.read.as_ref()?;
-        let saved = json!({
-            "format": FORMAT,
-            "uri": self.uri(),
-            "at": at.as_millis(),
-            "freshUntil": fresh_until.as_millis(),
-            "jwks": document,
-        });
-        Some(saved.to_string())
+        let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        let number = |instant: &UnixTime| instant.as_millis().to_string();
+        // The members in the order of their names. Only the texts of others are told to a serialiser.
+        let saved = [
+            r#"{"at":"#,
+            &number(at),
+            r#","format":"#,
+            &text(FORMAT),
+            r#","freshUntil":"#,
+            &number(fresh_until),
+            r#","jwks":"#,
+            &text(document),
+            r#","uri":"#,
+            &text(self.uri()),
+            "}",
+        ];
+        Some(saved.concat())
     }
 
     pub(super) fn seed(&mut self, saved: &[u8], now: UnixTime) -> Result<(), Error> {
