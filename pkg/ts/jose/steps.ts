@@ -47,13 +47,13 @@ export function start({ token, source, expected: { check, revocations }, options
 }
 
 /** Takes it further with an answer about its signature. */
-export function resume({ expected: { check, revocations }, options }: Call, ticket: number, answer: number): number {
+export function resume({ source, expected: { check, revocations }, options }: Call, ticket: number, answer: number): number {
   const now = Date.now();
   const date = dateOf(options, now);
   return typed(() =>
     revocations === undefined
-      ? check.resume(ticket, answer, date, now)
-      : check.resumeListed(revocations.lists, ticket, answer, date, now),
+      ? check.resume(source.set, ticket, answer, date, now)
+      : check.resumeListed(source.set, revocations.lists, ticket, answer, date, now),
   );
 }
 
