@@ -21,7 +21,7 @@ const PAGE = join(ROOT, "www/revocable");
  * `profile` is Cargo's, `opt` what wasm-opt is told.
  */
 const MODULES = [
-  { crate: "revocable-wasm", name: "revocable_wasm", profile: "small", opt: ["-Oz", "--converge"] },
+  { crate: "revocable-wasm", name: "revocable_wasm", profile: "small", opt: ["-O3"] },
   { crate: "revocable-engines-wasm", name: "revocable_engines_wasm", profile: "release", opt: ["-O3"] },
 ];
 

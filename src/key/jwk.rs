@@ -4,8 +4,6 @@
 //! Certificates beside a key (`x5c`, `x5t`) are not looked at, and nothing is ever fetched from `x5u`: the key is what its
 //! own members say.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -295,12 +293,18 @@ fn may_verify(jwk: &Object) -> Result<bool, Error> {
     const INVALID: Error = Error::JwkInvalid("`key_ops` is no list of operations, each once");
     let operations = match jwk.get("key_ops") {
         None => return Ok(true),
-        Some(Value::Array(operations)) => operations.iter().map(Value::as_str).collect::<Option<Vec<_>>>(),
-        Some(_) => None,
+        Some(Value::Array(operations)) => operations,
+        Some(_) => return Err(INVALID),
     };
-    let operations = operations.ok_or(INVALID)?;
-    let distinct: BTreeSet<&str> = operations.iter().copied().collect();
-    if distinct.len() == operations.len() { Ok(distinct.contains("verify")) } else { Err(INVALID) }
+    // A map of the kind that JSON is read into: a set of another type would be Wasm of its own.
+    let mut distinct = Object::new();
+    for operation in operations {
+        let name = operation.as_str().ok_or(INVALID)?;
+        if distinct.insert(name.to_owned(), Value::Null).is_some() {
+            return Err(INVALID);
+        }
+    }
+    Ok(distinct.contains_key("verify"))
 }
 
 fn bytes(jwk: &Object, member: &'static str) -> Result<Vec<u8>, Error> {
