@@ -27,8 +27,6 @@ const MODULES = [
 
 /** What every compilation here is told. */
 const RUSTFLAGS = [
-  // SHA-2 in loops: a twentieth of the first Wasm, for a twelfth of the time that a token with HS256 takes.
-  '--cfg=sha2_backend_soft="compact"',
   // Panics name source files: neither their folder nor whose it is should be told to everybody.
   `--remap-path-prefix=${join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry/src")}/=`,
   `--remap-path-prefix=${ROOT}/=`,
