@@ -71,9 +71,17 @@ impl Check {
     ///
     /// # Errors
     /// As [`Check::start`].
-    pub fn resume(&self, ticket: u32, answer: u32, date: f64, now: f64) -> Result<u32, JsValue> {
+    pub fn resume(
+        &self,
+        keys: &KeySet,
+        ticket: u32,
+        answer: u32,
+        date: f64,
+        now: f64,
+    ) -> Result<u32, JsValue> {
         let (date, now) = (instant(date)?, instant(now)?);
-        Ok(self.go_on(answered(ticket, question::answer(answer)), None, date, now, false))
+        let verified = answered(ticket, question::answer(answer));
+        Ok(self.go_on(verified, None, date, now, is_due(keys, now)))
     }
 
     /// [`Check::resume`], and asks these lists.
@@ -83,6 +91,7 @@ impl Check {
     #[wasm_bindgen(js_name = resumeListed)]
     pub fn resume_listed(
         &self,
+        keys: &KeySet,
         lists: &Lists,
         ticket: u32,
         answer: u32,
@@ -90,7 +99,8 @@ impl Check {
         now: f64,
     ) -> Result<u32, JsValue> {
         let (date, now) = (instant(date)?, instant(now)?);
-        Ok(self.go_on(answered(ticket, question::answer(answer)), Some(lists), date, now, false))
+        let verified = answered(ticket, question::answer(answer));
+        Ok(self.go_on(verified, Some(lists), date, now, is_due(keys, now)))
     }
 
     /// Reads the token on the desk as far as its header allows without a key, and puts down `[header]`: for a caller who

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use revocable::{
-    Algorithm, Error, Jwks, KeyCache, KeyOptions, Material, Secrets, Unverified, engine, read_object,
+    Algorithm, Error, Jwks, KeyCache, KeyOptions, Material, Secrets, Unverified, Urgency, engine, read_object,
 };
 use wasm_bindgen::prelude::*;
 
@@ -169,6 +169,16 @@ impl KeySet {
         let now = instant(now)?;
         self.change(|keys| keys.fail(now));
         Ok(())
+    }
+
+    /// Whether they should be read again in the background.
+    ///
+    /// # Errors
+    /// `ERR_CONFIG_INVALID` when `now` is not an instant.
+    #[wasm_bindgen(js_name = isDue)]
+    pub fn is_due(&self, now: f64) -> Result<bool, JsValue> {
+        let now = instant(now)?;
+        Ok(self.remote_keys().is_some_and(|keys| keys.wanted(now) == Urgency::Background))
     }
 
     /// The set in force as it was read, a JSON text.

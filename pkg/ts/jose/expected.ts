@@ -25,6 +25,8 @@ export interface JWTVerifyOptions {
   maxTokenAge?: number | string | undefined;
   /** The time that the claims are held against. By default, now. Keys and lists live by the clock. */
   currentDate?: Date | undefined;
+  /** Keeps a Worker alive until work in the background is done: `(work) => context.waitUntil(work)`. */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined;
   /** Claims that must be there, with whatever value. */
   requiredClaims?: readonly string[] | undefined;
   /** Extensions that `crit` may list, by name. */
@@ -134,7 +136,7 @@ function isSame(options: JWTVerifyOptions | undefined, before: Kept): boolean {
   let count = 0;
   for (const name in options) {
     const value: unknown = options[name as keyof JWTVerifyOptions];
-    if (value === undefined || name === "currentDate") continue;
+    if (value === undefined || name === "currentDate" || name === "waitUntil") continue;
     count += 1;
     const known = before.values.get(name);
     if (known === value && (typeof value !== "object" || value instanceof Revocations)) continue;
@@ -166,6 +168,9 @@ const READERS: { readonly [name in keyof JWTVerifyOptions]-?: Read } = {
   },
   // Of these the core is told nothing, or with each call.
   currentDate: nothing,
+  waitUntil(value, name) {
+    if (typeof value !== "function") throw wrong(name, "expected a function");
+  },
   revocations(value, name) {
     if (!(value instanceof Revocations)) throw wrong(name, "expected what `createRevocations` made");
   },
@@ -183,7 +188,7 @@ function readOptions(options: object): { text: string; values: Map<string, unkno
     const value: unknown = options[name as keyof object];
     if (value === undefined) continue;
     const told = read(value, name);
-    if (name !== "currentDate") values.set(name, Array.isArray(value) ? [...(value as unknown[])] : value);
+    if (name !== "currentDate" && name !== "waitUntil") values.set(name, Array.isArray(value) ? [...(value as unknown[])] : value);
     if (told !== undefined) said.push([name, told]);
   }
   said.sort(([left], [right]) => (left < right ? -1 : 1));

@@ -57,6 +57,11 @@ export interface JWTVerify {
     key: GetKey,
     options?: JWTVerifyOptions,
   ): Promise<JWTVerifyResultWithKey<Payload>>;
+  <Payload = unknown>(
+    token: string | Uint8Array,
+    key: VerificationKey | GetKey,
+    options?: JWTVerifyOptions,
+  ): Promise<JWTVerifyResult<Payload> & { key?: VerificationKey }>;
 }
 
 /**

@@ -14,8 +14,10 @@ export interface KeySource {
   readonly opaque?: OpaqueKey | undefined;
   /** Keys that can be read again: what came of it, if anything went wrong. */
   readonly read?: () => Promise<Error | undefined>;
-  /** Begins to read them again. */
-  readonly readInBackground?: () => void;
+  /** Begins to read them again, unless somebody is at it or they are fresh. */
+  readonly readWhatIsDue?: () => Promise<unknown> | undefined;
+  /** Begins to read them again, unless somebody is at it. */
+  readonly readInBackground?: () => Promise<unknown> | undefined;
   /** What `key` of the result is, for keys that are chosen by a token's header. */
   readonly chosen?: (header: Header) => unknown;
 }

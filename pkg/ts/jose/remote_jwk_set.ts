@@ -160,8 +160,12 @@ class RemoteKeySet implements KeySource {
     return this.#reading.now();
   }
 
-  readInBackground(): void {
-    void this.#reading.inBackground();
+  readInBackground(): Promise<unknown> | undefined {
+    return this.#reading.inBackground();
+  }
+
+  readWhatIsDue(): Promise<unknown> | undefined {
+    return typed(() => this.set.isDue(Date.now())) ? this.readInBackground() : undefined;
   }
 
   chosen(header: Header): unknown {
@@ -171,7 +175,7 @@ class RemoteKeySet implements KeySource {
   async choose(header: Partial<Header>): Promise<CryptoKey> {
     await loadWasm(this.#platform);
     if (this.#document() === undefined) await this.#readNow();
-    else if (!this.isFresh) this.readInBackground();
+    else if (!this.isFresh) void this.readInBackground();
     try {
       return await choose(this.jwks() ?? { keys: [] }, header);
     } catch (error) {

@@ -85,13 +85,13 @@ export class Revocations {
   }
 
   /** Begins to read it unless somebody is at it. @internal */
-  readInBackground(): void {
-    void this.#reading.inBackground();
+  readInBackground(): Promise<unknown> | undefined {
+    return this.#reading.inBackground();
   }
 
   /** Reads it unless somebody is at it or it is current. @internal */
-  readWhatIsDue(): void {
-    if (typed(() => this.lists.isDue(Date.now()))) void this.#reading.inBackground();
+  readWhatIsDue(): Promise<unknown> | undefined {
+    return typed(() => this.lists.isDue(Date.now())) ? this.readInBackground() : undefined;
   }
 }
 

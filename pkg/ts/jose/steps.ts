@@ -47,23 +47,24 @@ export function start({ token, source, expected: { check, revocations }, options
 }
 
 /** Takes it further with an answer about its signature. */
-export function resume({ expected: { check, revocations }, options }: Call, ticket: number, answer: number): number {
+export function resume({ source, expected: { check, revocations }, options }: Call, ticket: number, answer: number): number {
   const now = Date.now();
   const date = dateOf(options, now);
   return typed(() =>
     revocations === undefined
-      ? check.resume(ticket, answer, date, now)
-      : check.resumeListed(revocations.lists, ticket, answer, date, now),
+      ? check.resume(source.set, ticket, answer, date, now)
+      : check.resumeListed(source.set, revocations.lists, ticket, answer, date, now),
   );
 }
 
 /** Picks up a token that stands, and has read what is due. */
-export function stands({ source, expected }: Call): Stands {
+export function stands({ source, expected, options }: Call): Stands {
   const isDue = isDueOnDesk();
   const [protectedHeader, payload] = claimsOnDesk();
   if (isDue) {
-    source.readInBackground?.();
-    expected.revocations?.readWhatIsDue();
+    for (const work of [source.readWhatIsDue?.(), expected.revocations?.readWhatIsDue()]) {
+      if (work !== undefined) options?.waitUntil?.(work);
+    }
   }
   if (source.chosen === undefined) return { payload, protectedHeader };
   return { payload, protectedHeader, key: source.chosen(protectedHeader) };

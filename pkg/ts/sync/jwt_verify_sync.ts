@@ -80,8 +80,8 @@ function go(call: Call, hostOf: (engine: EngineName | undefined) => Host): Stand
   if (outcome === ALLOW) return stands(call);
   const refusal = refusalOf(call.token, cause);
   const remedy = remedyOf(call);
-  if (remedy === KEYS) call.source.readInBackground?.();
-  if (remedy === SNAPSHOT) call.expected.revocations?.readInBackground();
+  if (remedy === KEYS) void call.source.readInBackground?.();
+  if (remedy === SNAPSHOT) void call.expected.revocations?.readInBackground();
   throw refusal;
 }
 

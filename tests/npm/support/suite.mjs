@@ -626,6 +626,26 @@ const cases = {
     equal((await rejected(jwtVerify(tokens.revokedLater, keys, options))).code, "ERR_JWT_REVOKED");
   },
 
+  async "jwtVerify hands what it reads in the background to waitUntil, and answers meanwhile"(context) {
+    const { jwtVerify, createRemoteJWKSet, customFetch, jwksCache, tokens, jwks } = context;
+    let reads = 0;
+    const url = new URL("https://issuer.example/jwks.json");
+    // As they were kept twenty minutes ago: past their freshness, and not past their hour.
+    const cache = { jwks, uat: Date.now() - 1_200_000 };
+    const fetch = async () => ((reads += 1), Response.json(jwks));
+    const keys = createRemoteJWKSet(url, { [customFetch]: fetch, [jwksCache]: cache });
+    const works = [];
+    const options = { audience: "api", waitUntil: (work) => works.push(work) };
+    equal((await jwtVerify(tokens.good, keys, options)).payload.sub, "alice");
+    equal(works.length, 1);
+    await Promise.all(works);
+    equal(reads, 1);
+    ok(Date.now() - cache.uat < 60_000, "what was read is kept");
+    equal((await jwtVerify(tokens.good, keys, options)).payload.sub, "alice");
+    equal(works.length, 1);
+    equal((await rejected(jwtVerify(tokens.good, keys, { waitUntil: 1 }))).code, "ERR_CONFIG_INVALID");
+  },
+
   async "jwtVerify refuses a token of which no list can tell, with the cause"(context) {
     const { jwtVerify, createLocalJWKSet, createRevocations, tokens, jwks, errors, revocationOptions, secret } = context;
     const heard = [];
