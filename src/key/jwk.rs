@@ -7,7 +7,7 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Algorithm, By, Curve, Key, KeyOptions, Material, Use};
+use super::{Algorithm, By, Curve, Key, KeyOptions, Material, Use, roca};
 use crate::base64url;
 use crate::engine::{self, HostKey, Imported, rules};
 use crate::error::Error;
@@ -127,6 +127,9 @@ impl Material {
         }
         if e != [1, 0, 1] {
             return Err(Error::JwkInvalid("the public exponent of an RSA key is 65537"));
+        }
+        if roca::is_marked(n) {
+            return Err(Error::JwkInvalid("its RSA modulus comes from a generator whose keys are broken"));
         }
         Ok(Self::Rsa { n: n.to_vec(), e: e.to_vec() })
     }

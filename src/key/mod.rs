@@ -7,6 +7,7 @@ mod jwk;
 mod jwks;
 #[cfg(feature = "pem")]
 mod pem;
+mod roca;
 #[cfg(feature = "pem")]
 mod spki;
 

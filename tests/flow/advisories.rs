@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use revocable::config::GateConfig;
-use revocable::{ClaimFault, Decision, Error, Verifier};
+use revocable::{ClaimFault, Code, Decision, Error, Jwks, Secrets, Verifier};
 
 use crate::common::*;
 
@@ -333,8 +333,21 @@ fn ecdsa_signature_in_der() {
     assert_eq!(verdict(&verifier(&[]), &der), SIGNATURE);
 }
 
-/// Weak RSA keys: short ones, small exponents (Bleichenbacher's forgery of 2006), even moduli. A modulus that looks good and
-/// is not, such as one of CVE-2017-15361 (ROCA) or one shared factor, is not recognised: nothing here factors.
+/// CVE-2017-15361 (ROCA): a generator in smart cards made RSA keys whose moduli can be factored, and bear a mark.
+#[test]
+fn roca_keys() {
+    const SUITE: &str = include_str!("../vectors/suites/json_web_key.json");
+    let suite: Value = serde_json::from_str(SUITE).unwrap();
+    let groups = suite["groups"].as_array().unwrap();
+    let marked = groups.iter().find(|group| group["comment"] == "jws_rsa_roca_key").unwrap();
+    let key = &marked["jwks"]["keys"][0];
+    let Err(error) = Jwks::parse(key.to_string().as_bytes(), Secrets::Ignore) else { panic!("taken in") };
+    assert_eq!(error.code(), Code::JwkInvalid);
+    assert!(error.to_string().contains("generator"), "{error}");
+}
+
+/// Weak RSA keys: short ones, small exponents (Bleichenbacher's forgery of 2006), even moduli. Two moduli that share a factor
+/// are not recognised: nothing here factors.
 #[test]
 fn weak_rsa_keys() {
     let keys: Value = serde_json::from_str(PEMS).unwrap();
