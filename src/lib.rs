@@ -17,8 +17,8 @@
 //! adds what a request filter needs. The library calls no clock, makes no I/O, draws no randomness and does not panic on
 //! any input.
 //!
-//! For `wasm32-unknown-unknown`, the crate that is linked at last must tell `getrandom` where randomness would come from
-//! (feature `js` of 0.2, `wasm_js` of 0.4): jwt-simple links it, though verifying never draws any.
+//! For `wasm32-unknown-unknown` with the feature `engines`, the crate that is linked at last must tell `getrandom` where
+//! randomness would come from (feature `js` of 0.2, `wasm_js` of 0.4): jwt-simple links it, though verifying never draws any.
 //!
 //! The [`manual`] explains the data, the promises and the reasons.
 
