@@ -1,6 +1,7 @@
 // Who verifies, and what: the same tokens, keys and expectations for everybody, in Node and in workerd alike.
 //
-// Every token is verified anew, as nobody here remembers one. Keys are imported before the clock runs.
+// Every token is verified anew: nobody here remembers one, only we the header that an issuer's tokens share. Keys are
+// imported before the clock runs.
 import * as jose from "jose";
 
 const ISSUER = "https://issuer.example";
