@@ -2,7 +2,7 @@
 
 use revocable::{
     Answer, Claims, Code, Decision, Error, Expectations, MissingIssuer, Policy, Profile, Question, UnixTime,
-    Unverified, Urgency, Verification, danger, read_object,
+    Unknown, Unverified, Urgency, Verification, danger, read_object,
 };
 use serde_json::Value;
 use wasm_bindgen::prelude::*;
@@ -122,18 +122,24 @@ impl Check {
     /// `ERR_CONFIG_INVALID` when `now` is not an instant.
     pub fn remedy(&self, keys: &KeySet, length: usize, now: f64) -> Result<u32, JsValue> {
         let now = instant(now)?;
-        let code = desk::with_decision(|decision| decision.error().map(Error::code)).flatten();
+        let found = desk::with_decision(|decision| match decision.error() {
+            // Whatever else is not known, reading the lists again does not tell.
+            Some(Error::RevocationUnavailable(Unknown::NoSnapshot | Unknown::TooOld)) => (None, true),
+            Some(error) => (Some(error.code()), false),
+            None => (None, false),
+        });
+        let (code, wants_snapshot) = found.unwrap_or_default();
+        if wants_snapshot {
+            return Ok(SNAPSHOT);
+        }
         let has_kid = || {
             desk::with_token(length, |token| {
                 Unverified::parse_with(token, &self.critical)
                     .is_ok_and(|token| token.header().kid().is_some())
             })
         };
-        let Some(cache) = keys.remote_keys() else {
-            return Ok(if code == Some(Code::RevocationUnavailable) { SNAPSHOT } else { 0 });
-        };
+        let Some(cache) = keys.remote_keys() else { return Ok(0) };
         Ok(match code {
-            Some(Code::RevocationUnavailable) => SNAPSHOT,
             Some(Code::JwksUnavailable) if !cache.failed_lately(now) => KEYS,
             Some(Code::NoMatchingKey) if cache.wanted_for_unknown_key(now) => KEYS,
             // Without a `kid`, a key that is not among them may have signed it.

@@ -135,10 +135,17 @@ export function questionOnDesk(): Ticket {
     keyNumber: number(KEY_NUMBER),
     // The core asks about its own algorithms only.
     algorithm: algorithms[number(ALGORITHM)] as Algorithm,
-    jwk: () => wasm.questionJwk(ticket) ?? "{}",
+    jwk: () => jwkOf(ticket),
     signingInput: view(INPUT_AT, INPUT_BYTES),
     signature: view(SIGNATURE_AT, SIGNATURE_BYTES),
   };
+}
+
+/** Of a token that has waited too long there is none to be had, which says nothing about the key. */
+function jwkOf(ticket: number): string {
+  const jwk = wasm.questionJwk(ticket);
+  if (jwk === undefined) throw new Error("the token waits no longer");
+  return jwk;
 }
 
 function number(index: number): number {

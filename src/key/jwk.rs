@@ -199,6 +199,10 @@ impl Material {
     /// RFC 7518 §3.2: a secret of the same size as the hash output or larger MUST be used.
     fn check_strength(&self, algorithm: Algorithm) -> Result<(), Error> {
         let Self::Secret(secret) = self else { return Ok(()) };
+        // Whoever has a public key in PEM could sign with it, were its text taken for a secret.
+        if secret.windows(PEM_LABEL.len()).any(|part| part == PEM_LABEL) {
+            return Err(Error::JwkInvalid("a secret that is a key in PEM is none"));
+        }
         let hash = match algorithm {
             Algorithm::HS384 => 48,
             Algorithm::HS512 => 64,
@@ -276,6 +280,9 @@ impl Curve {
 
 const MODULUS: Error = Error::JwkInvalid("an RSA modulus has 2048 to 8192 bits");
 const DISAGREES: Error = Error::JwkInvalid("`alg` does not agree with the key's type");
+/// What every PEM text has (RFC 7468 §2).
+const PEM_LABEL: &[u8] = b"-----BEGIN ";
+
 const UNSUPPORTED: Error = Error::JwkInvalid("`kty`, `crv` and `alg` name no supported key type");
 
 /// Whether a JWK holds the private part of a key pair (RFC 7518 §6.2.2, §6.3.2, RFC 8037 §2, RFC 9964).

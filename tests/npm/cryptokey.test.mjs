@@ -32,6 +32,13 @@ for (const algorithm of ALGORITHMS.filter((algorithm) => algorithm !== "ES256K")
     assert.equal(readyKey(key), ready);
   });
 
+  if (algorithm === "EdDSA") {
+    test("a CryptoKey for EdDSA that cannot be exported is refused: nobody sees whether its point is of small order", async () => {
+      await assert.rejects(async () => readyKey(await importKey(false)), { code: "ERR_JWK_INVALID" });
+    });
+    continue;
+  }
+
   test(`a CryptoKey for ${algorithm} that cannot be exported verifies where it is`, async () => {
     const key = await importKey(false);
     const ready = await readyKey(key);

@@ -85,6 +85,11 @@ pub(crate) fn describe(fault: &JsValue) -> String {
     fault.as_string().or_else(message).unwrap_or_else(|| "a fault without a message".to_owned())
 }
 
+/// What kind of fault the platform says it is, such as `DataError`; empty when it does not say.
+pub(crate) fn name_of(fault: &JsValue) -> String {
+    Reflect::get(fault, &"name".into()).ok().and_then(|name| name.as_string()).unwrap_or_default()
+}
+
 /// Nobody waits for it, and its failure means nothing.
 fn abandon(_: &Promise) {}
 

@@ -38,18 +38,22 @@ thread_local! {
 /// Answers what the library asks.
 pub(crate) async fn answer(question: &Question) -> Answer {
     let Some(key) = question.key() else { return Answer::UnknownAlgorithm };
-    let kept = match KEYS.with_borrow(|keys| keys.get(&key.number()).cloned()) {
+    let known = KEYS.with_borrow(|keys| keys.get(&key.number()).cloned());
+    let kept = match known {
         Some(kept) => kept,
         None => match import(key).await {
-            Some(kept) => keep(key.number(), kept),
-            None => return Answer::UnknownAlgorithm,
+            Ok(kept) => keep(key.number(), kept),
+            Err(answer) => return answer,
         },
     };
     let fits = match kept {
         Kept::Unusable => return Answer::KeyUnusable,
         Kept::Rust(verifier) => verifier.verify(question.signing_input(), question.signature()),
-        // A signature that makes WebCrypto fail is none of the key's.
-        Kept::Host { key, parameters } => verify(&key, &parameters, question).await.unwrap_or(false),
+        // Signatures that cannot be the key's never come here, so that it is the host that failed.
+        Kept::Host { key, parameters } => match verify(&key, &parameters, question).await {
+            Ok(fits) => fits,
+            Err(_) => return Answer::Unavailable,
+        },
     };
     if fits { Answer::Fits } else { Answer::DoesNotFit }
 }
@@ -64,18 +68,20 @@ async fn verify(key: &CryptoKey, parameters: &Object, question: &Question) -> Re
     Ok(JsFuture::from(verified).await?.as_bool() == Some(true))
 }
 
-/// `None` when nobody here knows the algorithm.
-async fn import(key: &HostKey) -> Option<Kept> {
-    if let Some((import, parameters)) = parameters(key.algorithm())
-        && let Ok(key) = import_by_host(key, &import).await
-    {
-        return Some(Kept::Host { key, parameters });
-    }
+/// What is answered instead of keeping anything is what may be another answer next time.
+async fn import(key: &HostKey) -> Result<Kept, Answer> {
+    let (import, parameters) = parameters(key.algorithm()).ok_or(Answer::UnknownAlgorithm)?;
+    let fault = match import_by_host(key, &import).await {
+        Ok(key) => return Ok(Kept::Host { key, parameters }),
+        Err(fault) => fault,
+    };
     let Some(engine) = engine::serving(INSTEAD, key.algorithm()) else {
-        return parameters(key.algorithm()).map(|_| Kept::Unusable);
+        // By these names WebCrypto says that it is the key that is wrong; workerd calls a point off its curve the second.
+        let is_keys = ["DataError", "OperationError"].contains(&host::name_of(&fault).as_str());
+        return if is_keys { Ok(Kept::Unusable) } else { Err(Answer::Unavailable) };
     };
     let material = Material::parse(key.jwk().as_bytes());
-    Some(match material.and_then(|material| engine.import(key.algorithm(), &material)) {
+    Ok(match material.and_then(|material| engine.import(key.algorithm(), &material)) {
         Ok(Imported::Here(verifier)) => Kept::Rust(verifier.into()),
         _ => Kept::Unusable,
     })

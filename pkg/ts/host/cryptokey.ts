@@ -166,6 +166,8 @@ function algorithmOf(key: CryptoKey): Algorithm {
 }
 
 function refuseWeak({ name, hash, length, modulusLength, publicExponent }: Parameters): void {
+  // Points of small order are told by their bytes, and WebCrypto takes them.
+  if (name === "Ed25519") throw new KeyRefused("an Ed25519 CryptoKey is to be extractable: which point it is has to be seen");
   if (name === "HMAC") {
     const least = HMAC[NAMES[`HMAC ${hash?.name}`] ?? ""];
     // Both are there in every key for HMAC; where one is not, nothing shows that the key is strong.

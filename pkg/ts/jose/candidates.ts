@@ -28,6 +28,8 @@ const FITTING: { readonly [type: string]: readonly string[] } = {
   AKP: ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"],
 };
 
+const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
+
 /** Those that a token with this header may have been signed with. */
 function candidates(jwks: JSONWebKeySet, { alg, kid }: Partial<Header>): JsonWebKey[] {
   return jwks.keys.filter((key) => {
@@ -36,7 +38,9 @@ function candidates(jwks: JSONWebKeySet, { alg, kid }: Partial<Header>): JsonWeb
     const fits = Object.hasOwn(FITTING, type) && FITTING[type]?.includes(alg ?? "");
     const isForIt = stated === undefined ? kty !== "AKP" : stated === alg;
     const mayVerify = operations === undefined || (Array.isArray(operations) && operations.includes("verify"));
-    return fits && isForIt && mayVerify && (use === undefined || use === "sig") && (kid === undefined || kid === name);
+    // Whoever can read the set could sign with it. src/key/jwk.rs has the same list.
+    const isPrivate = PRIVATE_MEMBERS.some((member) => member in key);
+    return fits && isForIt && mayVerify && !isPrivate && (use === undefined || use === "sig") && (kid === undefined || kid === name);
   });
 }
 

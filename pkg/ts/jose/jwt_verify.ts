@@ -131,16 +131,16 @@ class Verification {
     }
   }
 
-  /** `isAgain` says that what was lacking has been read already. */
-  #go(call: Call, isAgain = false): Stands | Promise<Stands> {
+  /** `tried` are the remedies that have been had already, added up. */
+  #go(call: Call, tried = 0): Stands | Promise<Stands> {
     const outcome = start(call);
     if (outcome === ALLOW) return stands(call);
-    if (outcome === ASK) return this.#ask(call, isAgain);
-    return this.#refused(call, isAgain, undefined);
+    if (outcome === ASK) return this.#ask(call, tried);
+    return this.#refused(call, tried, undefined);
   }
 
   /** Asks the host about the signature, as often as it takes. */
-  async #ask(call: Call, isAgain: boolean): Promise<Stands> {
+  async #ask(call: Call, tried: number): Promise<Stands> {
     const { source, expected } = call;
     const host = source.opaque === undefined ? this.#host(expected.engine) : hostOf(source.opaque);
     expected.hold();
@@ -151,7 +151,7 @@ class Verification {
         const { answer, cause } = asked instanceof Promise ? await asked : asked;
         const outcome = resume(call, question.ticket, answer);
         if (outcome === ALLOW) return stands(call);
-        if (outcome !== ASK) return await this.#refused(call, isAgain, cause);
+        if (outcome !== ASK) return await this.#refused(call, tried, cause);
       }
     } finally {
       expected.release();
@@ -159,16 +159,22 @@ class Verification {
   }
 
   /** Has read what is lacking, each thing once, or throws. */
-  #refused(call: Call, isAgain: boolean, cause: unknown): Promise<Stands> {
+  #refused(call: Call, tried: number, cause: unknown): Promise<Stands> {
     const refusal = refusalOf(call.token, cause);
     const remedy = remedyOf(call);
     const { revocations } = call.expected;
-    if (remedy === KEYS && !isAgain && call.source.read !== undefined) return this.#again(call, call.source.read(), refusal);
-    if (remedy === SNAPSHOT && revocations !== undefined) return this.#again(call, revocations.read(), refusal);
-    throw refusal;
+    if ((tried & remedy) !== 0) throw refusal;
+    const reading = remedy === KEYS ? call.source.read?.() : remedy === SNAPSHOT ? revocations?.read() : undefined;
+    if (reading === undefined) throw refusal;
+    return this.#again(call, tried | remedy, reading, refusal);
   }
 
-  async #again(call: Call, reading: Promise<Error | undefined>, refusal: RevocableError): Promise<Stands> {
+  async #again(
+    call: Call,
+    tried: number,
+    reading: Promise<Error | undefined>,
+    refusal: RevocableError,
+  ): Promise<Stands> {
     const { expected } = call;
     expected.hold();
     try {
@@ -179,7 +185,7 @@ class Verification {
         refusal.cause = failure;
         throw refusal;
       }
-      return await this.#go(call, true);
+      return await this.#go(call, tried);
     } finally {
       expected.release();
     }

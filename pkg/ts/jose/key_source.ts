@@ -126,7 +126,8 @@ function usable(source: Made): Made {
 function secretSource(secret: Uint8Array): KeySource {
   const seen = secrets.find(({ bytes }) => isEqual(bytes, secret));
   if (seen !== undefined) return seen.source;
-  const bytes = secret.slice();
+  // Not `slice`, which of a Buffer is the caller's own memory.
+  const bytes = new Uint8Array(secret);
   const source = usable(new Made(() => KeySet.secret(bytes)));
   if (secrets.length >= MOST_SECRETS) secrets.shift();
   secrets.push({ bytes, source });
