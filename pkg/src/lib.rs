@@ -8,7 +8,7 @@
 //! bytes it read  ── Uint8Array ─▶  install_keys, offer, supply   ──▶  KeyCache, Revocations, Incoming
 //! ```
 //!
-//! HMAC and Ed25519 are verified here. Every other signature is JavaScript's to check, with the host's own cryptography
+//! HMAC is verified here. Every other signature is JavaScript's to check, with the host's own cryptography
 //! or with a second Wasm: [`Core::start`] then ends with a question, and [`Core::resume`] takes the answer.
 //!
 //! Everything that reads, waits or keeps time is on the JavaScript side; everything that decides is in the core.

@@ -4,16 +4,16 @@
 //! link its code. A key is imported once for each algorithm it stands for, by the first engine of the list that knows the
 //! algorithm; what comes back holds the key in the form that the engine verifies fastest.
 //!
-//! | algorithm | engine | built on | in [`DEFAULT`] | in [`SMALL`] |
-//! |---|---|---|---|---|
-//! | HS256, HS384, HS512 | [`HMAC`] | `hmac`, `sha2` | here | here |
-//! | EdDSA (Ed25519) | [`EDDSA`] | `ed25519-dalek` | here | here |
-//! | ES256 | [`ES256`] | jwt-simple's key on `p256` | here | host |
-//! | ES384 | [`ES384`] | jwt-simple's key on `p384` | here | host |
-//! | ES512 | [`ES512`] | `p521` | here | host |
-//! | ES256K | [`ES256K`] | jwt-simple's key on `k256` | here | host |
-//! | RS256, RS384, RS512, PS256, PS384, PS512 | [`RSA`] | `rsa` | here | host |
-//! | ML-DSA-44, ML-DSA-65, ML-DSA-87 | [`ML_DSA`] | `ml-dsa` | here | host |
+//! | algorithm | engine | built on | in [`DEFAULT`] | in [`EDGE`] | in [`SMALL`] |
+//! |---|---|---|---|---|---|
+//! | HS256, HS384, HS512 | [`HMAC`] | `hmac`, `sha2` | here | here | here |
+//! | EdDSA (Ed25519) | [`EDDSA`] | `ed25519-dalek` | here | host | host |
+//! | ES256 | [`ES256`] | jwt-simple's key on `p256` | here | host | host |
+//! | ES384 | [`ES384`] | jwt-simple's key on `p384` | here | host | host |
+//! | ES512 | [`ES512`] | `p521` | here | host | host |
+//! | ES256K | [`ES256K`] | jwt-simple's key on `k256` | here | here | host |
+//! | RS256, RS384, RS512, PS256, PS384, PS512 | [`RSA`] | `rsa` | here | host | host |
+//! | ML-DSA-44, ML-DSA-65, ML-DSA-87 | [`ML_DSA`] | `ml-dsa` | here | here | host |
 //!
 //! The engines of this crate are the same natively and in Wasm. What host engines know differs: WebCrypto has no ES256K,
 //! for example. [`serving`] says which engine of a list a key is imported by.
@@ -33,7 +33,8 @@
 //!   OpenSSL, BoringSSL and ed25519-dalek check. On 2,254 signatures with every part of small order that a key and `R` can
 //!   have, those three agreed on each one that the rules above let through (46 of 387 fit), in Rust, in Node 20 and in
 //!   workerd; ed25519-compact, jwt-simple's library, checks with the cofactor and accepted the other 341 too.
-//! - An RSA modulus is odd and has 2048 to 8192 bits, with the exponent 65537; a PSS salt is as long as the hash.
+//! - An RSA modulus is odd and has 2048 to 8192 bits, with the exponent 65537, and does not bear the mark of the generator of
+//!   CVE-2017-15361; a PSS salt is as long as the hash. A secret is at least as long as the hash, and no text of a PEM key.
 //!
 //! All but one answer at once. [`HOST`] stands for whatever the surroundings have, such as WebCrypto, which answers later:
 //! see [`crate::Asking`].

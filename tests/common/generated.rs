@@ -44,6 +44,7 @@ fn engines() -> String {
         let worker = cell(engine::EDGE, *algorithm, "WebCrypto");
         let node = cell(engine::SMALL, *algorithm, host(name, &["`node:crypto`", "WebCrypto"]));
         let others = cell(engine::SMALL, *algorithm, host(name, &["WebCrypto"]));
+        let name = if *algorithm == Algorithm::EdDSA { "EdDSA (`Ed25519`)" } else { name };
         table.push_str(&format!("| {name} | {native} | {worker} | {node} | {others} |\n"));
     }
     table

@@ -54,8 +54,8 @@ fn pem(name: &str, spelling: &str) -> String {
     keys["keys"][name][spelling].as_str().unwrap().to_owned()
 }
 
-/// fast-jwt's cache, under a key that two tokens share: the second got the first one's claims. Nothing is recognised here
-/// that was seen before; were it, then by all of its text.
+/// fast-jwt's cache, under a key that two tokens share: the second got the first one's claims. Nothing of a token is recognised
+/// here but its header, and that by all of its characters.
 #[test]
 fn cache_key_collision() {
     let verifier = verifier(&[]);
@@ -71,6 +71,11 @@ fn cache_key_collision() {
         assert_eq!(verdict(&verifier, &of_another), SIGNATURE);
         let expired = verifier.verify(&alice, NOW.plus_seconds(1000));
         assert_eq!(outcome(&expired), "deny ERR_JWT_EXPIRED", "what was good is not good for ever");
+        // Headers that differ in one character, between which nothing is confused.
+        for (kid, expected) in [("issuer-1", "allow"), ("issuer-2", "deny ERR_JWKS_NO_MATCHING_KEY")] {
+            let header = json!({ "alg": "ES256", "kid": kid, "typ": "JWT" }).to_string();
+            assert_eq!(verdict(&verifier, &raw(&header, claims().to_string(), &issuer_key())), expected);
+        }
     }
 }
 

@@ -239,7 +239,7 @@ function tableOf(readme, runtime) {
   const [, table] = /<!-- engines:begin -->([^]*)<!-- engines:end -->/.exec(readme);
   const rows = table.trim().split("\n").map((row) => row.split("|").map((cell) => cell.trim()));
   const column = rows[0].indexOf({ node: "npm: Node, Deno, Bun", workerd: "npm: Workers, browsers" }[runtime]);
-  return new Map(rows.slice(2).map((row) => [row[1], row[column]]));
+  return new Map(rows.slice(2).map((row) => [row[1].split(" ")[0], row[column]]));
 }
 
 function without(algorithm) {

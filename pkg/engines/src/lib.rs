@@ -46,14 +46,6 @@ impl EngineKey {
     }
 }
 
-/// The one public key of a PEM text ([`Material::from_pem`]) as the text of a JWK with the members that RFC 7638 §3.2
-/// requires. Nothing comes back for what is no such text.
-#[wasm_bindgen(js_name = pemToJwk)]
-#[must_use]
-pub fn pem_to_jwk(pem: &str) -> Option<String> {
-    Material::from_pem(pem).ok()?.public_jwk().map(Into::into)
-}
-
 fn import(algorithm: &str, jwk: &[u8]) -> Result<Box<dyn VerifySignature>, Error> {
     const UNKNOWN: Error = Error::JwkInvalid("no engine of this build knows the algorithm");
     let algorithm = Algorithm::from_name(algorithm).ok_or(UNKNOWN)?;
