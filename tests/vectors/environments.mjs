@@ -1,6 +1,6 @@
 // The JavaScript runtimes that the vectors are run in, each as a function that takes suites and gives rows.
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import nodeCryptoModule from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -9,11 +9,14 @@ import { launchChromium } from "../browser/support/chromium.mjs";
 import { launchFirefox } from "../browser/support/firefox.mjs";
 import { serve } from "../browser/support/site.mjs";
 import { startWorker } from "../npm/support/workerd.mjs";
+import { ROOT } from "../../xtask/node/names.mjs";
 import { buildCore } from "./core.mjs";
-import { nodeCrypto, throughCore, webCrypto } from "./engines.mjs";
+import { everyEngine } from "./engines.mjs";
 import { runSuites } from "./runner.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
+/** The npm package as it is shipped. */
+const PACKAGE = join(ROOT, "pkg/dist");
 
 /**
  * Every suite, or the one of this name, with exceptions.json and the folder of the core's Wasm.
@@ -24,6 +27,9 @@ export async function readVectors(only) {
   const files = (await readdir(folder)).filter((file) => file.endsWith(".json") && file !== "exceptions.json").sort();
   const chosen = files.filter((file) => only === undefined || file === `${only}.json`);
   if (chosen.length === 0) throw new Error("there is no such suite");
+  if (!existsSync(join(PACKAGE, "revocable_engines_wasm_bg.wasm"))) {
+    throw new Error("the npm package is not built: run `cargo xtask build package`");
+  }
   const read = async (file) => JSON.parse(await readFile(join(folder, file), "utf8"));
   const suites = await Promise.all(chosen.map(read));
   return { suites, exceptions: await read("exceptions.json"), core: await buildCore() };
@@ -35,10 +41,9 @@ export const ENVIRONMENTS = { node, workerd, chromium, firefox };
 async function node({ suites, exceptions, core: folder }, { raw = false } = {}) {
   const core = await import(pathToFileURL(join(folder, "core.js")).href);
   core.initSync({ module: await readFile(join(folder, "core_bg.wasm")) });
-  const hosts = [webCrypto("node webcrypto"), nodeCrypto("node crypto", nodeCryptoModule)];
-  const hosted = raw ? hosts : hosts.map((host) => throughCore(core, host.name, host));
+  const { hostHere } = await import(pathToFileURL(join(PACKAGE, "node_host.js")).href);
   const rows = [];
-  for (const engine of [throughCore(core, "node rust"), ...hosted]) {
+  for (const engine of everyEngine(core, "node", hostHere, ["nodecrypto", "webcrypto", "wasm"], raw)) {
     rows.push(...(await runSuites(engine, suites, exceptions)));
   }
   return rows;
@@ -53,16 +58,15 @@ async function workerd({ suites, exceptions, core }, { raw = false } = {}) {
       entry,
       `import * as core from ${path(core, "core.js")};
        import module from ${path(core, "core_bg.wasm")};
-       import { throughCore, webCrypto } from ${path(HERE, "engines.mjs")};
+       import { hostHere } from ${path(PACKAGE, "workerd_host.js")};
+       import { everyEngine } from ${path(HERE, "engines.mjs")};
        import { runSuites } from ${path(HERE, "runner.mjs")};
        core.initSync({ module });
        export default {
          async fetch(request) {
            const { suite, exceptions, raw } = await request.json();
-           const host = webCrypto("workerd webcrypto");
-           const hosted = raw ? host : throughCore(core, host.name, host);
            const rows = [];
-           for (const engine of [throughCore(core, "workerd rust"), hosted]) {
+           for (const engine of everyEngine(core, "workerd", hostHere, ["webcrypto", "wasm"], raw)) {
              rows.push(...(await runSuites(engine, [suite], exceptions)));
            }
            return Response.json(rows);
@@ -112,12 +116,11 @@ async function inBrowser(name, { suites, exceptions, core }, { raw = false } = {
   await writeFile(
     join(folder, "main.js"),
     `import * as core from "/core/core.js";
-     import { throughCore, webCrypto } from "/vectors/engines.mjs";
+     import { hostHere } from "/package/browser_host.js";
+     import { everyEngine } from "/vectors/engines.mjs";
      import { runSuites } from "/vectors/runner.mjs";
      const ready = core.default({ module_or_path: "/core/core_bg.wasm" });
-     const host = webCrypto(${JSON.stringify(`${name} webcrypto`)});
-     const hosted = ${raw} ? host : throughCore(core, host.name, host);
-     const engines = [throughCore(core, ${JSON.stringify(`${name} rust`)}), hosted];
+     const engines = everyEngine(core, ${JSON.stringify(name)}, hostHere, ["webcrypto", "wasm"], ${raw});
      globalThis.runSuite = async (name, exceptions) => {
        await ready;
        const suite = await (await fetch(\`/vectors/suites/\${name}.json\`)).json();
@@ -126,7 +129,7 @@ async function inBrowser(name, { suites, exceptions, core }, { raw = false } = {
        return rows;
      };`,
   );
-  const site = await serve({ "/vectors/": HERE, "/core/": core, "/": folder });
+  const site = await serve({ "/vectors/": HERE, "/core/": core, "/package/": PACKAGE, "/": folder });
   try {
     const browser = await open(`${site.url}/`);
     try {

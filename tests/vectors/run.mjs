@@ -3,7 +3,8 @@
 //
 //     node tests/vectors/run.mjs [--suite NAME] [--in ENVIRONMENT]… [--raw]
 //
-// `--raw` asks the engines without a look at key and signature before, which shows where runtimes differ.
+// The npm package has to be built. `--raw` asks its engines without a look at key and signature before, which shows where
+// runtimes differ.
 import { parseArgs } from "node:util";
 
 import { ENVIRONMENTS, readVectors } from "./environments.mjs";

@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
+use crate::build;
 use crate::progress::Progress;
 use crate::test;
 use crate::tools::{self, Tool};
@@ -36,6 +37,7 @@ fn native(workspace: &Workspace, progress: &Progress, suite: Option<&str>) -> Re
 
 fn javascript(workspace: &Workspace, progress: &Progress, suite: Option<&str>) -> Result<Vec<Row>> {
     tools::install(workspace, progress, TOOLS)?;
+    build::package(workspace, progress)?;
     let mut node = workspace.node("tests/vectors/run.mjs");
     if let Some(suite) = suite {
         node.args(["--suite", suite]);
@@ -114,7 +116,7 @@ impl Row {
     }
 }
 
-/// Whatever the JavaScript runtimes need, and building the core as a Wasm for them.
+/// Whatever the JavaScript runtimes need, and building the core as a Wasm and the npm package for them.
 const TOOLS: &[Tool] =
     &[Tool::Browsers, Tool::NpmPackages, Tool::Geckodriver, Tool::WasmTarget, Tool::WasmBindgen];
 /// So many failures of a row are shown; `--json` has them all.
