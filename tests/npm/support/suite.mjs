@@ -402,6 +402,42 @@ const cases = {
     equal((await successor).decision, "allow");
   },
 
+  async "keys whose reading was taken over and fails then are read again for an unknown kid all the same"(context) {
+    const { verifier, tokens, web, jwks, until } = context;
+    const clock = makeClock();
+    const old = { keys: jwks.keys.filter(({ kid }) => kid !== "current") };
+    const site = web({ jwks: slowly(() => Promise.reject(new Error("down")), 1500) });
+    const issuer = { jwks: undefined, jwksUri: "https://issuer.example/jwks.json" };
+    const checking = await verifier({ issuer, fetch: site.fetch, now: clock.now });
+    const takenOver = checking.verify(tokens.goodByEdDSA);
+    await until(() => site.requests.length > 0);
+    site.answers.jwks = () => Response.json(old);
+    equal((await checking.verify(tokens.goodByEdDSA)).decision, "allow");
+    // Past the cooldown of an unknown kid, and before the failure.
+    clock.forward(31);
+    await takenOver;
+    site.answers.jwks = () => Response.json(jwks);
+    equal((await checking.verify(tokens.good)).decision, "allow");
+    equal(site.requests.length, 3);
+  },
+
+  async "keys whose reading was taken over and succeeds then are taken, and others wait for the one that took over"(context) {
+    const { verifier, tokens, web, jwks, until } = context;
+    const clock = makeClock();
+    const old = { keys: jwks.keys.filter(({ kid }) => kid !== "current") };
+    const site = web({ jwks: slowly(() => Response.json(old), 1300) });
+    const issuer = { jwks: undefined, jwksUri: "https://issuer.example/jwks.json" };
+    const checking = await verifier({ issuer, fetch: site.fetch, now: clock.now });
+    const takenOver = checking.verify(tokens.goodByEdDSA);
+    await until(() => site.requests.length > 0);
+    site.answers.jwks = slowly(() => Response.json(jwks), 800);
+    const successor = checking.verify(tokens.goodByEdDSA);
+    equal((await takenOver).decision, "allow");
+    equal((await checking.verify(tokens.good)).decision, "allow");
+    equal((await successor).decision, "allow");
+    equal(site.requests.length, 2);
+  },
+
   async "an onReadError that throws or rejects changes no answer, neither at once nor in the background"(context) {
     const { verifier, tokens, changing } = context;
     const listeners = [
