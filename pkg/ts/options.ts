@@ -2,7 +2,7 @@
 
 import type { Core } from "./core.js";
 import { coreOf, failure } from "./core.js";
-import type { RevocableError } from "./error.js";
+import { RevocableError } from "./error.js";
 import type { EngineName } from "./host/question.js";
 
 /** Whose tokens pass, and whose revocation lists are believed. */
@@ -220,19 +220,46 @@ export function sourceOf(source: unknown): URL | GetObject {
   return url;
 }
 
-/** JSON, without silently dropping what JSON has no word for. */
+/** JSON, without silently dropping or changing what JSON has no word for. */
 function configText(config: object): string {
-  const replacer = (name: string, value: unknown): unknown => {
-    if (typeof value === "function" || typeof value === "symbol" || typeof value === "bigint") {
-      throw wrong(name, `expected what JSON can say, not a ${typeof value}`);
+  // Where the objects and lists are that are being gone through.
+  const paths = new Map<unknown, string>();
+  function replacer(this: Record<string, unknown>, name: string, value: unknown): unknown {
+    const holder = paths.get(this);
+    const field = holder === undefined || holder === "" ? name : `${holder}.${name}`;
+    const path = Array.isArray(this) ? `${holder}[${name}]` : field;
+    if (typeof value === "object" && value !== null) paths.set(value, path);
+    // A field without a value is one that is not there; but a claim that must have none would be expected of nobody.
+    const isAbsent = value === undefined && this[name] === undefined && !IN_CLAIMS.test(path);
+    if (isUnsayable(value) && !isAbsent) {
+      const what = typeof value === "number" ? "a number that is not finite" : `a value of type ${typeof value}`;
+      throw wrong(path, `expected what JSON can say, not ${what}`);
     }
     return value;
-  };
+  }
   try {
     return JSON.stringify(config, replacer);
   } catch (error) {
+    if (error instanceof RevocableError) throw error;
     // Whatever JSON refuses by itself contains itself.
     throw error instanceof TypeError ? wrong("", "expected what JSON can say") : error;
+  }
+}
+
+const IN_CLAIMS = /^issuers\[\d+\]\.claims[.[]/;
+
+/** Whether JSON would leave a value out, turn it into `null` or refuse it. */
+export function isUnsayable(value: unknown): boolean {
+  switch (typeof value) {
+    case "number":
+      return !Number.isFinite(value);
+    case "undefined":
+    case "function":
+    case "symbol":
+    case "bigint":
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -3,7 +3,7 @@
 import { Check, typed } from "../core.js";
 import { InvalidArgument } from "../error.js";
 import type { EngineName } from "../host/question.js";
-import { checkEngine } from "../options.js";
+import { checkEngine, isUnsayable } from "../options.js";
 import { Revocations } from "./revocations.js";
 import { secondsOf } from "./time_span.js";
 
@@ -201,8 +201,7 @@ function readOptions(options: object): { text: string; values: Map<string, unkno
 
 /** What JSON would leave out or turn into `null` would be expected of nobody, or of somebody else. */
 function sayable(_: string, value: unknown): unknown {
-  const isLost = ["undefined", "function", "symbol", "bigint"].includes(typeof value);
-  if (isLost || (typeof value === "number" && !Number.isFinite(value))) throw wrong("claims", "expected what JSON can say");
+  if (isUnsayable(value)) throw wrong("claims", "expected what JSON can say");
   return value;
 }
 

@@ -662,6 +662,25 @@ const cases = {
     equal((await rejected(jwtVerify(tokens.revokedLater, keys, options))).code, "ERR_JWT_REVOKED");
   },
 
+  async "createVerifier refuses and names what JSON would leave out or turn into null"({ createVerifier, issuerOptions, revocationOptions, jwks }) {
+    const wrong = [
+      ...[undefined, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1n, () => 1, Symbol("a")].flatMap((lost) => [
+        ["`issuers[0].claims.tenant`", { claims: { tenant: lost } }],
+        ["`issuers[0].claims.tenant.ids[1]`", { claims: { tenant: { ids: [1, lost] } } }],
+      ]),
+      ["`issuers[0].claims.tenant`", { claims: { tenant: { toJSON: () => undefined } } }],
+      ["`issuers[0].maxTokenAge`", { maxTokenAge: Number.POSITIVE_INFINITY }],
+      ["`issuers[0].clockTolerance`", { clockTolerance: Number.NaN }],
+      ["`issuers[0].jwks.keys[0].odd`", { jwks: { keys: [{ ...jwks.keys[0], odd: Number.NaN }] } }],
+    ];
+    for (const [name, options] of wrong) {
+      const error = await rejected(createVerifier({ issuers: [issuerOptions(options)], revocations: revocationOptions() }));
+      equal(error.code, "ERR_CONFIG_INVALID", name);
+      ok(error.message.includes(name), `${name} is not named in: ${error.message}`);
+    }
+    await createVerifier({ issuers: [issuerOptions({ claims: undefined, maxTokenAge: undefined })], revocations: revocationOptions() });
+  },
+
   async "jwtVerify hands what it reads in the background to waitUntil, and answers meanwhile"(context) {
     const { jwtVerify, createRemoteJWKSet, customFetch, jwksCache, tokens, jwks } = context;
     let reads = 0;
@@ -803,7 +822,7 @@ const cases = {
       "`issuers[0].jwksUri`": { ...good(), issuers: [issuerOptions({ jwks: undefined, jwksUri: "http://issuer.example/" })] },
       "`issuers[1].issuer`": { ...good(), issuers: [issuerOptions(), issuerOptions()] },
       "missing field `issuers`": { revocations: revocationOptions() },
-      "`requireClaims`": { ...good(), issuers: [issuerOptions({ requireClaims: () => ["jti"] })] },
+      "`issuers[0].requireClaims`": { ...good(), issuers: [issuerOptions({ requireClaims: () => ["jti"] })] },
       "`revocations`": { issuers: [issuerOptions()] },
       "`revocations.sources`": { ...good(), revocations: { ...revocationOptions(), sources: 1 } },
       "`revocations.source`": { ...good(), revocations: { ...revocationOptions(), source: "ftp://cdn.example/" } },
