@@ -662,6 +662,81 @@ const cases = {
     equal((await rejected(jwtVerify(tokens.revokedLater, keys, options))).code, "ERR_JWT_REVOKED");
   },
 
+  async "jwtVerify's options count by their names, whichever way an object has them and in whichever order calls come"(context) {
+    const { jwtVerify, createLocalJWKSet, createRevocations, tokens, jwks, revocationOptions } = context;
+    const revocations = await createRevocations(revocationOptions());
+    const keys = createLocalJWKSet(jwks);
+    for (const [kind, shaped] of Object.entries(SHAPES)) {
+      const asked = () => shaped({ audience: "api", revocations });
+      const code = async (token, options) => (await rejected(jwtVerify(token, keys, options))).code;
+      equal((await jwtVerify(tokens.revoked, keys)).payload.jti, "revoked", kind);
+      equal(await code(tokens.revoked, asked()), "ERR_JWT_REVOKED", kind);
+      equal((await jwtVerify(tokens.revoked, keys)).payload.jti, "revoked", kind);
+      equal(await code(tokens.revoked, asked()), "ERR_JWT_REVOKED", kind);
+      equal((await jwtVerify(tokens.revoked, keys, { audience: "api" })).payload.jti, "revoked", kind);
+      equal(await code(tokens.revoked, shaped({ revocations })), "ERR_JWT_REVOKED", kind);
+      equal((await jwtVerify(tokens.good, keys, shaped({ audience: "api" }))).payload.jti, "good", kind);
+      equal(await code(tokens.good, shaped({ audience: "elsewhere" })), "ERR_JWT_CLAIM_VALIDATION_FAILED", kind);
+      equal(await code(tokens.good, shaped({ waitUntil: 1 })), "ERR_CONFIG_INVALID", kind);
+      if (kind !== "getters of a class") equal(await code(tokens.good, shaped({ audiance: "api" })), "ERR_CONFIG_INVALID", kind);
+    }
+    equal((await rejected(jwtVerify(tokens.good, keys, null))).code, "ERR_CONFIG_INVALID");
+  },
+
+  async "each of jwtVerify's options is told from the others, and from none"({ jwtVerify, createLocalJWKSet, tokens, jwks }) {
+    const keys = createLocalJWKSet(jwks);
+    const refusing = {
+      issuer: "https://elsewhere.example",
+      audience: "elsewhere",
+      subject: "nobody",
+      typ: "nothing",
+      algorithms: ["RS256"],
+      maxTokenAge: 0,
+      requiredClaims: ["nothing"],
+      scopes: ["nothing"],
+      claims: { nothing: 1 },
+      profile: "rfc9068",
+      clockTolerance: 61,
+      crit: 1,
+      revocations: 1,
+      requireClaims: 1,
+      engine: 1,
+    };
+    for (const [name, value] of Object.entries(refusing)) {
+      const others = name === "profile" ? { audience: "api" } : name === "maxTokenAge" ? { currentDate: new Date(Date.now() + 9000) } : {};
+      equal((await jwtVerify(tokens.good, keys, others)).payload.jti, "good", name);
+      await rejected(jwtVerify(tokens.good, keys, { ...others, [name]: value })).catch(() => ok(false, name));
+      equal((await jwtVerify(tokens.good, keys, { ...others, [name]: undefined })).payload.jti, "good", name);
+    }
+  },
+
+  async "createVerifier's options count by their names, whichever way an object has them"(context) {
+    const { createVerifier, tokens, issuerOptions, revocationOptions } = context;
+    for (const [kind, shaped] of Object.entries(SHAPES)) {
+      const made = (options) => {
+        const { source, lists } = revocationOptions();
+        const revocations = shaped({ source, lists: lists.map(shaped) });
+        return createVerifier(shaped({ issuers: [shaped(issuerOptions(options))], revocations }));
+      };
+      const checking = await made({});
+      equal((await checking.verify(tokens.good)).decision, "allow", kind);
+      equal((await checking.verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED", kind);
+      equal((await (await made({ audience: "elsewhere" })).verify(tokens.good)).error.claim, "aud", kind);
+      const misspelt = shaped({ issuers: [issuerOptions()], revocations: false, nowt: 1 });
+      const misspeltWithin = shaped({ issuers: [shaped({ ...issuerOptions(), audiance: "api" })], revocations: false });
+      const claims = shaped({ sub: "bob" });
+      // Nothing shows which names a class has getters for: such options are not told to be wrong, and claims are none.
+      if (kind === "getters of a class") {
+        equal((await rejected(made({ claims }))).code, "ERR_CONFIG_INVALID", kind);
+        continue;
+      }
+      equal((await (await made({ claims })).verify(tokens.good)).error.claim, "sub", kind);
+      for (const options of [misspelt, misspeltWithin]) {
+        equal((await rejected(createVerifier(options))).code, "ERR_CONFIG_INVALID", kind);
+      }
+    }
+  },
+
   async "createVerifier refuses and names what JSON would leave out or turn into null"({ createVerifier, issuerOptions, revocationOptions, jwks }) {
     const wrong = [
       ...[undefined, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1n, () => 1, Symbol("a")].flatMap((lost) => [
@@ -926,6 +1001,22 @@ function tools({ createVerifier }, { issuer, authority, jwks, listKeys, snapshot
     },
   };
 }
+
+/** Ways in which an object can have what it is given. */
+const SHAPES = {
+  "a literal": (fields) => fields,
+  "getters of a class": (fields) => {
+    class Options {}
+    for (const [name, value] of Object.entries(fields)) Object.defineProperty(Options.prototype, name, { get: () => value });
+    return new Options();
+  },
+  "not enumerable": (fields) => {
+    const options = {};
+    for (const [name, value] of Object.entries(fields)) Object.defineProperty(options, name, { value });
+    return options;
+  },
+  inherited: (fields) => Object.create(fields),
+};
 
 function asking(checking) {
   const verify = (token) => checking.verify(token);
