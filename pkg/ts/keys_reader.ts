@@ -47,16 +47,21 @@ export async function readKeys(keys: RemoteKeys, options: ReadOptions, alive: Al
       alive();
       const asked: KeysFetch = fetch;
       try {
+        // Also what comes late is taken, or a host that needs longer than others wait would never be heard. The core
+        // keeps what was asked for later.
         fetch = typed(() => keys.installKeys(asked, document, askedAt, cacheControl, age, now()));
       } finally {
         asked.free();
       }
+      // That has ended reading for the core, where another is at it still.
+      if (alive.isFollowed()) typed(() => keys.beginKeys(now()));
     }
   } catch (error) {
-    typed(() => keys.failKeys(now()));
+    // One that was taken over says nothing about its successor.
+    if (alive.isCurrent()) typed(() => keys.failKeys(now()));
     throw error;
   } finally {
-    keys.endKeys();
+    if (alive.isCurrent()) keys.endKeys();
   }
 }
 

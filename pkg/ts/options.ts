@@ -2,7 +2,7 @@
 
 import type { Core } from "./core.js";
 import { coreOf, failure } from "./core.js";
-import type { RevocableError } from "./error.js";
+import { RevocableError } from "./error.js";
 import type { EngineName } from "./host/question.js";
 
 /** Whose tokens pass, and whose revocation lists are believed. */
@@ -138,18 +138,19 @@ export interface CheckedOptions {
  */
 export function checkOptions(options: VerifierOptions): CheckedOptions {
   onlyFields(options, "", ["issuers", "revocations", "now", "fetch", "onReadError", "engine"]);
-  const { revocations, now = Date.now, fetch = runtimeFetch, onReadError = ignore } = options;
-  checkEngine(options.engine);
+  const { revocations, now = Date.now, fetch = runtimeFetch, onReadError = ignore, engine } = options;
+  checkEngine(engine);
   const { issuers, seeds } = withoutSeeds(options.issuers);
   const functions = { now, fetch, onReadError };
   for (const [name, value] of Object.entries(functions)) {
     if (typeof value !== "function") throw wrong(name, "expected a function");
   }
   if (revocations === false) {
-    return { core: coreOf(configText({ issuers, lists: [] })), source: undefined, engine: options.engine, seeds, ...functions };
+    return { core: coreOf(configText({ issuers, lists: [] })), source: undefined, engine, seeds, ...functions };
   }
   onlyFields(revocations, "revocations", ["source", "lists"]);
-  const { source, lists }: { source: unknown; lists: unknown } = revocations;
+  const { source, lists: given }: { source: unknown; lists: unknown } = revocations;
+  const lists = Array.isArray(given) ? given.map((list: unknown) => recordOf(list, LIST_FIELDS)) : given;
   if (Array.isArray(lists) && lists.length === 0) {
     throw wrong("revocations.lists", "there must be at least one; `revocations: false` asks none");
   }
@@ -159,7 +160,7 @@ export function checkOptions(options: VerifierOptions): CheckedOptions {
   return {
     core: coreOf(configText({ issuers, lists })),
     source: sourceOf(source),
-    engine: options.engine,
+    engine,
     seeds,
     ...functions,
   };
@@ -177,13 +178,66 @@ function withoutSeeds(issuers: readonly IssuerOptions[]): { issuers: unknown; se
   if (!Array.isArray(issuers)) return { issuers, seeds: [] };
   const seeds: [number, string][] = [];
   const rest = (issuers as readonly unknown[]).map((issuer, index) => {
-    if (typeof issuer !== "object" || issuer === null || !("seed" in issuer)) return issuer;
-    const { seed, ...others } = issuer;
+    const record = recordOf(issuer, ISSUER_FIELDS);
+    if (!isRecord(record)) return record;
+    const { seed, pem, claims, ...others } = record;
     if (seed !== undefined && typeof seed !== "string") throw wrong(`issuers[${index}].seed`, "expected a string");
     if (seed !== undefined) seeds.push([index, seed]);
-    return others;
+    return { ...others, pem: recordOf(pem, PEM_FIELDS), claims: recordOf(claims, []) };
   });
   return { issuers: rest, seeds };
+}
+
+type FieldsOf<Options> = { readonly [name in Options extends unknown ? keyof Options : never]: true };
+
+const ISSUER_FIELDS = namesOf({
+  issuer: true,
+  jwks: true,
+  jwksUri: true,
+  discovery: true,
+  pem: true,
+  algorithms: true,
+  missingIss: true,
+  audience: true,
+  subject: true,
+  typ: true,
+  profile: true,
+  maxTokenAge: true,
+  clockTolerance: true,
+  requireExp: true,
+  requireClaims: true,
+  requiredClaims: true,
+  scopes: true,
+  claims: true,
+  crit: true,
+  seed: true,
+} satisfies FieldsOf<IssuerOptions>);
+const PEM_FIELDS = namesOf({ key: true, kid: true, alg: true } satisfies FieldsOf<Exclude<IssuerOptions["pem"], string | undefined>>);
+const LIST_FIELDS = namesOf({ issuer: true, keys: true, for: true } satisfies FieldsOf<ListOptions>);
+
+function namesOf(fields: object): readonly string[] {
+  return Object.keys(fields);
+}
+
+/**
+ * An object's fields, each read once: those that are `known`, even where JSON would see none, as with what is inherited or
+ * a getter of a class; and all others that show, so that the core refuses them. What is no object stays as it is.
+ */
+function recordOf(value: unknown, known: readonly string[]): unknown {
+  if (!isRecord(value)) return value;
+  const names = new Set([...known.filter((name) => name in value), ...namesIn(value)]);
+  return Object.fromEntries(Array.from(names, (name) => [name, value[name]]));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The names of an object's fields: its own, and the inherited ones that show. */
+export function namesIn(value: object): string[] {
+  const names = new Set(Object.getOwnPropertyNames(value));
+  for (const name in value) names.add(name);
+  return [...names];
 }
 
 const ENGINES: readonly EngineName[] = ["webcrypto", "nodecrypto", "wasm"];
@@ -194,7 +248,7 @@ export function onlyFields(value: unknown, path: string, known: readonly string[
     const expected = path === "revocations" ? "expected an object, or `false`" : "expected an object";
     throw wrong(path, expected);
   }
-  const unknown = Object.keys(value).find((field) => !known.includes(field));
+  const unknown = namesIn(value).find((field) => !known.includes(field));
   if (unknown !== undefined) {
     const expected = known.map((field) => `\`${field}\``).join(", ");
     throw wrong(path === "" ? unknown : `${path}.${unknown}`, `unknown field, expected one of ${expected}`);
@@ -220,19 +274,46 @@ export function sourceOf(source: unknown): URL | GetObject {
   return url;
 }
 
-/** JSON, without silently dropping what JSON has no word for. */
+/** JSON, without silently dropping or changing what JSON has no word for. */
 function configText(config: object): string {
-  const replacer = (name: string, value: unknown): unknown => {
-    if (typeof value === "function" || typeof value === "symbol" || typeof value === "bigint") {
-      throw wrong(name, `expected what JSON can say, not a ${typeof value}`);
+  // Where the objects and lists are that are being gone through.
+  const paths = new Map<unknown, string>();
+  function replacer(this: Record<string, unknown>, name: string, value: unknown): unknown {
+    const holder = paths.get(this);
+    const field = holder === undefined || holder === "" ? name : `${holder}.${name}`;
+    const path = Array.isArray(this) ? `${holder}[${name}]` : field;
+    if (typeof value === "object" && value !== null) paths.set(value, path);
+    // A field without a value is one that is not there; but a claim that must have none would be expected of nobody.
+    const isAbsent = value === undefined && this[name] === undefined && !IN_CLAIMS.test(path);
+    if (isUnsayable(value) && !isAbsent) {
+      const what = typeof value === "number" ? "a number that is not finite" : `a value of type ${typeof value}`;
+      throw wrong(path, `expected what JSON can say, not ${what}`);
     }
     return value;
-  };
+  }
   try {
     return JSON.stringify(config, replacer);
   } catch (error) {
+    if (error instanceof RevocableError) throw error;
     // Whatever JSON refuses by itself contains itself.
     throw error instanceof TypeError ? wrong("", "expected what JSON can say") : error;
+  }
+}
+
+const IN_CLAIMS = /^issuers\[\d+\]\.claims[.[]/;
+
+/** Whether JSON would leave a value out, turn it into `null` or refuse it. */
+export function isUnsayable(value: unknown): boolean {
+  switch (typeof value) {
+    case "number":
+      return !Number.isFinite(value);
+    case "undefined":
+    case "function":
+    case "symbol":
+    case "bigint":
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -15,8 +15,14 @@ const RETRY_MILLIS = 1000;
 /** How often to look whether somebody else's reading has ended. */
 const LOOK_MILLIS = 10;
 
-/** Says that a reading has come a bit further. */
-export type Alive = () => void;
+/** Says that a reading has come a bit further, and asks how it stands with others of the same. */
+export interface Alive {
+  (): void;
+  /** Whether no other has taken over: only then may it say how reading ended. */
+  isCurrent(): boolean;
+  /** Whether another has taken over and is at it still. */
+  isFollowed(): boolean;
+}
 
 /** Something that is read from elsewhere. */
 export class Reading {
@@ -66,11 +72,14 @@ export class Reading {
   async #begin(): Promise<RevocableError | undefined> {
     const flight = { since: performance.now() };
     this.#underWay = flight;
-    const error = await this.#read(() => {
+    const alive = (): void => {
       flight.since = performance.now();
-    });
+    };
+    const isCurrent = (): boolean => this.#underWay === flight;
+    const isFollowed = (): boolean => !isCurrent() && this.#isUnderWay();
+    const error = await this.#read(Object.assign(alive, { isCurrent, isFollowed }));
     // One that was taken over says nothing about its successor.
-    if (this.#underWay === flight) {
+    if (isCurrent()) {
       this.#failed = error && { at: performance.now(), error };
       this.#underWay = undefined;
     }

@@ -3,7 +3,7 @@
 import { Check, typed } from "../core.js";
 import { InvalidArgument } from "../error.js";
 import type { EngineName } from "../host/question.js";
-import { checkEngine } from "../options.js";
+import { checkEngine, isUnsayable, namesIn } from "../options.js";
 import { Revocations } from "./revocations.js";
 import { secondsOf } from "./time_span.js";
 
@@ -68,14 +68,14 @@ class Kept implements Expected {
   readonly revocations: Revocations | undefined;
   readonly engine: EngineName | undefined;
   /** Copies: whatever the caller does to his lists later, these stay. */
-  values: Map<string, unknown>;
+  values: Values;
   #waiting = 0;
   #isLetGo = false;
 
-  constructor(check: Check, options: JWTVerifyOptions, values: Map<string, unknown>) {
+  constructor(check: Check, values: Values) {
     this.check = check;
-    this.revocations = options.revocations;
-    this.engine = options.engine;
+    this.revocations = values[REVOCATIONS];
+    this.engine = values[ENGINE];
     this.values = values;
   }
 
@@ -104,14 +104,16 @@ let last: Kept | undefined;
  * @internal
  */
 export function expectedOf(options: JWTVerifyOptions | undefined): Expected {
-  if (last !== undefined && isSame(options, last)) return last;
   if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {
     throw wrong("options", "expected an object");
   }
-  const given = options ?? {};
+  // Only what has been read here counts: a caller's object may say something else when it is asked again.
+  const given = valuesOf(options ?? NONE);
+  if (options !== undefined) checkNames(options);
+  if (last !== undefined && isSame(given, last.values)) return last;
   const { text, values } = readOptions(given);
   // An engine is a word that no text begins with; lists have a number.
-  const name = `${given.engine ?? ""} ${given.revocations?.number ?? ""} ${text}`;
+  const name = `${values[ENGINE] ?? ""} ${values[REVOCATIONS]?.number ?? ""} ${text}`;
   last = kept.get(name);
   if (last !== undefined) {
     last.values = values;
@@ -124,32 +126,93 @@ export function expectedOf(options: JWTVerifyOptions | undefined): Expected {
   }
   last = new Kept(
     typed(() => new Check(text)),
-    given,
     values,
   );
   kept.set(name, last);
   return last;
 }
 
+const NONE: JWTVerifyOptions = {};
+
+/** The options that make one call's expectations differ from another's, in the order of [`Values`]. */
+const NAMES = [
+  "issuer",
+  "audience",
+  "subject",
+  "typ",
+  "algorithms",
+  "clockTolerance",
+  "maxTokenAge",
+  "requiredClaims",
+  "crit",
+  "scopes",
+  "claims",
+  "profile",
+  "revocations",
+  "requireClaims",
+  "engine",
+] as const;
+const REVOCATIONS = 12;
+const ENGINE = 14;
+
+/** What a caller gave for each of [`NAMES`]. */
+type Values = Named<typeof NAMES>;
+type Named<Names extends readonly (keyof JWTVerifyOptions)[]> = {
+  -readonly [index in keyof Names]: JWTVerifyOptions[Names[index]];
+};
+
+/**
+ * Reads every option by its name, as `jose` does: whether it is the object's own, inherited or a getter. Written out, since
+ * a loop over the names takes several times as long, with every token.
+ */
+function valuesOf(options: JWTVerifyOptions): Values {
+  return [
+    options.issuer,
+    options.audience,
+    options.subject,
+    options.typ,
+    options.algorithms,
+    options.clockTolerance,
+    options.maxTokenAge,
+    options.requiredClaims,
+    options.crit,
+    options.scopes,
+    options.claims,
+    options.profile,
+    options.revocations,
+    options.requireClaims,
+    options.engine,
+  ];
+}
+
+/** The options of which the core is told nothing, or with each call. */
+const OF_ONE_CALL = ["currentDate", "waitUntil"] as const;
+const KNOWN: ReadonlySet<string> = new Set([...NAMES, ...OF_ONE_CALL]);
+
+/** Refuses what no option is called, and what is no function where one is called. */
+function checkNames(options: JWTVerifyOptions): void {
+  for (const name in options) if (!KNOWN.has(name)) throw wrong(name, "there is no such option");
+  for (const name of Object.getOwnPropertyNames(options)) if (!KNOWN.has(name)) throw wrong(name, "there is no such option");
+  const { waitUntil } = options;
+  if (waitUntil !== undefined && typeof waitUntil !== "function") throw wrong("waitUntil", "expected a function");
+}
+
 /** Whether these are the options of the call before, without making any text of them. */
-function isSame(options: JWTVerifyOptions | undefined, before: Kept): boolean {
-  let count = 0;
-  for (const name in options) {
-    const value: unknown = options[name as keyof JWTVerifyOptions];
-    if (value === undefined || name === "currentDate" || name === "waitUntil") continue;
-    count += 1;
-    const known = before.values.get(name);
+function isSame(given: Values, before: Values): boolean {
+  for (let index = 0; index < NAMES.length; index += 1) {
+    const value: unknown = given[index];
+    const known: unknown = before[index];
     if (known === value && (typeof value !== "object" || value instanceof Revocations)) continue;
     if (!Array.isArray(known) || !Array.isArray(value) || known.length !== value.length) return false;
-    for (let index = 0; index < known.length; index += 1) if (known[index] !== value[index]) return false;
+    for (let nth = 0; nth < known.length; nth += 1) if (known[nth] !== value[nth]) return false;
   }
-  return count === before.values.size;
+  return true;
 }
 
 /** What reads an option: what the core is told of it, for whatever a caller may have written. */
 type Read = (value: unknown, name: string) => unknown;
 
-const READERS: { readonly [name in keyof JWTVerifyOptions]-?: Read } = {
+const READERS: { readonly [name in (typeof NAMES)[number]]: Read } = {
   issuer: oneOrMany,
   audience: oneOrMany,
   subject: oneOrMany,
@@ -161,16 +224,15 @@ const READERS: { readonly [name in keyof JWTVerifyOptions]-?: Read } = {
   requireClaims: texts,
   scopes: texts,
   crit: (value, name) => Object.keys(object(value, name)),
-  claims: (value, name) => object(value, name),
+  claims(value, name) {
+    const claims = object(value, name);
+    return Object.fromEntries(namesIn(claims).map((claim) => [claim, claims[claim as keyof object]]));
+  },
   profile(value, name) {
     if (value !== "rfc9068") throw wrong(name, 'expected "rfc9068"');
     return value;
   },
-  // Of these the core is told nothing, or with each call.
-  currentDate: nothing,
-  waitUntil(value, name) {
-    if (typeof value !== "function") throw wrong(name, "expected a function");
-  },
+  // Of these the core is told nothing.
   revocations(value, name) {
     if (!(value instanceof Revocations)) throw wrong(name, "expected what `createRevocations` made");
   },
@@ -179,19 +241,15 @@ const READERS: { readonly [name in keyof JWTVerifyOptions]-?: Read } = {
   },
 };
 
-function readOptions(options: object): { text: string; values: Map<string, unknown> } {
-  const values = new Map<string, unknown>();
+function readOptions(given: Values): { text: string; values: Values } {
+  const values = given.map((value: unknown) => (Array.isArray(value) ? [...(value as unknown[])] : value)) as Values;
   const said: [string, unknown][] = [];
-  for (const name in options) {
-    const read = Object.hasOwn(READERS, name) ? READERS[name as keyof JWTVerifyOptions] : undefined;
-    if (read === undefined) throw wrong(name, "there is no such option");
-    const value: unknown = options[name as keyof object];
+  for (const [index, name] of NAMES.entries()) {
+    const value: unknown = values[index];
     if (value === undefined) continue;
-    const told = read(value, name);
-    if (name !== "currentDate" && name !== "waitUntil") values.set(name, Array.isArray(value) ? [...(value as unknown[])] : value);
+    const told = READERS[name](value, name);
     if (told !== undefined) said.push([name, told]);
   }
-  said.sort(([left], [right]) => (left < right ? -1 : 1));
   try {
     return { text: JSON.stringify(Object.fromEntries(said), sayable), values };
   } catch (error) {
@@ -201,12 +259,9 @@ function readOptions(options: object): { text: string; values: Map<string, unkno
 
 /** What JSON would leave out or turn into `null` would be expected of nobody, or of somebody else. */
 function sayable(_: string, value: unknown): unknown {
-  const isLost = ["undefined", "function", "symbol", "bigint"].includes(typeof value);
-  if (isLost || (typeof value === "number" && !Number.isFinite(value))) throw wrong("claims", "expected what JSON can say");
+  if (isUnsayable(value)) throw wrong("claims", "expected what JSON can say");
   return value;
 }
-
-function nothing(): void {}
 
 function text(value: unknown, name: string): string {
   if (typeof value !== "string") throw wrong(name, "expected a string");

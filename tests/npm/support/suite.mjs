@@ -402,6 +402,42 @@ const cases = {
     equal((await successor).decision, "allow");
   },
 
+  async "keys whose reading was taken over and fails then are read again for an unknown kid all the same"(context) {
+    const { verifier, tokens, web, jwks, until } = context;
+    const clock = makeClock();
+    const old = { keys: jwks.keys.filter(({ kid }) => kid !== "current") };
+    const site = web({ jwks: slowly(() => Promise.reject(new Error("down")), 1500) });
+    const issuer = { jwks: undefined, jwksUri: "https://issuer.example/jwks.json" };
+    const checking = await verifier({ issuer, fetch: site.fetch, now: clock.now });
+    const takenOver = checking.verify(tokens.goodByEdDSA);
+    await until(() => site.requests.length > 0);
+    site.answers.jwks = () => Response.json(old);
+    equal((await checking.verify(tokens.goodByEdDSA)).decision, "allow");
+    // Past the cooldown of an unknown kid, and before the failure.
+    clock.forward(31);
+    await takenOver;
+    site.answers.jwks = () => Response.json(jwks);
+    equal((await checking.verify(tokens.good)).decision, "allow");
+    equal(site.requests.length, 3);
+  },
+
+  async "keys whose reading was taken over and succeeds then are taken, and others wait for the one that took over"(context) {
+    const { verifier, tokens, web, jwks, until } = context;
+    const clock = makeClock();
+    const old = { keys: jwks.keys.filter(({ kid }) => kid !== "current") };
+    const site = web({ jwks: slowly(() => Response.json(old), 1300) });
+    const issuer = { jwks: undefined, jwksUri: "https://issuer.example/jwks.json" };
+    const checking = await verifier({ issuer, fetch: site.fetch, now: clock.now });
+    const takenOver = checking.verify(tokens.goodByEdDSA);
+    await until(() => site.requests.length > 0);
+    site.answers.jwks = slowly(() => Response.json(jwks), 800);
+    const successor = checking.verify(tokens.goodByEdDSA);
+    equal((await takenOver).decision, "allow");
+    equal((await checking.verify(tokens.good)).decision, "allow");
+    equal((await successor).decision, "allow");
+    equal(site.requests.length, 2);
+  },
+
   async "an onReadError that throws or rejects changes no answer, neither at once nor in the background"(context) {
     const { verifier, tokens, changing } = context;
     const listeners = [
@@ -626,6 +662,100 @@ const cases = {
     equal((await rejected(jwtVerify(tokens.revokedLater, keys, options))).code, "ERR_JWT_REVOKED");
   },
 
+  async "jwtVerify's options count by their names, whichever way an object has them and in whichever order calls come"(context) {
+    const { jwtVerify, createLocalJWKSet, createRevocations, tokens, jwks, revocationOptions } = context;
+    const revocations = await createRevocations(revocationOptions());
+    const keys = createLocalJWKSet(jwks);
+    for (const [kind, shaped] of Object.entries(SHAPES)) {
+      const asked = () => shaped({ audience: "api", revocations });
+      const code = async (token, options) => (await rejected(jwtVerify(token, keys, options))).code;
+      equal((await jwtVerify(tokens.revoked, keys)).payload.jti, "revoked", kind);
+      equal(await code(tokens.revoked, asked()), "ERR_JWT_REVOKED", kind);
+      equal((await jwtVerify(tokens.revoked, keys)).payload.jti, "revoked", kind);
+      equal(await code(tokens.revoked, asked()), "ERR_JWT_REVOKED", kind);
+      equal((await jwtVerify(tokens.revoked, keys, { audience: "api" })).payload.jti, "revoked", kind);
+      equal(await code(tokens.revoked, shaped({ revocations })), "ERR_JWT_REVOKED", kind);
+      equal((await jwtVerify(tokens.good, keys, shaped({ audience: "api" }))).payload.jti, "good", kind);
+      equal(await code(tokens.good, shaped({ audience: "elsewhere" })), "ERR_JWT_CLAIM_VALIDATION_FAILED", kind);
+      equal(await code(tokens.good, shaped({ waitUntil: 1 })), "ERR_CONFIG_INVALID", kind);
+      if (kind !== "getters of a class") equal(await code(tokens.good, shaped({ audiance: "api" })), "ERR_CONFIG_INVALID", kind);
+    }
+    equal((await rejected(jwtVerify(tokens.good, keys, null))).code, "ERR_CONFIG_INVALID");
+  },
+
+  async "each of jwtVerify's options is told from the others, and from none"({ jwtVerify, createLocalJWKSet, tokens, jwks }) {
+    const keys = createLocalJWKSet(jwks);
+    const refusing = {
+      issuer: "https://elsewhere.example",
+      audience: "elsewhere",
+      subject: "nobody",
+      typ: "nothing",
+      algorithms: ["RS256"],
+      maxTokenAge: 0,
+      requiredClaims: ["nothing"],
+      scopes: ["nothing"],
+      claims: { nothing: 1 },
+      profile: "rfc9068",
+      clockTolerance: 61,
+      crit: 1,
+      revocations: 1,
+      requireClaims: 1,
+      engine: 1,
+    };
+    for (const [name, value] of Object.entries(refusing)) {
+      const others = name === "profile" ? { audience: "api" } : name === "maxTokenAge" ? { currentDate: new Date(Date.now() + 9000) } : {};
+      equal((await jwtVerify(tokens.good, keys, others)).payload.jti, "good", name);
+      await rejected(jwtVerify(tokens.good, keys, { ...others, [name]: value })).catch(() => ok(false, name));
+      equal((await jwtVerify(tokens.good, keys, { ...others, [name]: undefined })).payload.jti, "good", name);
+    }
+  },
+
+  async "createVerifier's options count by their names, whichever way an object has them"(context) {
+    const { createVerifier, tokens, issuerOptions, revocationOptions } = context;
+    for (const [kind, shaped] of Object.entries(SHAPES)) {
+      const made = (options) => {
+        const { source, lists } = revocationOptions();
+        const revocations = shaped({ source, lists: lists.map(shaped) });
+        return createVerifier(shaped({ issuers: [shaped(issuerOptions(options))], revocations }));
+      };
+      const checking = await made({});
+      equal((await checking.verify(tokens.good)).decision, "allow", kind);
+      equal((await checking.verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED", kind);
+      equal((await (await made({ audience: "elsewhere" })).verify(tokens.good)).error.claim, "aud", kind);
+      const misspelt = shaped({ issuers: [issuerOptions()], revocations: false, nowt: 1 });
+      const misspeltWithin = shaped({ issuers: [shaped({ ...issuerOptions(), audiance: "api" })], revocations: false });
+      const claims = shaped({ sub: "bob" });
+      // Nothing shows which names a class has getters for: such options are not told to be wrong, and claims are none.
+      if (kind === "getters of a class") {
+        equal((await rejected(made({ claims }))).code, "ERR_CONFIG_INVALID", kind);
+        continue;
+      }
+      equal((await (await made({ claims })).verify(tokens.good)).error.claim, "sub", kind);
+      for (const options of [misspelt, misspeltWithin]) {
+        equal((await rejected(createVerifier(options))).code, "ERR_CONFIG_INVALID", kind);
+      }
+    }
+  },
+
+  async "createVerifier refuses and names what JSON would leave out or turn into null"({ createVerifier, issuerOptions, revocationOptions, jwks }) {
+    const wrong = [
+      ...[undefined, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1n, () => 1, Symbol("a")].flatMap((lost) => [
+        ["`issuers[0].claims.tenant`", { claims: { tenant: lost } }],
+        ["`issuers[0].claims.tenant.ids[1]`", { claims: { tenant: { ids: [1, lost] } } }],
+      ]),
+      ["`issuers[0].claims.tenant`", { claims: { tenant: { toJSON: () => undefined } } }],
+      ["`issuers[0].maxTokenAge`", { maxTokenAge: Number.POSITIVE_INFINITY }],
+      ["`issuers[0].clockTolerance`", { clockTolerance: Number.NaN }],
+      ["`issuers[0].jwks.keys[0].odd`", { jwks: { keys: [{ ...jwks.keys[0], odd: Number.NaN }] } }],
+    ];
+    for (const [name, options] of wrong) {
+      const error = await rejected(createVerifier({ issuers: [issuerOptions(options)], revocations: revocationOptions() }));
+      equal(error.code, "ERR_CONFIG_INVALID", name);
+      ok(error.message.includes(name), `${name} is not named in: ${error.message}`);
+    }
+    await createVerifier({ issuers: [issuerOptions({ claims: undefined, maxTokenAge: undefined })], revocations: revocationOptions() });
+  },
+
   async "jwtVerify hands what it reads in the background to waitUntil, and answers meanwhile"(context) {
     const { jwtVerify, createRemoteJWKSet, customFetch, jwksCache, tokens, jwks } = context;
     let reads = 0;
@@ -767,7 +897,7 @@ const cases = {
       "`issuers[0].jwksUri`": { ...good(), issuers: [issuerOptions({ jwks: undefined, jwksUri: "http://issuer.example/" })] },
       "`issuers[1].issuer`": { ...good(), issuers: [issuerOptions(), issuerOptions()] },
       "missing field `issuers`": { revocations: revocationOptions() },
-      "`requireClaims`": { ...good(), issuers: [issuerOptions({ requireClaims: () => ["jti"] })] },
+      "`issuers[0].requireClaims`": { ...good(), issuers: [issuerOptions({ requireClaims: () => ["jti"] })] },
       "`revocations`": { issuers: [issuerOptions()] },
       "`revocations.sources`": { ...good(), revocations: { ...revocationOptions(), sources: 1 } },
       "`revocations.source`": { ...good(), revocations: { ...revocationOptions(), source: "ftp://cdn.example/" } },
@@ -871,6 +1001,22 @@ function tools({ createVerifier }, { issuer, authority, jwks, listKeys, snapshot
     },
   };
 }
+
+/** Ways in which an object can have what it is given. */
+const SHAPES = {
+  "a literal": (fields) => fields,
+  "getters of a class": (fields) => {
+    class Options {}
+    for (const [name, value] of Object.entries(fields)) Object.defineProperty(Options.prototype, name, { get: () => value });
+    return new Options();
+  },
+  "not enumerable": (fields) => {
+    const options = {};
+    for (const [name, value] of Object.entries(fields)) Object.defineProperty(options, name, { value });
+    return options;
+  },
+  inherited: (fields) => Object.create(fields),
+};
 
 function asking(checking) {
   const verify = (token) => checking.verify(token);
