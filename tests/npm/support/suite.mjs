@@ -402,6 +402,23 @@ const cases = {
     equal((await successor).decision, "allow");
   },
 
+  async "a reading that was taken over by one of a newer manifest is no rollback, and one that was not is"(context) {
+    const { verifier, tokens, changing, until, source: good } = context;
+    const { names, use, source } = changing("first");
+    use(slowly(good("first"), 1500));
+    const heard = [];
+    const checking = await verifier({ source, onReadError: ({ code }) => heard.push(code) });
+    const takenOver = checking.verify(tokens.good);
+    await until(() => names.length > 0);
+    use("second");
+    equal((await checking.verify(tokens.good)).decision, "allow");
+    equal((await takenOver).decision, "allow");
+    equal(heard.join(), "");
+    use("first");
+    equal((await rejected(checking.refresh())).code, "ERR_REVOCATION_MANIFEST_ROLLBACK");
+    equal(heard.join(), "ERR_REVOCATION_MANIFEST_ROLLBACK");
+  },
+
   async "keys whose reading was taken over and fails then are read again for an unknown kid all the same"(context) {
     const { verifier, tokens, web, jwks, until } = context;
     const clock = makeClock();
