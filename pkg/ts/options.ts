@@ -183,7 +183,7 @@ function withoutSeeds(issuers: readonly IssuerOptions[]): { issuers: unknown; se
     const { seed, pem, claims, ...others } = record;
     if (seed !== undefined && typeof seed !== "string") throw wrong(`issuers[${index}].seed`, "expected a string");
     if (seed !== undefined) seeds.push([index, seed]);
-    return { ...others, pem: recordOf(pem, PEM_FIELDS), claims: recordOf(claims, []) };
+    return { ...others, pem: recordOf(pem, PEM_FIELDS), claims: claimsOf(claims) };
   });
   return { issuers: rest, seeds };
 }
@@ -229,12 +229,24 @@ function recordOf(value: unknown, known: readonly string[]): unknown {
   return Object.fromEntries(Array.from(names, (name) => [name, value[name]]));
 }
 
+/**
+ * Expected claims, each read once. Claims have any name, so that all count that can be found: also the getters of a class,
+ * without which a claim would be expected of nobody.
+ */
+export function claimsOf(claims: unknown): unknown {
+  const names: string[] = [];
+  for (let from = claims; isRecord(from) && from !== Object.prototype; from = Object.getPrototypeOf(from)) {
+    for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(from))) if (get) names.push(name);
+  }
+  return recordOf(claims, names);
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The names of an object's fields: its own, and the inherited ones that show. */
-export function namesIn(value: object): string[] {
+function namesIn(value: object): string[] {
   const names = new Set(Object.getOwnPropertyNames(value));
   for (const name in value) names.add(name);
   return [...names];

@@ -3,6 +3,7 @@
 import { answering } from "./answering.js";
 import type { Core, Incoming, Lists, Offering, PlainQuestion, WantedSegment } from "./core.js";
 import { failure, typed } from "./core.js";
+import { RevocableError } from "./error.js";
 import type { Host } from "./host/host.js";
 import { digestByHost } from "./read.js";
 import type { Alive } from "./reading.js";
@@ -25,6 +26,16 @@ export interface SnapshotOptions {
 
 /** Reads a newer snapshot, if there is one; it throws a [`RevocableError`], after which the one before stays in force. */
 export async function readSnapshot(options: SnapshotOptions, alive: Alive): Promise<void> {
+  try {
+    await readNewer(options, alive);
+  } catch (error) {
+    // The reading that took over has brought a newer one: that this one is older now is nobody's attack.
+    const isRollback = error instanceof RevocableError && error.code === "ERR_REVOCATION_MANIFEST_ROLLBACK";
+    if (!isRollback || alive.isCurrent()) throw error;
+  }
+}
+
+async function readNewer(options: SnapshotOptions, alive: Alive): Promise<void> {
   const { into, read, host, now, limit } = options;
   typed(() => into.beginSnapshot(now()));
   const manifest = await read(MANIFEST, limit, alive);

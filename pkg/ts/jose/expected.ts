@@ -3,7 +3,7 @@
 import { Check, typed } from "../core.js";
 import { InvalidArgument } from "../error.js";
 import type { EngineName } from "../host/question.js";
-import { checkEngine, isUnsayable, namesIn } from "../options.js";
+import { checkEngine, claimsOf, isUnsayable } from "../options.js";
 import { Revocations } from "./revocations.js";
 import { secondsOf } from "./time_span.js";
 
@@ -224,10 +224,7 @@ const READERS: { readonly [name in (typeof NAMES)[number]]: Read } = {
   requireClaims: texts,
   scopes: texts,
   crit: (value, name) => Object.keys(object(value, name)),
-  claims(value, name) {
-    const claims = object(value, name);
-    return Object.fromEntries(namesIn(claims).map((claim) => [claim, claims[claim as keyof object]]));
-  },
+  claims: (value, name) => claimsOf(object(value, name)),
   profile(value, name) {
     if (value !== "rfc9068") throw wrong(name, 'expected "rfc9068"');
     return value;
