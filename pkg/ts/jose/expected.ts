@@ -135,6 +135,8 @@ export function expectedOf(options: JWTVerifyOptions | undefined): Expected {
 function isSame(options: JWTVerifyOptions | undefined, before: Kept): boolean {
   let count = 0;
   for (const name in options) {
+    // An option that there is not is refused without being looked at.
+    if (!before.values.has(name) && !Object.hasOwn(READERS, name)) return false;
     const value: unknown = options[name as keyof JWTVerifyOptions];
     if (value === undefined || name === "currentDate" || name === "waitUntil") continue;
     count += 1;
