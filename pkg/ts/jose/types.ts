@@ -17,7 +17,8 @@ export interface JWTPayload {
 
 /** A JWK (RFC 7517 §4); which members there are depends on `kty`. Private members are there to be refused. */
 export interface JWK {
-  kty?: string;
+  /** Any text; that some are named makes the compiler remember which one a JWK has. */
+  kty?: "RSA" | "EC" | "OKP" | "AKP" | "oct" | (string & {});
   alg?: string;
   kid?: string;
   use?: string;
