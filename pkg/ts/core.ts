@@ -124,7 +124,9 @@ export function limits(): Limits {
 
 /** An error that was found on this side, in the words of the core's one table. */
 export function failure(code: ErrorCode, detail?: string, cause?: unknown): RevocableError {
-  return errorOf(wasm.failure(code, detail) as Fault, cause);
+  // A message of somebody else's error may be anything.
+  const text = typeof detail === "string" ? detail : undefined;
+  return errorOf(wasm.failure(code, text) as Fault, cause);
 }
 
 /** Calls the core; what it throws comes out as a [`RevocableError`], with a cause where one is known. */

@@ -80,6 +80,8 @@ export function putToken(text: string): number {
 export function putTokenBytes(utf8: Uint8Array): number {
   if (bytes.byteLength === 0) lookAgain();
   if (utf8.byteLength > tokenBytes) return tokenBytes;
+  // Bytes that were handed over to somebody else are none, and not to be copied.
+  if (utf8.byteLength === 0) return 0;
   token.set(utf8);
   return utf8.byteLength;
 }

@@ -3,6 +3,7 @@
 import type { KeysFetch } from "./core.js";
 import { failure, typed } from "./core.js";
 import { RevocableError } from "./error.js";
+import { jsonOf, messageOf } from "./given.js";
 import { READ_TIMEOUT_MILLIS, TookTooLong, TooLarge, inTime, readBody } from "./read.js";
 import type { Alive } from "./reading.js";
 
@@ -25,7 +26,7 @@ export interface RemoteKeys {
 /** How keys are read. */
 export interface ReadOptions {
   /** What reads URLs. */
-  fetch: (url: string, init: RequestInit & { headers: Headers }) => Promise<Response>;
+  fetch: (url: string, init: RequestInit & { headers: Headers }) => Promise<Answered>;
   now: () => number;
   hasHttpCache: boolean;
   /** How long one answer may take, in milliseconds. */
@@ -65,6 +66,16 @@ export async function readKeys(keys: RemoteKeys, options: ReadOptions, alive: Al
   }
 }
 
+/** What is used of an answer: all that a function of the caller's has to give is a status and `json()`. */
+type Answered = Response | PlainAnswer;
+
+interface PlainAnswer {
+  readonly status: number;
+  readonly type?: undefined;
+  readonly headers?: { get?: (name: string) => unknown } | undefined;
+  json(): Promise<unknown>;
+}
+
 interface Answer {
   document: Uint8Array;
   cacheControl: string | undefined;
@@ -85,22 +96,40 @@ async function readOne(what: KeysFetch, options: ReadOptions, alive: Alive): Pro
     return await inTime(timeout, async (signal) => {
       const response = await fetch(url, { ...init, signal });
       if (response.status !== 200) {
-        await response.body?.cancel();
+        if ("body" in response) await response.body?.cancel();
         throw new Error(response.type === "opaqueredirect" ? "it redirects" : `HTTP status ${response.status}`);
       }
-      const stated = [response.headers.get("cache-control"), maxAge === undefined ? null : `max-age=${maxAge}`];
+      const stated = [headerOf(response, "cache-control"), maxAge === undefined ? undefined : `max-age=${maxAge}`];
       return {
-        document: await readBody(response, limit, alive),
+        document: "body" in response ? await readBody(response, limit, alive) : await readJson(response, limit),
         // The least of several counts.
-        cacheControl: stated.filter((value) => value !== null).join(", ") || undefined,
-        age: response.headers.get("age") ?? undefined,
+        cacheControl: stated.filter((value) => value !== undefined).join(", ") || undefined,
+        age: headerOf(response, "age"),
       };
     });
   } catch (error) {
     if (error instanceof RevocableError) throw error;
     if (error instanceof TooLarge) throw failure("ERR_JWKS_INVALID", error.message, error);
     const isLate = error instanceof TookTooLong || (error instanceof Error && error.name === "TimeoutError");
-    const message = error instanceof Error ? error.message : undefined;
-    throw failure(isLate ? "ERR_JWKS_TIMEOUT" : "ERR_JWKS_UNAVAILABLE", message, error);
+    throw failure(isLate ? "ERR_JWKS_TIMEOUT" : "ERR_JWKS_UNAVAILABLE", messageOf(error), error);
   }
+}
+
+/** A header's value; of an answer that is no `Response`, there may be none, or something else. */
+function headerOf({ headers }: Answered, name: string): string | undefined {
+  const value: unknown = headers?.get?.(name);
+  return typeof value === "string" ? value : undefined;
+}
+
+/** The document of an answer that has been read by whoever gave it. */
+async function readJson(response: PlainAnswer, limit: number): Promise<Uint8Array> {
+  let value: unknown;
+  try {
+    value = await response.json();
+  } catch (error) {
+    throw failure("ERR_JWKS_INVALID", messageOf(error), error);
+  }
+  const bytes = new TextEncoder().encode(jsonOf(value, "ERR_JWKS_INVALID", "a JWKS that JSON cannot say"));
+  if (bytes.byteLength > limit) throw new TooLarge(limit);
+  return bytes;
 }

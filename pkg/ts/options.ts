@@ -141,8 +141,8 @@ export function checkOptions(options: VerifierOptions): CheckedOptions {
   const { revocations, now = Date.now, fetch = runtimeFetch, onReadError = ignore, engine } = options;
   checkEngine(engine);
   const { issuers, seeds } = withoutSeeds(options.issuers);
-  const functions = { now, fetch, onReadError };
-  for (const [name, value] of Object.entries(functions)) {
+  const functions = { now: clockOf(now), fetch, onReadError };
+  for (const [name, value] of Object.entries({ now, fetch, onReadError })) {
     if (typeof value !== "function") throw wrong(name, "expected a function");
   }
   if (revocations === false) {
@@ -163,6 +163,14 @@ export function checkOptions(options: VerifierOptions): CheckedOptions {
     engine,
     seeds,
     ...functions,
+  };
+}
+
+/** Whatever is no number is no time either: the core says so. */
+function clockOf(now: () => unknown): () => number {
+  return () => {
+    const time = now();
+    return typeof time === "number" ? time : Number.NaN;
   };
 }
 

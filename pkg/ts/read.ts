@@ -4,6 +4,8 @@ import type { Alive } from "./reading.js";
 
 /** How long reading something may take whose length is not known beforehand. */
 export const READ_TIMEOUT_MILLIS = 5000;
+/** The longest that timers can wait; they take more for nothing. */
+const MOST_MILLIS = 2 ** 31 - 1;
 /** What is known to be long may take longer: 32 KB a second are enough. */
 const BYTES_PER_MILLI = 32;
 
@@ -66,7 +68,7 @@ export async function inTime<T>(millis: number, work: (signal: AbortSignal) => P
       const tooLong = new TookTooLong();
       reject(tooLong);
       controller.abort(tooLong);
-    }, millis);
+    }, Math.min(millis, MOST_MILLIS));
   });
   try {
     return await Promise.race([work(controller.signal), deadline]);

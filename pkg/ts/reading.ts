@@ -7,6 +7,7 @@
 import { failure } from "./core.js";
 import type { ErrorCode } from "./error.js";
 import { RevocableError } from "./error.js";
+import { messageOf } from "./given.js";
 
 /** A reading without progress for longer than this no longer keeps others from beginning one. */
 const TAKE_OVER_MILLIS = 1000;
@@ -105,8 +106,7 @@ export function readingThat(
       await read(alive);
       return undefined;
     } catch (thrown) {
-      const message = thrown instanceof Error ? thrown.message : undefined;
-      const error = thrown instanceof RevocableError ? thrown : failure(otherwise, message, thrown);
+      const error = thrown instanceof RevocableError ? thrown : failure(otherwise, messageOf(thrown), thrown);
       void report(error, onReadError);
       return error;
     }

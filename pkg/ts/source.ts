@@ -1,6 +1,7 @@
 // Where a snapshot's objects come from: a folder's URL, or a function of the caller's.
 
 import { failure } from "./core.js";
+import { messageOf } from "./given.js";
 import type { GetObject } from "./options.js";
 import { READ_TIMEOUT_MILLIS, inTime, readBody, timeoutFor } from "./read.js";
 import type { Alive } from "./reading.js";
@@ -71,6 +72,6 @@ function timeoutOf(name: string, limit: number): number {
 }
 
 function unavailable(name: string, error: unknown): Error {
-  const detail = error instanceof Error ? error.message : "it could not be read";
+  const detail = messageOf(error) ?? "it could not be read";
   return failure("ERR_REVOCATION_SOURCE_UNAVAILABLE", `\`${name}\`: ${detail}`, error);
 }

@@ -193,7 +193,7 @@ export class Verifier {
   #readWhatIsDue(waitUntil: VerifyOptions["waitUntil"]): void {
     for (const what of typed(() => this.#core.due(this.#now()))) {
       const work = this.#readingOf(what)?.inBackground();
-      if (work !== undefined) waitUntil?.(work);
+      if (work !== undefined && typeof waitUntil === "function") waitUntil(work);
     }
   }
 

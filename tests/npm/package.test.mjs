@@ -1,7 +1,7 @@
 // The tarball: what is in it, and that what people copy and type works with it.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
@@ -97,6 +97,23 @@ test("the types hold for a strict caller, and the declarations themselves withou
     await run(process.execPath, [tsc, ...options, "caller.ts"], { cwd: installed.folder }).catch((error) => {
       assert.fail(`${moduleResolution}: ${error.stdout}`);
     });
+  }
+});
+
+test("code written for jose compiles with nothing but the import changed", async () => {
+  const code = await readFile(new URL("support/jose_caller.ts", import.meta.url), "utf8");
+  await symlink(join(ROOT, "node_modules/jose"), join(installed.folder, "node_modules/jose"), "junction");
+  for (const library of ["jose", "revocable"]) {
+    const file = `${library}_caller.ts`;
+    await writeFile(join(installed.folder, file), code.replaceAll('from "jose"', `from "${library}"`));
+    for (const [module, resolution] of [["node16", "node16"], ["esnext", "bundler"]]) {
+      const options = ["--module", module, "--moduleResolution", resolution, "--target", "es2022"];
+      options.push("--lib", "es2022,dom", "--strict", "--exactOptionalPropertyTypes", "--noEmit");
+      const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
+      await run(process.execPath, [tsc, ...options, file], { cwd: installed.folder }).catch((error) => {
+        assert.fail(`${library}, ${resolution}: ${error.stdout}`);
+      });
+    }
   }
 });
 

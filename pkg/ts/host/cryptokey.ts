@@ -92,6 +92,15 @@ function refusePrivateJwk(jwk: object): void {
 }
 
 async function readyCryptoKey(key: CryptoKey): Promise<ReadyKey> {
+  try {
+    return await takenOut(key);
+  } catch (error) {
+    // What has merely got a CryptoKey's prototype is refused by its runtime in the runtime's own way.
+    throw error instanceof InvalidArgument ? error : new KeyRefused("a CryptoKey that its runtime does not know");
+  }
+}
+
+async function takenOut(key: CryptoKey): Promise<ReadyKey> {
   if (key.type === "private") throw new KeyRefused(PRIVATE);
   if (!key.usages.includes("verify")) throw new KeyRefused("a CryptoKey whose usages do not hold `verify`");
   if (!key.extractable) return remembered(key, { kind: "opaque", key: opaqueKey(key) });
@@ -176,7 +185,7 @@ function refuseWeak({ name, hash, length, modulusLength, publicExponent }: Param
     }
   }
   if (name.startsWith("RSA")) {
-    if (modulusLength === undefined || modulusLength < 2048 || modulusLength > 8192) {
+    if (typeof modulusLength !== "number" || modulusLength < 2048 || modulusLength > 8192) {
       throw new KeyRefused("an RSA modulus has 2048 to 8192 bits");
     }
     const digits = [...(publicExponent ?? [])];

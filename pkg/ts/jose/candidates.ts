@@ -5,11 +5,7 @@ import type { Header } from "../decision.js";
 import { failure } from "../core.js";
 import { importPublic } from "./import_key.js";
 import { Made, remember } from "./key_source.js";
-
-/** A JWKS (RFC 7517 §5). */
-export interface JSONWebKeySet {
-  keys: JsonWebKey[];
-}
+import type { JSONWebKeySet, JWK } from "./types.js";
 
 /** What `jose` calls a JWKS: an object with a list of objects. What each of them is worth is seen when it is used. */
 export function isJwks(value: unknown): value is JSONWebKeySet {
@@ -31,9 +27,9 @@ const FITTING: { readonly [type: string]: readonly string[] } = {
 const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
 
 /** Those that a token with this header may have been signed with. */
-function candidates(jwks: JSONWebKeySet, { alg, kid }: Partial<Header>): JsonWebKey[] {
+function candidates(jwks: JSONWebKeySet, { alg, kid }: Partial<Header>): JWK[] {
   return jwks.keys.filter((key) => {
-    const { kty, crv, alg: stated, use, key_ops: operations, kid: name } = key as JsonWebKey & { kid?: unknown };
+    const { kty, crv, alg: stated, use, key_ops: operations, kid: name } = key;
     const type = crv === undefined ? `${kty}` : `${kty} ${crv}`;
     const fits = Object.hasOwn(FITTING, type) && FITTING[type]?.includes(alg ?? "");
     const isForIt = stated === undefined ? kty !== "AKP" : stated === alg;

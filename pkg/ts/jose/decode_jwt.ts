@@ -5,21 +5,21 @@ import { decode, loadWasmNow } from "../core.js";
 import type { Claims } from "../decision.js";
 import { ALLOW, claimsOnDesk, faultOnDesk, putToken } from "../desk.js";
 import { errorOf } from "../error_of.js";
-import type { JWTPayload } from "./jwt_verify.js";
+import type { JWTPayload } from "./types.js";
 
 /**
  * A token's claims, which anybody may have written: nothing is verified. The reading is as strict as `jwtVerify`'s.
  *
  * Throws `JWTInvalid` for what is no token.
  */
-export type DecodeJwt = <Payload = unknown>(token: string) => JWTPayload<Payload>;
+export type DecodeJwt = <Payload = JWTPayload>(token: string) => Payload & JWTPayload;
 
 /**
  * `decodeJwt` of a runtime.
  * @internal
  */
 export function decodeJwtOn(platform: Platform): DecodeJwt {
-  return <Payload>(token: string) => decoded(platform, token)[1] as unknown as JWTPayload<Payload>;
+  return <Payload>(token: string) => decoded(platform, token)[1] as unknown as Payload & JWTPayload;
 }
 
 function decoded(platform: Platform, token: string): [unknown, Claims] {

@@ -2,9 +2,9 @@
 
 import type { Platform } from "../core.js";
 import { decode, loadWasmNow } from "../core.js";
-import type { Header } from "../decision.js";
 import { ALLOW, faultOnDesk, headerOnDesk, putToken } from "../desk.js";
 import { InvalidArgument } from "../error.js";
+import type { ProtectedHeaderParameters } from "./types.js";
 
 /**
  * A token's header, which anybody may have written: nothing is verified. The reading is as strict as `jwtVerify`'s; the
@@ -12,7 +12,7 @@ import { InvalidArgument } from "../error.js";
  *
  * Throws a `TypeError` with the code `ERR_JWS_INVALID` for what has no such header.
  */
-export type DecodeProtectedHeader = (token: string | { protected?: unknown }) => Header;
+export type DecodeProtectedHeader = (token: string | { protected?: unknown }) => ProtectedHeaderParameters;
 
 /** `{}` and a signature of one byte: what stands behind the header to make it a token that can be read. */
 const REST = ".e30.AA";

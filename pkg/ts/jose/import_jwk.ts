@@ -3,22 +3,35 @@
 import type { Platform } from "../core.js";
 import { KeySet, failure, loadWasm, typed } from "../core.js";
 import { InvalidArgument } from "../error.js";
+import { jsonOf } from "../given.js";
 import { readyKey } from "../host/cryptokey.js";
 import type { KeyImportOptions } from "./import_key.js";
 import { importPublic } from "./import_key.js";
+import type { JWK } from "./types.js";
 
 /**
  * The key that a JWK holds: a `CryptoKey`, or the bytes of a secret. `alg` is what it is for, where the JWK does not say
  * it. Private keys are refused: nothing is signed here.
  */
-export type ImportJWK = (jwk: object, alg?: string, options?: KeyImportOptions) => Promise<CryptoKey | Uint8Array>;
+export type ImportJWK = <Given extends JWK>(
+  jwk: Given,
+  alg?: string,
+  options?: KeyImportOptions,
+) => Promise<ImportedJWK<Given>>;
+
+/** What a JWK is imported as, as far as its type says it. */
+export type ImportedJWK<Given extends JWK> = Given extends { kty: "oct" }
+  ? Uint8Array
+  : Given extends { kty: "AKP" | "EC" | "OKP" | "RSA" }
+    ? CryptoKey
+    : CryptoKey | Uint8Array;
 
 /**
  * `importJWK` of a runtime.
  * @internal
  */
 export function importJWKOn(platform: Platform): ImportJWK {
-  return async (jwk, alg, options) => {
+  const importJwk = async (jwk: unknown, alg?: string, options?: KeyImportOptions): Promise<CryptoKey | Uint8Array> => {
     if (typeof jwk !== "object" || jwk === null || Array.isArray(jwk)) {
       throw new InvalidArgument("ERR_JWK_INVALID", "expected a JWK");
     }
@@ -33,9 +46,10 @@ export function importJWKOn(platform: Platform): ImportJWK {
     if (kty === "AKP" && stated !== name) throw new InvalidArgument("ERR_JWK_INVALID", "`alg` is not that of the JWK");
     await readyKey(jwk);
     // One spelling says the same as the other, and a JWK may say it for itself.
-    const text = JSON.stringify({ ...jwk, alg: name });
+    const text = jsonOf({ ...jwk, alg: name }, "ERR_JWK_INVALID", "a JWK that JSON cannot say");
     return importPublic(() => KeySet.jwk(text), options);
   };
+  return importJwk as ImportJWK;
 }
 
 /** The bytes of a secret, strictly read. */

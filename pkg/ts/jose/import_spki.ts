@@ -18,6 +18,7 @@ export function importSPKIOn(platform: Platform): ImportSPKI {
     if (typeof spki !== "string" || !spki.startsWith("-----BEGIN PUBLIC KEY-----")) {
       throw new InvalidArgument("ERR_JWK_INVALID", "expected a PEM text that begins with `-----BEGIN PUBLIC KEY-----`");
     }
+    if (typeof alg !== "string") throw new InvalidArgument("ERR_JWK_INVALID", "it is not said what the key is for: `alg`");
     await loadWasm(platform);
     return importPublic(() => KeySet.pem(spki, alg), options);
   };

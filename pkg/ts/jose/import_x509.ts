@@ -21,6 +21,7 @@ export function importX509On(platform: Platform): ImportX509 {
     if (typeof x509 !== "string" || !x509.startsWith("-----BEGIN CERTIFICATE-----")) {
       throw new InvalidArgument("ERR_JWK_INVALID", "expected a PEM text that begins with `-----BEGIN CERTIFICATE-----`");
     }
+    if (typeof alg !== "string") throw new InvalidArgument("ERR_JWK_INVALID", "it is not said what the key is for: `alg`");
     await loadWasm(platform);
     return importPublic(() => KeySet.pem(x509, alg), options);
   };

@@ -3,10 +3,9 @@
 import { answering } from "../answering.js";
 import type { Platform } from "../core.js";
 import { isWasmLoaded, loadWasm } from "../core.js";
-import type { Claims, Header } from "../decision.js";
 import { ALLOW, ASK, headerOnDesk, questionOnDesk } from "../desk.js";
 import type { RevocableError } from "../error.js";
-import type { NodeKeyObject, OpaqueKey } from "../host/cryptokey.js";
+import type { OpaqueKey } from "../host/cryptokey.js";
 import type { Host } from "../host/host.js";
 import type { EngineName } from "../host/question.js";
 import type { Expected, JWTVerifyOptions } from "./expected.js";
@@ -14,13 +13,8 @@ import { expectedOf } from "./expected.js";
 import type { KeySource } from "./key_source.js";
 import { keySource, knownSource } from "./key_source.js";
 import type { Call, Stands } from "./steps.js";
+import type { JWTPayload, JWTVerifyGetKey, JWTVerifyResult, ResolvedKey, VerificationKey } from "./types.js";
 import { KEYS, SNAPSHOT, put, refusalOf, remedyOf, resume, stands, start } from "./steps.js";
-
-/** A key for every token. */
-export type VerificationKey = CryptoKey | NodeKeyObject | JsonWebKey | Uint8Array;
-
-/** Chooses a key by a token of which nothing has been verified. */
-export type GetKey = (protectedHeader: Header, token: FlattenedToken) => VerificationKey | Promise<VerificationKey>;
 
 /** A token's parts as they stand in it. */
 export interface FlattenedToken {
@@ -29,39 +23,23 @@ export interface FlattenedToken {
   signature: string;
 }
 
-/** Claims as an application knows them, beside those that every token may have. */
-export type JWTPayload<Payload> = Partial<Claims> & Payload;
-
-/** A token that stands. */
-export interface JWTVerifyResult<Payload = unknown> {
-  /** Its claims, authentic and checked. */
-  payload: JWTPayload<Payload>;
-  /** Its JOSE header, authentic. */
-  protectedHeader: Header;
-}
-
-/** A token that stands, and the key that was chosen for it. */
-export interface JWTVerifyResultWithKey<Payload = unknown> extends JWTVerifyResult<Payload> {
-  key: VerificationKey;
-}
-
 /** Verifies a token; rejects with one of `errors`. */
 export interface JWTVerify {
-  <Payload = unknown>(
+  <Payload = JWTPayload>(
     token: string | Uint8Array,
     key: VerificationKey,
     options?: JWTVerifyOptions,
   ): Promise<JWTVerifyResult<Payload>>;
-  <Payload = unknown>(
+  <Payload = JWTPayload, Key extends CryptoKey | Uint8Array = CryptoKey | Uint8Array>(
     token: string | Uint8Array,
-    key: GetKey,
+    key: JWTVerifyGetKey<Key>,
     options?: JWTVerifyOptions,
-  ): Promise<JWTVerifyResultWithKey<Payload>>;
-  <Payload = unknown>(
+  ): Promise<JWTVerifyResult<Payload> & ResolvedKey<Key>>;
+  <Payload = JWTPayload>(
     token: string | Uint8Array,
-    key: VerificationKey | GetKey,
+    key: VerificationKey | JWTVerifyGetKey,
     options?: JWTVerifyOptions,
-  ): Promise<JWTVerifyResult<Payload> & { key?: VerificationKey }>;
+  ): Promise<JWTVerifyResult<Payload> & Partial<ResolvedKey>>;
 }
 
 /**
@@ -70,7 +48,7 @@ export interface JWTVerify {
  */
 export function jwtVerifyOn(platform: Platform): JWTVerify {
   const call = new Verification(platform);
-  const verify = async (token: string | Uint8Array, key: VerificationKey | GetKey, options?: JWTVerifyOptions) => {
+  const verify = async (token: string | Uint8Array, key: unknown, options?: JWTVerifyOptions) => {
     if (!isWasmLoaded()) await loadWasm(platform);
     return call.verify(token, key, options);
   };
@@ -90,7 +68,7 @@ class Verification {
     const expected = expectedOf(options);
     const known = knownSource(key);
     if (known === undefined && typeof key === "function") {
-      return this.#withChosenKey(token, key as GetKey, expected, options);
+      return this.#withChosenKey(token, key as JWTVerifyGetKey, expected, options);
     }
     const source = known ?? keySource(key);
     if (source instanceof Promise) return this.#withExportedKey(token, source, expected, options);
@@ -114,7 +92,7 @@ class Verification {
   /** Asks the caller's function for a key, once the header has been found to be one that may have any. */
   async #withChosenKey(
     token: string | Uint8Array,
-    choose: GetKey,
+    choose: JWTVerifyGetKey,
     expected: Expected,
     options: JWTVerifyOptions | undefined,
   ): Promise<Stands> {

@@ -3,6 +3,7 @@
 import { KeySet, typed } from "../core.js";
 import type { Header } from "../decision.js";
 import { InvalidArgument } from "../error.js";
+import { isBytes, jsonOf } from "../given.js";
 import type { GivenKey, OpaqueKey, ReadyKey } from "../host/cryptokey.js";
 import { readyKey } from "../host/cryptokey.js";
 
@@ -80,11 +81,11 @@ export function knownSource(key: unknown): KeySource | undefined {
 
 /** Takes a key in; at once, unless it has to be exported first. Throws an `InvalidArgument`, or rejects with one. */
 export function keySource(key: unknown): KeySource | Promise<KeySource> {
-  if (key instanceof Uint8Array) return secretSource(key);
+  if (isBytes(key)) return secretSource(key);
   const before = knownSource(key);
   if (before !== undefined) return before;
-  if (typeof key === "string" || typeof key !== "object" || key === null || Array.isArray(key)) {
-    throw new InvalidArgument("ERR_JWK_INVALID", "expected a CryptoKey, a KeyObject, a JWK or the bytes of a secret");
+  if (typeof key !== "object" || key === null || Array.isArray(key) || isNoKey(key)) {
+    throw new InvalidArgument("ERR_JWK_INVALID", EXPECTED);
   }
   const ready = readyKey(key as GivenKey);
   return ready instanceof Promise ? ready.then((ready) => sourceOf(key, ready)) : sourceOf(key, ready);
@@ -100,20 +101,21 @@ function sourceOfReady(key: object, ready: ReadyKey): KeySource {
   switch (ready.kind) {
     case "jwk": {
       const { jwk } = ready;
-      if (!("kty" in jwk) || typeof jwk.kty !== "string" || "keys" in jwk) {
+      if (typeof jwk !== "object" || jwk === null || !("kty" in jwk) || typeof jwk.kty !== "string" || "keys" in jwk) {
         throw new InvalidArgument("ERR_JWK_INVALID", "an object that is no JWK: it has no `kty`");
       }
+      const text = jsonOf(jwk, "ERR_JWK_INVALID", "a JWK that JSON cannot say");
+      const source = usable(new Made(() => KeySet.jwk(text)));
       // It is taken in once, so it must not become another; `jose` freezes it too.
       if (jwk === key) freeze(jwk);
-      const text = JSON.stringify(jwk);
-      return usable(new Made(() => KeySet.jwk(text)));
+      return source;
     }
     case "opaque": {
       const { algorithm, modulusBits } = ready.key;
       return usable(new Made(() => KeySet.opaque(algorithm, modulusBits), ready.key));
     }
     default:
-      throw new InvalidArgument("ERR_JWK_INVALID", "expected a CryptoKey, a KeyObject, a JWK or the bytes of a secret");
+      throw new InvalidArgument("ERR_JWK_INVALID", EXPECTED);
   }
 }
 
@@ -127,7 +129,7 @@ function secretSource(secret: Uint8Array): KeySource {
   const seen = secrets.find(({ bytes }) => isEqual(bytes, secret));
   if (seen !== undefined) return seen.source;
   // Not `slice`, which of a Buffer is the caller's own memory.
-  const bytes = new Uint8Array(secret);
+  const bytes = copyOf(secret);
   const source = usable(new Made(() => KeySet.secret(bytes)));
   if (secrets.length >= MOST_SECRETS) secrets.shift();
   secrets.push({ bytes, source });
@@ -141,7 +143,27 @@ function isEqual(left: Uint8Array, right: Uint8Array): boolean {
   return difference === 0;
 }
 
-function freeze(jwk: object): void {
-  for (const value of Object.values(jwk)) if (typeof value === "object" && value !== null) Object.freeze(value);
-  Object.freeze(jwk);
+/** A copy that is nobody else's, whatever class the caller has made of his bytes. */
+function copyOf(secret: Uint8Array): Uint8Array {
+  try {
+    return new Uint8Array(secret);
+  } catch (error) {
+    throw new InvalidArgument("ERR_JWK_INVALID", "a secret whose bytes have been handed over to somebody else", error);
+  }
 }
+
+/** What holds bytes of another kind, or has the prototype of some without holding any. */
+function isNoKey(key: object): boolean {
+  return ArrayBuffer.isView(key) || key instanceof Uint8Array;
+}
+
+function freeze(jwk: object): void {
+  try {
+    for (const value of Object.values(jwk)) if (Array.isArray(value)) Object.freeze(value);
+    Object.freeze(jwk);
+  } catch (error) {
+    throw new InvalidArgument("ERR_JWK_INVALID", "a JWK that cannot be kept from being changed", error);
+  }
+}
+
+const EXPECTED = "expected a CryptoKey, a KeyObject, a JWK or the bytes of a secret";

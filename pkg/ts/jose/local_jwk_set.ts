@@ -4,14 +4,13 @@ import type { Platform } from "../core.js";
 import { KeySet, failure, loadWasm, loadWasmNow } from "../core.js";
 import type { Header } from "../decision.js";
 import { InvalidArgument } from "../error.js";
-import type { JSONWebKeySet } from "./candidates.js";
 import { Chosen, choose, isJwks } from "./candidates.js";
-import type { FlattenedToken } from "./jwt_verify.js";
 import { Made, remember } from "./key_source.js";
+import type { FlattenedJWSInput, JSONWebKeySet, JWSHeaderParameters } from "./types.js";
 
 /** Chooses among the keys of a set by a token's header. `jwtVerify` takes it as its key. */
 export interface LocalJWKSet {
-  (protectedHeader?: Partial<Header>, token?: Partial<FlattenedToken>): Promise<CryptoKey>;
+  (protectedHeader?: JWSHeaderParameters, token?: FlattenedJWSInput): Promise<CryptoKey>;
   /** The set, as a copy. */
   jwks(): JSONWebKeySet;
 }

@@ -4,23 +4,23 @@ import type { Platform } from "../core.js";
 import { KeySet, isWasmLoaded, loadWasm, typed } from "../core.js";
 import type { Header } from "../decision.js";
 import { InvalidArgument, RevocableError } from "../error.js";
+import { jsonOf } from "../given.js";
 import { readKeys } from "../keys_reader.js";
 import { runtimeFetch } from "../options.js";
 import { READ_TIMEOUT_MILLIS } from "../read.js";
 import type { Reading } from "../reading.js";
 import { readingThat } from "../reading.js";
-import type { JSONWebKeySet } from "./candidates.js";
 import { Chosen, choose } from "./candidates.js";
-import type { FlattenedToken } from "./jwt_verify.js";
 import type { KeySource } from "./key_source.js";
 import { remember } from "./key_source.js";
+import type { FlattenedJWSInput, JSONWebKeySet, JWSHeaderParameters } from "./types.js";
 
 /** Option of `createRemoteJWKSet`: what reads the URL. */
 export const customFetch: unique symbol = Symbol("customFetch");
 /** Option of `createRemoteJWKSet`: an object in which the keys are kept beyond this process. */
 export const jwksCache: unique symbol = Symbol("jwksCache");
 
-/** Reads a key set. */
+/** Reads a key set. Of what it answers, `status` and `json()` are enough; `headers` say how long it is fresh. */
 export type FetchImplementation = (
   url: string,
   options: { headers: Headers; method: "GET"; redirect: "manual"; signal: AbortSignal },
@@ -32,6 +32,11 @@ export interface JWKSCache {
   /** When the issuer gave them, in milliseconds since 1970. They are trusted for an hour after that at most. */
   uat?: number;
 }
+
+/** Keys that were kept. */
+export type ExportedJWKSCache = Required<JWKSCache>;
+/** Keys that were kept, or an empty object to keep them in. */
+export type JWKSCacheInput = ExportedJWKSCache | { [member: string]: never };
 
 /** How a key set is read; each option has `jose`'s name. */
 export interface RemoteJWKSetOptions {
@@ -52,7 +57,7 @@ export interface RemoteJWKSetOptions {
 
 /** Chooses among the keys of a set by a token's header. `jwtVerify` takes it as its key. */
 export interface RemoteJWKSet {
-  (protectedHeader?: Partial<Header>, token?: Partial<FlattenedToken>): Promise<CryptoKey>;
+  (protectedHeader?: JWSHeaderParameters, token?: FlattenedJWSInput): Promise<CryptoKey>;
   /** Whether a key that is not among them does not make them be read again. */
   readonly coolingDown: boolean;
   /** Whether they are so new that they are not read again. */
@@ -75,7 +80,7 @@ export type CreateRemoteJWKSet = (url: URL, options?: RemoteJWKSetOptions) => Re
 export function createRemoteJWKSetOn(platform: Platform): CreateRemoteJWKSet {
   return (url, options = {}) => {
     const keys = new RemoteKeySet(platform, url, options);
-    const set = async (header: Partial<Header> = {}): Promise<CryptoKey> => keys.choose(header);
+    const set = async (header?: Partial<Header>): Promise<CryptoKey> => keys.choose(header ?? {});
     Object.defineProperties(set, {
       coolingDown: { get: () => keys.isCoolingDown, enumerable: true },
       fresh: { get: () => keys.isFresh, enumerable: true },
@@ -109,6 +114,7 @@ class RemoteKeySet implements KeySource {
 
   constructor(platform: Platform, url: URL, options: RemoteJWKSetOptions) {
     if (!(url instanceof URL)) throw wrong("url", "expected a URL");
+    if (typeof options !== "object" || options === null) throw wrong("options", "expected an object");
     this.#platform = platform;
     this.#url = checkedUrl(url);
     const { timeoutDuration, cooldownDuration, cacheMaxAge, headers } = options;
@@ -117,14 +123,18 @@ class RemoteKeySet implements KeySource {
     this.#cooldown = Math.max(LEAST_COOLDOWN, duration("cooldownDuration", cooldownDuration) ?? LEAST_COOLDOWN);
     this.#maxAge = duration("cacheMaxAge", cacheMaxAge);
     this.#cache = options[jwksCache];
+    if (this.#cache !== undefined && (typeof this.#cache !== "object" || this.#cache === null)) {
+      throw wrong("[jwksCache]", "expected an object");
+    }
     const fetch = options[customFetch] ?? runtimeFetch;
+    if (typeof fetch !== "function") throw wrong("[customFetch]", "expected a function");
     const limit = this.#maxAge;
     const reads = {
       fetch: fetch as typeof runtimeFetch,
       now: Date.now,
       hasHttpCache: platform.hasHttpCache,
       timeout,
-      headers: new Headers(headers),
+      headers: headersOf(headers),
       ...(limit !== undefined && limit !== Number.POSITIVE_INFINITY && { maxAge: Math.floor(limit / 1000) }),
     };
     this.#reading = readingThat(
@@ -140,15 +150,14 @@ class RemoteKeySet implements KeySource {
   get set(): KeySet {
     if (this.#set !== undefined) return this.#set;
     this.#set = KeySet.remote(this.#url);
-    const saved = this.#saved();
-    if (saved !== undefined) {
-      try {
-        typed(() => this.#set?.seedKeys(JSON.stringify(saved), Date.now()));
-        this.#readAt = saved.at;
-      } catch (error) {
-        // What was kept is of no use any more: the keys are read.
-        if (!(error instanceof RevocableError)) throw error;
-      }
+    try {
+      const saved = this.#saved();
+      if (saved === undefined) return this.#set;
+      typed(() => this.#set?.seedKeys(JSON.stringify(saved), Date.now()));
+      this.#readAt = saved.at;
+    } catch (error) {
+      // What was kept is of no use any more: the keys are read.
+      if (!(error instanceof RevocableError)) throw error;
     }
     return this.#set;
   }
@@ -229,8 +238,9 @@ class RemoteKeySet implements KeySource {
   #saved(): { at: number } | undefined {
     const { jwks, uat } = this.#cache ?? {};
     if (jwks === undefined || typeof uat !== "number" || !Number.isSafeInteger(uat)) return undefined;
+    const text = jsonOf(jwks, "ERR_JWKS_INVALID", "a JWKS that JSON cannot say");
     const freshUntil = uat + Math.min(this.#maxAge ?? DEFAULT_FRESH, MOST_FRESH);
-    return { format: FORMAT, uri: this.#url, at: uat, freshUntil, jwks: JSON.stringify(jwks) } as { at: number };
+    return { format: FORMAT, uri: this.#url, at: uat, freshUntil, jwks: text } as { at: number };
   }
 
   #keep(): void {
@@ -245,12 +255,30 @@ class RemoteKeySet implements KeySource {
 /** What the core's exports begin with. */
 const FORMAT = "revocable-keys/1";
 
-function checkedUrl({ href, protocol, hostname, username, password }: URL): string {
+function checkedUrl(url: URL): string {
+  const { href, protocol, hostname, username, password } = copyOf(url);
   const isLoopback = protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
   if ((protocol !== "https:" && !isLoopback) || username !== "" || password !== "") {
     throw wrong("url", "expected https, or http on a loopback host, without a user's name");
   }
   return href;
+}
+
+/** Read again from its text: an object may have a URL's prototype and nothing else of it. */
+function copyOf(url: URL): URL {
+  try {
+    return new URL(url.href);
+  } catch (error) {
+    throw wrong("url", "expected a URL", error);
+  }
+}
+
+function headersOf(headers: RemoteJWKSetOptions["headers"]): Headers {
+  try {
+    return new Headers(headers);
+  } catch (error) {
+    throw wrong("headers", "expected names and values of headers", error);
+  }
 }
 
 function duration(name: string, millis: unknown): number | undefined {
@@ -259,6 +287,6 @@ function duration(name: string, millis: unknown): number | undefined {
   return millis;
 }
 
-function wrong(name: string, reason: string): InvalidArgument {
-  return new InvalidArgument("ERR_CONFIG_INVALID", `\`${name}\`: ${reason}`);
+function wrong(name: string, reason: string, cause?: unknown): InvalidArgument {
+  return new InvalidArgument("ERR_CONFIG_INVALID", `\`${name}\`: ${reason}`, cause);
 }

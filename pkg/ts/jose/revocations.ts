@@ -4,6 +4,7 @@ import type { Platform } from "../core.js";
 import { Lists, limits, loadWasm, typed } from "../core.js";
 import type { SnapshotInfo } from "../decision.js";
 import type { RevocableError } from "../error.js";
+import { jsonOf } from "../given.js";
 import type { Host } from "../host/host.js";
 import type { RevocationOptions } from "../options.js";
 import { onlyFields, runtimeFetch, sourceOf, wrong } from "../options.js";
@@ -102,8 +103,10 @@ function listsOf(lists: unknown): Lists {
   const { issuer, keys, for: speaksFor } = list as { issuer?: unknown; keys?: unknown; for?: unknown };
   if (typeof issuer !== "string" || issuer === "") throw wrong("lists[0].issuer", "expected the authority's name");
   if (typeof keys !== "object" || keys === null) throw wrong("lists[0].keys", "expected a JWKS or a JWK");
-  const isListOfNames = Array.isArray(speaksFor) && speaksFor.every((name) => typeof name === "string");
-  if (!isListOfNames || speaksFor.length === 0) throw wrong("lists[0].for", "expected the names of token issuers");
-  if (speaksFor.includes(issuer)) throw wrong("lists[0].issuer", "an authority has a name that is no token issuer's");
-  return typed(() => new Lists(issuer, JSON.stringify(keys), speaksFor as string[]));
+  // A copy, in which a list's holes are as empty as they look.
+  const names: unknown[] = Array.isArray(speaksFor) ? [...(speaksFor as unknown[])] : [];
+  if (names.length === 0 || !names.every((name) => typeof name === "string")) throw wrong("lists[0].for", "expected the names of token issuers");
+  if (names.includes(issuer)) throw wrong("lists[0].issuer", "an authority has a name that is no token issuer's");
+  const text = jsonOf(keys, "ERR_CONFIG_INVALID", "`lists[0].keys`: expected what JSON can say");
+  return typed(() => new Lists(issuer, text, names as string[]));
 }

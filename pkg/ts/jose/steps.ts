@@ -12,6 +12,7 @@ import {
 } from "../desk.js";
 import type { RevocableError } from "../error.js";
 import { InvalidArgument } from "../error.js";
+import { isBytes } from "../given.js";
 import { errorOf } from "../error_of.js";
 import type { Expected, JWTVerifyOptions } from "./expected.js";
 import type { KeySource } from "./key_source.js";
@@ -83,14 +84,23 @@ export function refusalOf(token: string | Uint8Array, cause?: unknown): Revocabl
 
 /** Puts a token down, whatever it is. */
 export function put(token: string | Uint8Array): number {
-  return token instanceof Uint8Array ? putTokenBytes(token) : putToken(token);
+  return isBytes(token) ? putTokenBytes(token) : putToken(token);
 }
 
 function dateOf(options: JWTVerifyOptions | undefined, now: number): number {
   const date = options?.currentDate;
   if (date === undefined) return now;
-  const millis = date instanceof Date ? date.getTime() : Number.NaN;
+  const millis = millisOf(date);
   // The core knows no time before 1970.
   if (millis >= 0) return millis;
   throw new InvalidArgument("ERR_CONFIG_INVALID", "`currentDate`: expected a date, and none before 1970");
+}
+
+/** Not a number for whatever has not got a date's time, its prototype alone included. */
+function millisOf(date: unknown): number {
+  try {
+    return Date.prototype.getTime.call(date);
+  } catch {
+    return Number.NaN;
+  }
 }

@@ -1,4 +1,6 @@
 // The entry `revocable/sync` for browsers, and whatever else has `fetch` and `import.meta.url`.
+import { decodeJwtOn } from "../jose/decode_jwt.js";
+import { decodeProtectedHeaderOn } from "../jose/decode_protected_header.js";
 import { createRemoteJWKSetOn } from "../jose/remote_jwk_set.js";
 import { createLocalJWKSetOn } from "../jose/local_jwk_set.js";
 import { createRevocationsOn } from "../jose/revocations.js";
@@ -23,3 +25,5 @@ export const createRevocations = createRevocationsOn(platform);
 export const importJWK = importJWKOn(platform);
 export const importSPKI = importSPKIOn(platform);
 export const importX509 = importX509On(platform);
+export const decodeJwt = decodeJwtOn(platform);
+export const decodeProtectedHeader = decodeProtectedHeaderOn(platform);

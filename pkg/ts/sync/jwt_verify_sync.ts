@@ -3,24 +3,30 @@
 import { answering } from "../answering.js";
 import type { Platform } from "../core.js";
 import { loadWasmNow } from "../core.js";
-import type { Header } from "../decision.js";
 import { ALLOW, ASK, headerOnDesk, questionOnDesk } from "../desk.js";
 import { InvalidArgument } from "../error.js";
 import type { Host } from "../host/host.js";
 import type { EngineName } from "../host/question.js";
 import type { JWTVerifyOptions } from "../jose/expected.js";
 import { expectedOf } from "../jose/expected.js";
-import type { FlattenedToken, JWTVerifyResult, JWTVerifyResultWithKey, VerificationKey } from "../jose/jwt_verify.js";
+import type { FlattenedToken } from "../jose/jwt_verify.js";
 import { flattened } from "../jose/jwt_verify.js";
 import type { KeySource } from "../jose/key_source.js";
 import { keySource, knownSource } from "../jose/key_source.js";
 import type { LocalJWKSet } from "../jose/local_jwk_set.js";
 import type { RemoteJWKSet } from "../jose/remote_jwk_set.js";
 import type { Call, Stands } from "../jose/steps.js";
+import type {
+  CompactJWSHeaderParameters,
+  JWTPayload,
+  JWTVerifyResult,
+  ResolvedKey,
+  VerificationKey,
+} from "../jose/types.js";
 import { KEYS, SNAPSHOT, put, refusalOf, remedyOf, resume, stands, start } from "../jose/steps.js";
 
 /** Chooses a key by a token of which nothing has been verified, at once. */
-export type GetKeySync = (protectedHeader: Header, token: FlattenedToken) => VerificationKey;
+export type GetKeySync = (protectedHeader: CompactJWSHeaderParameters, token: FlattenedToken) => VerificationKey;
 
 /**
  * Verifies a token; throws one of `errors`. Keys that are read from a URL and lists are taken as they are at hand: what is
@@ -29,16 +35,16 @@ export type GetKeySync = (protectedHeader: Header, token: FlattenedToken) => Ver
  * A `CryptoKey` has to be one that `importJWK`, `importSPKI` or `importX509` has made: others answer later.
  */
 export interface JWTVerifySync {
-  <Payload = unknown>(
+  <Payload = JWTPayload>(
     token: string | Uint8Array,
     key: VerificationKey,
     options?: JWTVerifyOptions,
   ): JWTVerifyResult<Payload>;
-  <Payload = unknown>(
+  <Payload = JWTPayload>(
     token: string | Uint8Array,
     key: GetKeySync | LocalJWKSet | RemoteJWKSet,
     options?: JWTVerifyOptions,
-  ): JWTVerifyResultWithKey<Payload>;
+  ): JWTVerifyResult<Payload> & ResolvedKey;
 }
 
 /**
