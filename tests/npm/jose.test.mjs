@@ -48,6 +48,13 @@ test("KeyObjects are keys, to us as to jose", async () => {
   }
 });
 
+test("an RSA KeyObject stands for RS256 unless another algorithm is named, where to jose it stands for all", async () => {
+  const { spki, token } = fixture.algorithms.PS256;
+  const at = { currentDate: new Date(fixture.now * 1000) };
+  assert.equal((await jose.jwtVerify(token, createPublicKey(spki), at)).payload.sub, "alice");
+  await assert.rejects(() => ours.jwtVerify(token, createPublicKey(spki), at), { code: "ERR_JOSE_ALG_NOT_ALLOWED" });
+});
+
 test("an empty secret is refused, whatever it comes as", async () => {
   const token = `${Buffer.from('{"alg":"HS256"}').toString("base64url")}.e30.${"A".repeat(43)}`;
   for (const empty of [new Uint8Array(), { kty: "oct", k: "" }, createSecretKey(Buffer.alloc(0))]) {

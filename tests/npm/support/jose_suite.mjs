@@ -508,6 +508,15 @@ function remoteSets({ library, fixture, at }) {
       ok(error instanceof errors.JWKSTimeout, `${error?.name}`);
       equal(error.code, "ERR_JWKS_TIMEOUT");
     },
+    async "an answer may be as little as a status and a function that gives the JSON"() {
+      const web = site(() => ({ status: 200, json: async () => ({ keys: [es] }) }));
+      const set = make(web);
+      equal((await jwtVerify(ES256.token, set, at)).payload.sub, "alice");
+      equal(set.jwks().keys[0].kid, "key");
+      for (const wrong of [{ status: 404 }, { status: 200 }, { status: 200, json: async () => 1 }, { status: 200, json: () => Promise.reject(new SyntaxError("no JSON")) }, undefined]) {
+        ok((await errorOf(() => jwtVerify(ES256.token, make(site(() => wrong)), at))) instanceof Error, JSON.stringify(wrong));
+      }
+    },
     async "an answer that is no set is an error of jose's"() {
       const answers = [
         () => new Response("no", { status: 404 }),
@@ -707,7 +716,22 @@ function stricter({ library, fixture, at, sign, signText, signHeader, secret, hm
     "an RSA key whose exponent is not 65537": { run: () => library.importSPKI(fixture.weak.exponent3, "RS256"), jose: "passes", ours: "ERR_JWK_INVALID" },
     "an RSA key of less than 2048 bits, when it is imported": { run: () => library.importSPKI(fixture.weak.rsa1024, "RS256"), jose: "passes", ours: "ERR_JWK_INVALID" },
     "a secret without a named algorithm, for another than HS256": { run: () => verify(hmac(new Uint8Array(64).fill(1), 512, {}), new Uint8Array(64).fill(1)), jose: "passes", ours: "ERR_JOSE_ALG_NOT_ALLOWED" },
-    "an RSA JWK without `alg`, for another than RS256": { run: () => verify(PS256.token, { ...PS256.jwk }), jose: "passes", ours: "ERR_JOSE_ALG_NOT_ALLOWED" },
+    "whitespace in a token": { run: async () => verify(`${await sign({})} \n`), jose: "passes", ours: "ERR_JWS_INVALID" },
+    "base64url whose last character has bits to spare that are not zero": { run: async () => verify(withSpareBits(await sign({}))), jose: "passes", ours: "ERR_JWS_INVALID" },
+    "a set of more than 256 keys": { run: () => verify(ES256.token, set(...Array.from({ length: 256 }, (_, nth) => ({ ...ES256.otherJwk, kid: `${nth}` })), { ...ES256.jwk, ...named })), jose: "passes", ours: "ERR_JWKS_INVALID" },
+    "a key without `alg` in a set, for another algorithm than its type's first": { run: () => verify(PS256.token, set({ ...PS256.jwk, kid: "key" })), jose: "passes", ours: "ERR_JWKS_NO_MATCHING_KEY" },
+    "a new `kid` within 30 seconds, whatever `cooldownDuration` says": {
+      async run() {
+        let nth = 0;
+        const answer = async () => Response.json({ keys: [{ ...ES256.jwk, ...named, ...((nth += 1) === 1 && { kid: "old" }) }] });
+        const keys = library.createRemoteJWKSet(new URL("https://issuer.example/"), { cooldownDuration: 0, [library.customFetch]: answer });
+        await keys.reload();
+        return verify(ES256.token, keys);
+      },
+      jose: "passes",
+      ours: "ERR_JWKS_NO_MATCHING_KEY",
+    },
+    "an RSA JWK or KeyObject without `alg`, for another than RS256": { run: () => verify(PS256.token, { ...PS256.jwk }), jose: "passes", ours: "ERR_JOSE_ALG_NOT_ALLOWED" },
     "a key that is for another algorithm than the token's": { run: () => verify(RS256.token, { ...ES256.jwk, alg: "ES256" }), jose: "TypeError", ours: "ERR_JOSE_ALG_NOT_ALLOWED" },
     "a public key's text as the secret (RSA to HMAC)": { run: async () => verify(hmac(new TextEncoder().encode(RS256.spki), 256, {}), await library.importSPKI(RS256.spki, "RS256")), jose: "TypeError", ours: "ERR_JOSE_ALG_NOT_ALLOWED" },
     "a private key given to `importJWK`": { run: () => library.importJWK(ES256.privateJwk, "ES256"), jose: "passes", ours: "ERR_JWK_INVALID" },
@@ -722,6 +746,12 @@ function stricter({ library, fixture, at, sign, signText, signHeader, secret, hm
     "`decodeJwt` of a token whose header or signature is malformed": { run: async () => library.decodeJwt(`*.${encode({})}.*`), jose: "passes", ours: "ERR_JWT_INVALID" },
     "`decodeProtectedHeader` of a header without `alg`": { run: async () => library.decodeProtectedHeader("e30.e30.AA"), jose: "passes", ours: "ERR_JWS_INVALID" },
   };
+}
+
+/** The same signature to whoever does not look at the bits that are left over: 32 bytes are 42 characters and 4 bits. */
+function withSpareBits(token) {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  return `${token.slice(0, -1)}${alphabet[alphabet.indexOf(token.at(-1)) + 1]}`;
 }
 
 async function makeContext(library, fixture) {

@@ -20,7 +20,7 @@ export async function runSyncSuite(sync, fixture) {
   return outcomes;
 }
 
-function cases({ createVerifierSync, jwtVerifySync, createLocalJWKSet, createRemoteJWKSet, customFetch, importJWK, createRevocations, errors, ...fixture }) {
+function cases({ createVerifierSync, jwtVerifySync, decodeJwt, decodeProtectedHeader, createLocalJWKSet, createRemoteJWKSet, customFetch, importJWK, createRevocations, errors, ...fixture }) {
   const { tokens, issuer, jwks, authority, listKeys, snapshots, jose } = fixture;
   const lists = [{ issuer: authority, keys: listKeys, for: [issuer] }];
   const source = (name = "first") => async (object) => {
@@ -47,6 +47,13 @@ function cases({ createVerifierSync, jwtVerifySync, createLocalJWKSet, createRem
       equal(checking.verifySync(tokens.forged).error.code, "ERR_JWS_SIGNATURE_VERIFICATION_FAILED");
       equal(checking.verifySync(tokens.expired).error instanceof errors.JWTExpired, true);
       equal(checking.verifySync("").error.code, "ERR_JWS_INVALID");
+    },
+    async "a token is decoded without being verified"() {
+      const { token } = jose.algorithms.ES256;
+      equal(decodeJwt(token).sub, "alice");
+      equal(decodeProtectedHeader(token).alg, "ES256");
+      equal(codeOf(() => decodeJwt("a.b")), "ERR_JWT_INVALID");
+      equal(codeOf(() => decodeProtectedHeader("a.b")), "ERR_JWS_INVALID");
     },
     async "a verifier that lacks a snapshot begins to read it, and never waits"() {
       let asked = 0;
