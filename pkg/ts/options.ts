@@ -234,7 +234,16 @@ function namesOf(fields: object): readonly string[] {
 function recordOf(value: unknown, known: readonly string[]): unknown {
   if (!isRecord(value)) return value;
   const names = new Set([...known.filter((name) => name in value), ...namesIn(value)]);
-  return Object.fromEntries(Array.from(names, (name) => [name, value[name]]));
+  return Object.fromEntries(Array.from(names, (name) => [name, memberOf(value, name)]));
+}
+
+function memberOf(value: Record<string, unknown>, name: string): unknown {
+  try {
+    return value[name];
+  } catch (error) {
+    // The getters of a class's prototype, for example, want one of its objects.
+    throw failure("ERR_CONFIG_INVALID", `\`${name}\`: it cannot be read`, error);
+  }
 }
 
 /**
