@@ -1,17 +1,21 @@
 //! Recognises RSA moduli of a generator whose primes can be found again (CVE-2017-15361, "ROCA").
 //!
 //! Its primes are powers of 65537 modulo the product of the first primes, and so is their product, the modulus. That leaves
-//! a mark modulo each of those primes, which a modulus of another generator bears about once in 2^154 times.
+//! a mark modulo each of those primes. Keys of 2048 bits and more are made with the first 126 of them at least.
 
-/// The odd primes of which every such key, however long, bears the mark.
-const PRIMES: [u32; 38] = [
-    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103,
-    107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
-];
+/// The 126th prime.
+const LAST_PRIME: u32 = 701;
 
 /// Whether a modulus, big-endian, bears the mark.
 pub(super) fn is_marked(modulus: &[u8]) -> bool {
-    PRIMES.iter().all(|prime| is_power(remainder(modulus, *prime), *prime))
+    // Most moduli of other generators are told at one of the first.
+    (3..=LAST_PRIME)
+        .filter(|number| is_prime(*number))
+        .all(|prime| is_power(remainder(modulus, prime), prime))
+}
+
+fn is_prime(number: u32) -> bool {
+    (2..number).all(|divisor| !number.is_multiple_of(divisor))
 }
 
 /// Whether `number` is a power of 65537 modulo `prime`.
@@ -26,7 +30,7 @@ fn is_power(number: u32, prime: u32) -> bool {
     false
 }
 
-/// Nothing overflows: what is left over is less than 167.
+/// Nothing overflows: what is left over is less than 701.
 fn remainder(number: &[u8], prime: u32) -> u32 {
     number.iter().fold(0, |rest: u32, byte| {
         rest.wrapping_mul(256).wrapping_add(u32::from(*byte)).checked_rem(prime).unwrap_or_default()
@@ -44,6 +48,11 @@ mod tests {
         let powers = |prime| (0..prime).filter(|number| is_power(*number, prime)).count();
         // 65537 is 10 modulo 11, which has two powers; it is a generator modulo 5, and 1 modulo 2.
         assert_eq!((powers(11), powers(5), powers(2)), (2, 4, 1));
+    }
+
+    #[test]
+    fn there_are_125_odd_primes_up_to_the_last() {
+        assert_eq!((3..=LAST_PRIME).filter(|number| is_prime(*number)).count(), 125);
     }
 
     #[test]
