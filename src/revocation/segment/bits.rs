@@ -120,7 +120,8 @@ mod tests {
         let bit = |at: usize| u64::from(bytes[at / 8] >> (at % 8) & 1);
         for width in 1..=64_u32 {
             for at in 0..128_usize {
-                let wanted = (0..width).fold(0, |sum, nth| sum | bit(at + nth as usize) << nth);
+                let wanted =
+                    (0..width).fold(0, |sum, nth| sum | bit(at + usize::try_from(nth).unwrap()) << nth);
                 assert_eq!(packed(&bytes, at, width), wanted, "{width} bits at {at}");
             }
         }

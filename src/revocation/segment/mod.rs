@@ -492,7 +492,8 @@ const fn most_buckets(entries: u32) -> u64 {
     entries.saturating_mul(2).saturating_add(2)
 }
 
-#[cfg(all(test, feature = "publish"))]
+#[cfg(test)]
+#[cfg(feature = "publish")]
 mod tests {
     use super::*;
     use sha2::{Digest, Sha256};
@@ -504,8 +505,11 @@ mod tests {
 
     /// Sorted ids in the key range, of which the `nth` has the value `nth`.
     fn ids(count: u64, (bits, shard): (u8, u32)) -> Vec<(Id, i64)> {
-        let mut ids: Vec<Id> =
-            (0..).map(id).filter(|id| id.leading(bits) == shard).take(count as usize).collect();
+        let mut ids: Vec<Id> = (0..)
+            .map(id)
+            .filter(|id| id.leading(bits) == shard)
+            .take(usize::try_from(count).unwrap())
+            .collect();
         ids.sort_unstable();
         ids.into_iter().zip(0..).collect()
     }
