@@ -145,7 +145,7 @@ describe("a list that is larger than a gate may hold", () => {
   });
 
   test("a part that is missing makes those tokens unavailable that need it, until it is there", async () => {
-    const [, missing] = await needs();
+    const missing = tenants();
     const gate = await stack.startFreshGate({ config, objects: without(snapshot.objects, [missing]) });
     assert.deepEqual(await ask(gate, tokens.tenant), UNAVAILABLE);
     assert.deepEqual(await ask(gate, tokens.good), standing());
@@ -155,7 +155,7 @@ describe("a list that is larger than a gate may hold", () => {
   });
 
   test("a part that KV does not show yet, or shows corrupt, is taken from the fallback", async () => {
-    const [, missing] = await needs();
+    const missing = tenants();
     const folder = await startFolder(snapshot.objects, { key: "f-1" });
     disposals.push(folder.close);
     const fallback = { url: folder.url, readKey: { secret: "FALLBACK_KEY" } };
@@ -169,14 +169,11 @@ describe("a list that is larger than a gate may hold", () => {
     assert.match(other.logs.join("\n"), /ERR_REVOCATION_SEGMENT_HASH_MISMATCH/);
   });
 
-  /** The names of the segments that a token with `jti` alone needs, and of the one that a tenant's needs beside it. */
-  async function needs() {
-    const of = (/** @type {string} */ rule) => {
-      const index = snapshot.manifest.rules.findIndex((/** @type {string[]} */ members) => members.join() === rule);
-      const segment = snapshot.manifest.segments.find((/** @type {any} */ one) => one.rule === index);
-      return `segments/${segment.hash}`;
-    };
-    return [of("jti"), of("tenant")];
+  /** The name of the segment that a token with a tenant needs, and others do not. */
+  function tenants() {
+    const { rules, segments } = snapshot.manifest;
+    const rule = rules.findIndex((/** @type {string[]} */ members) => members.join() === "tenant");
+    return `segments/${segments.find((/** @type {any} */ segment) => segment.rule === rule).hash}`;
   }
 });
 
@@ -298,7 +295,7 @@ describe("the confirm endpoint", () => {
     gate = await stack.startFreshGate({ config, objects: snapshot.objects, bindings: { READ_KEY: "r-1" } });
   });
 
-  const post = (/** @type {unknown} */ body, headers = bearer("r-1")) =>
+  const post = (/** @type {unknown} */ body, headers = /** @type {Record<string, string>} */ (bearer("r-1"))) =>
     gate.fetch("/_revocable/confirm", { method: "POST", headers, body: typeof body === "string" ? body : JSON.stringify(body) });
   const target = (/** @type {string[]} */ rule, /** @type {string[]} */ values, more = {}) => ({
     rule,
@@ -366,7 +363,7 @@ describe("the confirm endpoint", () => {
 
   test("is for holders of the read key alone, and for POST", async () => {
     const body = { seq: 1, targets: [target(["jti"], ["a"])] };
-    assert.equal((await post(body, /** @type {any} */ ({}))).status, 401);
+    assert.equal((await post(body, {})).status, 401);
     assert.equal((await post(body, bearer("r-2"))).status, 401);
     const get = await gate.fetch("/_revocable/confirm", { headers: bearer("r-1") });
     assert.equal(get.status, 405);

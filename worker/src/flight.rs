@@ -29,6 +29,8 @@ pub(crate) enum Work {
     Segment(SegmentName),
     /// Confirmations that a decision lacked, by the first of them: its manifest, table and id.
     Confirmation([u8; 32], usize, Id),
+    /// Whatever is to be confirmed: one that fails fails for all.
+    Confirmer,
 }
 
 /// A reading under way. Its number tells it from one that has taken it over.

@@ -9,7 +9,7 @@ use revocable::limits::MAX_CONFIRM_BYTES;
 use revocable::{Confirmation, Error, Lack, SegmentName};
 use worker::Env;
 
-use crate::flight::{self, Work};
+use crate::flight::{self, Flight, Work};
 use crate::host::{self, Call};
 use crate::refresh::{SEGMENTS_AT_A_TIME, SNAPSHOT_TIMEOUT, within};
 use crate::source::{self, Failure};
@@ -77,7 +77,7 @@ async fn segment(name: SegmentName, bytes: u64, env: &Env) -> bool {
         });
         Ok(supplied.flatten().unwrap_or(Ok(()))?)
     });
-    conclude("segment", work, flight, outcome.await)
+    conclude("segment", work, work, flight, outcome.await)
 }
 
 fn is_at_hand(name: &SegmentName) -> bool {
@@ -107,12 +107,13 @@ async fn confirm<'c>(confirmer: &Remote, hits: Vec<&'c Confirmation>) -> Vec<&'c
 async fn ask(confirmer: &Remote, body: &str, asked: &[&Confirmation]) -> bool {
     let Some(first) = asked.first() else { return false };
     let work = Work::Confirmation(first.manifest, first.table, first.id);
-    if flight::failed_lately(work) {
+    if flight::failed_lately(Work::Confirmer) {
         return false;
     }
     // Whoever asked the same has put the answers where the next look finds them.
     let Some(flight) = flight::turn(work).await else { return true };
-    conclude("confirm", work, flight, exchange(confirmer, body, asked).await)
+    let outcome = exchange(confirmer, body, asked).await;
+    conclude("confirm", work, Work::Confirmer, flight, outcome)
 }
 
 async fn exchange(confirmer: &Remote, body: &str, asked: &[&Confirmation]) -> Result<(), Failure> {
@@ -135,12 +136,12 @@ async fn exchange(confirmer: &Remote, body: &str, asked: &[&Confirmation]) -> Re
     kept.flatten().ok_or_else(|| Failure::of(Error::SourceUnavailable, malformed))
 }
 
-/// Ends a reading; false when it came to nothing.
-fn conclude(what: &str, work: Work, flight: flight::Flight, outcome: Result<(), Failure>) -> bool {
+/// Ends a reading; false when it came to nothing, and then `paused` is left alone for a moment.
+fn conclude(what: &str, work: Work, paused: Work, flight: Flight, outcome: Result<(), Failure>) -> bool {
     let is_ours = flight::end(work, flight);
     let Err(Failure { error, detail }) = outcome else { return true };
     if is_ours {
-        flight::fail(work);
+        flight::fail(paused);
         log::failed(what, &error, detail.as_deref());
     }
     false
