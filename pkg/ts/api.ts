@@ -7,7 +7,6 @@ export * from "./jose/index.js";
 export type { ErrorCode, Stage } from "./error.js";
 export type { EngineName } from "./host/question.js";
 export type {
-  GetObject,
   IssuerKeys,
   IssuerOptions,
   IssuerSettings,
@@ -15,4 +14,10 @@ export type {
   RevocationOptions,
   VerifierOptions,
 } from "./options.js";
+export type { HttpSource, HttpSourceOptions } from "./source/http_source.js";
+export type { KvNamespace, KvSourceOptions } from "./source/kv_source.js";
+export { kvSource } from "./source/kv_source.js";
+export type { Objects } from "./source/memory_source.js";
+export { memorySource } from "./source/memory_source.js";
+export type { Found, GetObject, GetOptions, Source } from "./source/source.js";
 export type { Verifier, VerifyOptions } from "./verifier.js";

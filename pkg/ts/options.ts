@@ -1,9 +1,12 @@
 // The options of `createVerifier`. A field that is unknown or wrong is refused and named; none is ignored.
 
-import type { Core } from "./core.js";
+import type { Core, Platform } from "./core.js";
 import { coreOf, failure } from "./core.js";
 import { RevocableError } from "./error.js";
 import type { EngineName } from "./host/question.js";
+import { runtimeFetch } from "./read.js";
+import type { GetObject, Source } from "./source/source.js";
+import { sourceOf } from "./source/source_of.js";
 
 /** Whose tokens pass, and whose revocation lists are believed. */
 export interface VerifierOptions {
@@ -97,15 +100,13 @@ export interface IssuerSettings {
 export interface RevocationOptions {
   /**
    * A folder's URL, to which object names are appended: `manifest.jwt` and `segments/<64 hexadecimal digits>`. So a
-   * gate's `https://gate.example/_revocable/`, a folder on a CDN, or anything that a function can read by name.
+   * gate's `https://gate.example/_revocable/`, a folder on a CDN, or anything that a function can read by name; or what
+   * `httpSource`, `kvSource`, `memorySource` or `folderSource` makes.
    */
-  source: string | URL | GetObject;
+  source: string | URL | GetObject | Source;
   /** Whose list is believed, and for which issuers: one, as a source holds one manifest. It must speak for every issuer. */
   lists: readonly [ListOptions];
 }
-
-/** Reads an object by its name; `null` when there is none. */
-export type GetObject = (name: string) => Promise<Uint8Array | null>;
 
 /** An authority whose lists are believed. */
 export interface ListOptions {
@@ -124,7 +125,7 @@ export interface ListOptions {
 export interface CheckedOptions {
   core: Core;
   engine: EngineName | undefined;
-  source: URL | GetObject | undefined;
+  source: Source | undefined;
   /** Saved keys, by the index of their issuer. */
   seeds: readonly (readonly [number, string])[];
   now: () => number;
@@ -136,7 +137,7 @@ export interface CheckedOptions {
  * Checks the options. What the core understands better is checked there.
  * @internal
  */
-export function checkOptions(options: VerifierOptions): CheckedOptions {
+export function checkOptions(options: VerifierOptions, { hasHttpCache }: Pick<Platform, "hasHttpCache">): CheckedOptions {
   onlyFields(options, "", ["issuers", "revocations", "now", "fetch", "onReadError", "engine"]);
   const { revocations, now = Date.now, fetch = runtimeFetch, onReadError = ignore, engine } = options;
   checkEngine(engine);
@@ -159,7 +160,7 @@ export function checkOptions(options: VerifierOptions): CheckedOptions {
   }
   return {
     core: coreOf(configText({ issuers, lists })),
-    source: sourceOf(source),
+    source: sourceOf(source, "revocations.source", { fetch, hasHttpCache }),
     engine,
     seeds,
     ...functions,
@@ -284,25 +285,6 @@ export function onlyFields(value: unknown, path: string, known: readonly string[
   }
 }
 
-/** Where a snapshot is read from. */
-export function sourceOf(source: unknown): URL | GetObject {
-  if (typeof source === "function") return source as GetObject;
-  const expected = "expected the URL of a folder, without query or fragment, or a function";
-  if (typeof source !== "string" && !(source instanceof URL)) throw wrong("revocations.source", expected);
-  let url: URL;
-  try {
-    // A page may name a folder beside itself.
-    url = new URL(source, globalThis.location?.href);
-  } catch {
-    throw wrong("revocations.source", expected);
-  }
-  if (!["http:", "https:"].includes(url.protocol) || url.search !== "" || url.hash !== "") {
-    throw wrong("revocations.source", expected);
-  }
-  if (!url.pathname.endsWith("/")) url.pathname += "/";
-  return url;
-}
-
 /** JSON, without silently dropping or changing what JSON has no word for. */
 function configText(config: object): string {
   // Where the objects and lists are that are being gone through.
@@ -350,8 +332,5 @@ export function isUnsayable(value: unknown): boolean {
 export function wrong(path: string, reason: string): RevocableError {
   return failure("ERR_CONFIG_INVALID", path === "" ? reason : `\`${path}\`: ${reason}`);
 }
-
-// Looked up at every call, so that a `fetch` that is replaced later counts.
-export const runtimeFetch: typeof fetch = (input, init) => globalThis.fetch(input, init);
 
 function ignore(): void {}

@@ -27,7 +27,7 @@ import { checkOptions } from "./options.js";
 import type { Reading } from "./reading.js";
 import { readingThat } from "./reading.js";
 import { readSnapshot } from "./snapshot_reader.js";
-import { readByFunction, readFromUrl } from "./source.js";
+import { readFrom } from "./source/source.js";
 
 /**
  * What `createVerifier` of a runtime is made of.
@@ -36,7 +36,7 @@ import { readByFunction, readFromUrl } from "./source.js";
 export function createVerifierOn(platform: Platform): (options: VerifierOptions) => Promise<Verifier> {
   return async (options) => {
     await loadWasm(platform);
-    return new Verifier(checkOptions(options), platform);
+    return new Verifier(checkOptions(options, platform), platform);
   };
 }
 
@@ -59,7 +59,7 @@ export class Verifier {
       readingThat((alive) => readKeys(this.#keysOf(issuer), reads, alive), "ERR_JWKS_UNAVAILABLE", onReadError),
     );
     if (source !== undefined) {
-      const read = source instanceof URL ? readFromUrl(source, fetch, hasHttpCache) : readByFunction(source);
+      const read = readFrom(source);
       const limit = limits().manifest;
       this.#snapshot = readingThat(
         (alive) => readSnapshot({ into: core, read, host: this.#host, now, limit }, alive),

@@ -7,11 +7,13 @@ import type { RevocableError } from "../error.js";
 import { jsonOf } from "../given.js";
 import type { Host } from "../host/host.js";
 import type { RevocationOptions } from "../options.js";
-import { onlyFields, runtimeFetch, sourceOf, wrong } from "../options.js";
+import { onlyFields, wrong } from "../options.js";
+import { runtimeFetch } from "../read.js";
 import type { Reading } from "../reading.js";
 import { readingThat } from "../reading.js";
 import { readSnapshot } from "../snapshot_reader.js";
-import { readByFunction, readFromUrl } from "../source.js";
+import { readFrom } from "../source/source.js";
+import { sourceOf } from "../source/source_of.js";
 
 /** Where the lists are, whose are believed, and how they are read. */
 export interface SharedRevocationOptions extends RevocationOptions {
@@ -52,9 +54,8 @@ export class Revocations {
     if (typeof fetch !== "function") throw wrong("fetch", "expected a function");
     if (typeof onReadError !== "function") throw wrong("onReadError", "expected a function");
     this.lists = listsOf(options.lists);
-    const source = sourceOf(options.source);
     const { hasHttpCache } = platform;
-    const read = source instanceof URL ? readFromUrl(source, fetch, hasHttpCache) : readByFunction(source);
+    const read = readFrom(sourceOf(options.source, "source", { fetch, hasHttpCache }));
     let host: Host | undefined;
     const into = this.lists;
     const limit = limits().manifest;

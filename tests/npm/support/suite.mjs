@@ -563,6 +563,121 @@ const cases = {
     }
   },
 
+  async "a source is told what it may give, and one that says that its manifest is unchanged is believed"(context) {
+    const { verifier, tokens, objects } = context;
+    const asked = [];
+    const source = {
+      get(name, options) {
+        asked.push({ name, ...options });
+        if (options.etag === "one") return "unchanged";
+        const bytes = objects("first")[name];
+        return bytes && { bytes, etag: name === "manifest.jwt" ? "one" : "of a segment" };
+      },
+    };
+    const checking = await verifier({ source });
+    equal((await checking.verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED");
+    equal((await checking.refresh()).seq, 1);
+    equal((await checking.verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED");
+    const [manifest, ...rest] = asked;
+    equal(manifest.name, "manifest.jwt");
+    equal(manifest.etag, undefined);
+    ok(manifest.signal instanceof AbortSignal && typeof manifest.onProgress === "function", "how it is told");
+    const again = rest.pop();
+    equal(`${again.name} ${again.etag}`, "manifest.jwt one");
+    for (const { name, limit, etag } of rest) {
+      equal(limit, objects("first")[name].byteLength);
+      equal(etag, undefined);
+    }
+  },
+
+  async "a source that says so of what it never gave, or gives something else, is unavailable"({ verifier, tokens }) {
+    const answers = ["unchanged", {}, { bytes: "text" }, { bytes: null }, 1, true, [], new ArrayBuffer(8), new DataView(new ArrayBuffer(8))];
+    for (const answer of answers) {
+      const { decision, error } = await (await verifier({ source: { get: () => answer } })).verify(tokens.good);
+      equal(decision, "unavailable", String(answer));
+      equal(error.cause.code, "ERR_REVOCATION_SOURCE_UNAVAILABLE", String(answer));
+    }
+  },
+
+  async "objects in memory are a source, by name or in a map, and who changes them publishes"(context) {
+    const { verifier, tokens, objects, memorySource } = context;
+    for (const made of [(held) => held, (held) => new Map(Object.entries(held))]) {
+      const held = made({ ...objects("first") });
+      const checking = await verifier({ source: memorySource(held) });
+      equal((await checking.verify(tokens.revokedLater)).decision, "allow");
+      for (const [name, bytes] of Object.entries(objects("second"))) {
+        if (held instanceof Map) held.set(name, bytes);
+        else held[name] = bytes;
+      }
+      equal((await checking.refresh()).seq, 2);
+      equal((await checking.verify(tokens.revokedLater)).error.code, "ERR_JWT_REVOKED");
+    }
+    const { error } = await (await verifier({ source: memorySource({}) })).verify(tokens.good);
+    equal(error.cause.code, "ERR_REVOCATION_SOURCE_UNAVAILABLE");
+    const map = new Map(Object.entries(objects("first")));
+    equal((await (await verifier({ source: map })).verify(tokens.good)).decision, "allow");
+  },
+
+  async "a read key goes with every request of an HTTP source, and to nobody that it redirects to"(context) {
+    const { verifier, tokens, objects, httpSource } = context;
+    const seen = [];
+    const at = (answer) => async (url, init) => {
+      seen.push([String(url), new Headers(init.headers).get("authorization"), init.redirect].join(" "));
+      return answer(String(url).replace("https://gate.example/_revocable/", ""));
+    };
+    const folder = (name) => new Response(objects("first")[name]);
+    const headers = { authorization: "Bearer read-key" };
+    const source = (answer) => httpSource("https://gate.example/_revocable", { headers, fetch: at(answer) });
+    equal((await (await verifier({ source: source(folder) })).verify(tokens.good)).decision, "allow");
+    const names = Object.keys(objects("first")).map((name) => `https://gate.example/_revocable/${name} Bearer read-key manual`);
+    equal([...seen].sort().join(), names.sort().join());
+    const redirect = () => new Response(null, { status: 302, headers: { location: "https://elsewhere.example/" } });
+    const { error } = await (await verifier({ source: source(redirect) })).verify(tokens.good);
+    equal(error.cause.code, "ERR_REVOCATION_SOURCE_UNAVAILABLE");
+    ok(error.cause.message.includes("redirects"), error.cause.message);
+    ok(!`${error.cause.message}${error.cause.stack}`.includes("read-key"), "the key is not told");
+  },
+
+  async "a manifest that has come but whose segment has not is asked for by its ETag and taken up once it is whole"(context) {
+    const { verifier, tokens, objects, httpSource } = context;
+    const conditional = [];
+    let visible = false;
+    const fetch = async (url, init) => {
+      const name = String(url).replace("https://cdn.example/", "");
+      const isConditional = init.cache === "no-cache" || new Headers(init.headers).has("if-none-match");
+      if (name === "manifest.jwt") conditional.push(isConditional);
+      if (new Headers(init.headers).get("if-none-match") === '"first"') return new Response(null, { status: 304 });
+      const bytes = visible || name === "manifest.jwt" ? objects("first")[name] : undefined;
+      return bytes === undefined ? new Response("", { status: 404 }) : new Response(bytes, { headers: { etag: '"first"' } });
+    };
+    const checking = await verifier({ source: httpSource("https://cdn.example/", { fetch }) });
+    equal((await rejected(checking.refresh())).code, "ERR_REVOCATION_SEGMENT_MISSING");
+    visible = true;
+    equal((await checking.refresh()).seq, 1);
+    equal(conditional.at(-1), true);
+    equal((await checking.verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED");
+  },
+
+  async "wrong arguments of sources are named, before the Wasm is there too, and no header's value is repeated"(context) {
+    const { httpSource, kvSource, memorySource, RevocableError } = context;
+    const wrong = {
+      "`url`": [() => httpSource("ftp://cdn.example/"), () => httpSource("https://cdn.example/?a"), () => httpSource("https://me:hunter2@cdn.example/"), () => httpSource(1)],
+      "`headers`": [() => httpSource("https://cdn.example/", { headers: { authorization: "secret\n" + "\u0100" } })],
+      "`fetch`": [() => httpSource("https://cdn.example/", { fetch: 1 })],
+      "`namespace`": [() => kvSource(undefined), () => kvSource({})],
+      "`cacheTtl`": [29, 30.5, "60", Number.NaN, null].map((cacheTtl) => () => kvSource({ get() {} }, { cacheTtl })),
+      "`objects`": [() => memorySource(null), () => memorySource("objects")],
+    };
+    for (const [name, calls] of Object.entries(wrong)) {
+      for (const call of calls) {
+        const error = await rejected((async () => call())());
+        ok(error instanceof TypeError && error instanceof RevocableError, `${name}: ${error}`);
+        equal(error.code, "ERR_CONFIG_INVALID", name);
+        ok(error.message.includes(name) && !/hunter2|secret/.test(error.message), error.message);
+      }
+    }
+  },
+
   async "keys are found through the issuer's metadata, read for it alone, and followed when they move"(context) {
     const { createVerifier, tokens, jwks, issuer } = context;
     const clock = makeClock();
@@ -916,6 +1031,7 @@ const cases = {
       "`revocations`": { issuers: [issuerOptions()] },
       "`revocations.sources`": { ...good(), revocations: { ...revocationOptions(), sources: 1 } },
       "`revocations.source`": { ...good(), revocations: { ...revocationOptions(), source: "ftp://cdn.example/" } },
+      "a method `get`": { ...good(), revocations: { ...revocationOptions(), source: { read() {} } } },
       "missing field `lists`": { ...good(), revocations: { source: "https://cdn.example/" } },
       "`revocations.lists`": { ...good(), revocations: { ...revocationOptions(), lists: [] } },
       "`revocations.lists`: expected at most one": { ...good(), revocations: { ...revocationOptions(), lists: [1, 2].map((n) => ({ ...revocationOptions().lists[0], issuer: `https://${n}.example` })) } },
