@@ -5,8 +5,10 @@ import { coreOf, failure } from "./core.js";
 import { RevocableError } from "./error.js";
 import type { EngineName } from "./host/question.js";
 import { runtimeFetch } from "./read.js";
-import type { GetObject, Source } from "./source/source.js";
-import { sourceOf } from "./source/source_of.js";
+import type { Confirm } from "./confirm/confirm.js";
+import type { ListOptions, RevocationOptions } from "./revocation_options.js";
+import { REVOCATION_FIELDS, checkRevocations } from "./revocation_options.js";
+import type { Source } from "./source/source.js";
 
 /** Whose tokens pass, and whose revocation lists are believed. */
 export interface VerifierOptions {
@@ -96,28 +98,6 @@ export interface IssuerSettings {
   seed?: string | undefined;
 }
 
-/** Where the revocation lists are, and whose are believed. */
-export interface RevocationOptions {
-  /**
-   * A folder's URL, to which object names are appended: `manifest.jwt` and `segments/<64 hexadecimal digits>`. So a
-   * gate's `https://gate.example/_revocable/`, a folder on a CDN, or anything that a function can read by name; or what
-   * `httpSource`, `kvSource`, `memorySource` or `folderSource` makes.
-   */
-  source: string | URL | GetObject | Source;
-  /** Whose list is believed, and for which issuers: one, as a source holds one manifest. It must speak for every issuer. */
-  lists: readonly [ListOptions];
-}
-
-/** An authority whose lists are believed. */
-export interface ListOptions {
-  /** The authority's name: `iss` of its manifests. */
-  issuer: string;
-  /** The authority's public keys: a JWKS, or a single JWK. */
-  keys: object;
-  /** The token issuers it may speak for. */
-  for: readonly string[];
-}
-
 /**
  * Options that have been checked.
  * @internal
@@ -126,6 +106,7 @@ export interface CheckedOptions {
   core: Core;
   engine: EngineName | undefined;
   source: Source | undefined;
+  confirm: Confirm | undefined;
   /** Saved keys, by the index of their issuer. */
   seeds: readonly (readonly [number, string])[];
   now: () => number;
@@ -147,10 +128,11 @@ export function checkOptions(options: VerifierOptions, { hasHttpCache }: Pick<Pl
     if (typeof value !== "function") throw wrong(name, "expected a function");
   }
   if (revocations === false) {
-    return { core: coreOf(configText({ issuers, lists: [] })), source: undefined, engine, seeds, ...functions };
+    const core = coreOf(configText({ issuers, lists: [] }), undefined);
+    return { core, source: undefined, confirm: undefined, engine, seeds, ...functions };
   }
-  onlyFields(revocations, "revocations", ["source", "lists"]);
-  const { source, lists: given }: { source: unknown; lists: unknown } = revocations;
+  onlyFields(revocations, "revocations", REVOCATION_FIELDS);
+  const given: unknown = revocations.lists;
   const lists = Array.isArray(given) ? given.map((list: unknown) => recordOf(list, LIST_FIELDS)) : given;
   if (Array.isArray(lists) && lists.length === 0) {
     throw wrong("revocations.lists", "there must be at least one; `revocations: false` asks none");
@@ -158,13 +140,9 @@ export function checkOptions(options: VerifierOptions, { hasHttpCache }: Pick<Pl
   if (Array.isArray(lists) && lists.length > 1) {
     throw wrong("revocations.lists", "expected at most one: a source holds one manifest");
   }
-  return {
-    core: coreOf(configText({ issuers, lists })),
-    source: sourceOf(source, "revocations.source", { fetch, hasHttpCache }),
-    engine,
-    seeds,
-    ...functions,
-  };
+  const checked = checkRevocations(revocations as unknown as Record<string, unknown>, "revocations.", { fetch, hasHttpCache });
+  const core = coreOf(configText({ issuers, lists }), checked.terms);
+  return { core, source: checked.source, confirm: checked.confirm, engine, seeds, ...functions };
 }
 
 /** Whatever is no number is no time either: the core says so. */

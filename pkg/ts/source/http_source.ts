@@ -96,7 +96,11 @@ export function folderUrl(url: unknown): URL | undefined {
   return folder;
 }
 
-function headersOf(headers: HeadersInit): Headers {
+/**
+ * A copy of headers.
+ * @internal
+ */
+export function headersOf(headers: HeadersInit): Headers {
   try {
     return new Headers(headers);
   } catch {
