@@ -81,9 +81,10 @@ pub(crate) fn confirm(
     (table, id): (usize, &str),
     revoked: Option<Option<i64>>,
 ) {
-    let kind =
-        lists.snapshot().and_then(|snapshot| snapshot.manifest().tables().get(table)).map(|table| table.kind);
-    let (Some(kind), Some(id)) = (kind, Id::from_hex(id)) else { return };
+    // There is one list, and no other manifest of the same number is ever in force.
+    let manifest = lists.snapshot().map(Snapshot::manifest).filter(|manifest| manifest.seq() == seq);
+    let (Some(manifest), Some(id)) = (manifest, Id::from_hex(id)) else { return };
+    let Some(kind) = manifest.tables().get(table).map(|table| table.kind) else { return };
     let answer = match revoked {
         None => None,
         Some(value) => match entry(kind, value) {
@@ -91,7 +92,8 @@ pub(crate) fn confirm(
             None => return,
         },
     };
-    lists.confirm(&Confirmation { seq, table, id, exact: None }, answer);
+    let confirmation = Confirmation { manifest: *manifest.hash(), seq, table, id, exact: None };
+    lists.confirm(&confirmation, answer);
 }
 
 fn entry(kind: Kind, value: Option<i64>) -> Option<Entry> {

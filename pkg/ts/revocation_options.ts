@@ -33,7 +33,8 @@ export interface RevocationOptions {
   confirm?: string | URL | Confirm;
   /**
    * How many bytes of segments are held, by default 48 MiB. A larger snapshot is read in parts, as tokens ask for them, and
-   * the parts that no token has asked for the longest go.
+   * the parts that no token has asked for the longest go. It has to be more than one token asks for: a segment, of 1 MiB as
+   * a rule, for each rule and way to revoke.
    */
   residentLimit?: number;
 }

@@ -1,6 +1,9 @@
 // What the package promises, in one suite that Node, workerd, Chromium and Firefox run alike: nothing but the language
 // and what all of them have (fetch's Response, URL, timers) is used here.
 
+import { equal, makeClock, ok, rejected, slowly } from "./asserting.mjs";
+import { listsCases, listsTools } from "./lists_cases.mjs";
+
 const HOUR = 3600;
 
 /**
@@ -11,10 +14,11 @@ const HOUR = 3600;
  */
 export async function runSuite(revocable, fixture) {
   const outcomes = [];
-  for (const [name, run] of Object.entries(cases)) {
+  for (const [name, run] of Object.entries({ ...cases, ...listsCases })) {
     let failure = null;
     try {
-      await inTime(run({ ...revocable, ...fixture, ...tools(revocable, fixture) }));
+      const common = tools(revocable, fixture);
+      await inTime(run({ ...revocable, ...fixture, ...common, ...listsTools(revocable, fixture, common) }));
     } catch (error) {
       failure = `${error?.stack ?? error}`;
     }
@@ -1162,14 +1166,6 @@ function asking(checking) {
   return { verify, denied };
 }
 
-/** What `read` gives, so many milliseconds later. */
-function slowly(read, millis) {
-  return async (...args) => {
-    await new Promise((resolve) => setTimeout(resolve, millis));
-    return read(...args);
-  };
-}
-
 /** An object's bytes in two pieces, the second so many milliseconds after the first. */
 function inPieces(source, name, millis) {
   return new ReadableStream({
@@ -1181,12 +1177,6 @@ function inPieces(source, name, millis) {
       controller.close();
     },
   });
-}
-
-/** A clock that stands still until it is moved, in seconds. */
-function makeClock() {
-  let millis = Date.now();
-  return { now: () => millis, forward: (seconds) => void (millis += seconds * 1000) };
 }
 
 async function inTime(work) {
@@ -1203,19 +1193,4 @@ function endless() {
 
 function text(string) {
   return new TextEncoder().encode(string);
-}
-
-async function rejected(promise) {
-  return promise.then(
-    () => { throw new Error("it did not reject"); },
-    (error) => error,
-  );
-}
-
-function equal(actual, expected, label = "") {
-  if (!Object.is(actual, expected)) throw new Error(`${label} expected ${String(expected)}, found ${String(actual)}`);
-}
-
-function ok(condition, label) {
-  if (!condition) throw new Error(`not so: ${label}`);
 }
