@@ -15,12 +15,13 @@ use clap::builder::NonEmptyStringValueParser;
 use revocable::limits::{MAX_JWKS_BYTES, MAX_MANIFEST_BYTES, MAX_SEQ};
 use revocable::publish::{Built, Epsilon, Publisher, SigningKey};
 use revocable::{Jwks, List, Offer, Revocations, Salt, Secrets, SegmentName, UnixTime};
+use revocable_cli::formats::{Item, ndjson};
 use serde::{Deserialize, Serialize};
 
+use crate::input;
 use crate::output::{self, Exit, Failure, Ui, code};
 use crate::progress::Progress;
 use crate::store::{self, Access, Staged};
-use crate::{input, revocations};
 
 /// Build a snapshot: revocations into segments and a signed manifest
 ///
@@ -111,15 +112,18 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
 
     let progress = Progress::begin("reading revocations", ui);
     let reading = |error| Failure::reading(args.input.display(), &error);
-    let lines = BufReader::new(input::open(&args.input).map_err(reading)?);
-    let tally = revocations::read(lines, &mut publisher, &progress).map_err(reading)?;
-    if tally.wrong > 0 {
-        let message = match tally.wrong {
-            1 => "1 line is no revocation; nothing was written".to_owned(),
-            wrong => format!("{wrong} lines are no revocations; nothing was written"),
-        };
-        let failure = Failure::new(INVALID, message);
-        return Err(Failure { wrong_lines: tally.wrong, lines: tally.first_wrong, ..failure });
+    let lines = progress.watch(input::open(&args.input).map_err(reading)?, input::size(&args.input));
+    let take = |item: Item<'_>| {
+        if let Item::Whole(revocation) = item {
+            publisher.add(revocation);
+        }
+        progress.advance();
+        Ok(())
+    };
+    let tally = ndjson::read(BufReader::new(lines), take).map_err(reading)?;
+    let revocations = tally.read;
+    if let Some(failure) = Failure::of_lines(tally) {
+        return Err(failure);
     }
     progress.stage("sorting and signing");
     let built = publisher.finish(&key)?;
@@ -141,7 +145,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
         covers: &said.covers,
         issued_at: said.iat,
         expires: said.exp,
-        revocations: tally.read,
+        revocations,
         entries: built.entries,
         expired: built.expired,
         segments: built.segments.len(),

@@ -9,6 +9,12 @@ use revocable::UnixTime;
 
 use crate::output::{Failure, code};
 
+/// How large an input is, where that can be told beforehand.
+pub(crate) fn size(path: &Path) -> Option<u64> {
+    let metadata = (!is_stdin(path)).then(|| std::fs::metadata(path).ok()).flatten();
+    metadata.filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
 /// Opens a file, or standard input for `-`.
 pub(crate) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     if is_stdin(path) { Ok(Box::new(io::stdin().lock())) } else { Ok(Box::new(File::open(path)?)) }

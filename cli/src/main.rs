@@ -3,11 +3,11 @@
 mod build;
 mod check;
 mod config;
+mod import;
 mod input;
 mod keygen;
 mod output;
 mod progress;
-mod revocations;
 mod store;
 
 use std::process::ExitCode;
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     let ui = Ui { json: cli.json, quiet: cli.quiet };
     let ended = match &cli.command {
         Command::Keygen(args) => keygen::run(args, ui),
+        Command::Import(args) => import::run(args, ui),
         Command::Build(args) => build::run(args, ui),
         Command::Check(args) => check::run(args, ui),
         Command::Config(args) => config::run(args, ui),
@@ -54,6 +55,7 @@ struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     Keygen(keygen::Args),
+    Import(import::Args),
     Build(build::Args),
     Check(check::Args),
     Config(config::Args),

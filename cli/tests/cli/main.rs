@@ -12,6 +12,7 @@
 mod build;
 mod check;
 mod config;
+mod import;
 mod keygen;
 mod support;
 mod usage;

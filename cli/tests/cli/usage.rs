@@ -16,6 +16,23 @@ fn a_wrong_command_line_ends_with_64_and_its_code_and_does_nothing() {
         vec!["config", "check"],
         vec!["config", "frobnicate"],
         vec!["config", "check", "a.json", "b.json"],
+        vec!["import", "mongo", "--input", "-"],
+        vec!["import", "redis", "--input", "-"],
+        vec!["import", "redis", "--input", "-", "--token-issuer", "i", "--answers", "tll"],
+        vec!["import", "redis", "--input", "-", "--token-issuer", ""],
+        vec!["import", "keycloak", "--input", "-"],
+        vec!["import", "keycloak", "--input", "-", "--base-url", "b", "--token-issuer", "i"],
+        vec![
+            "import",
+            "csv",
+            "--input",
+            "-",
+            "--token-issuer",
+            "i",
+            "--without-expiry",
+            "--expires-column",
+            "e",
+        ],
         vec!["keygen"],
         vec!["keygen", "--out", "-"],
         vec!["keygen", "--out", "a.jwk", "--frobnicate"],
@@ -78,7 +95,7 @@ fn help_and_version_end_with_0_and_say_the_exit_codes_and_examples() {
     let sandbox = Sandbox::new("usage-help");
     assert!(sandbox.run(&["--version"]).succeeds().stdout.starts_with("revocable "));
     assert!(sandbox.run(&["--help"]).succeeds().stdout.contains("Exit codes:"));
-    for command in ["keygen", "build", "check", "config"] {
+    for command in ["keygen", "import", "build", "check", "config"] {
         for help in [["help", command], [command, "--help"], [command, "-h"]] {
             let help = sandbox.run(&help).succeeds().stdout;
             assert!(help.contains("Exit codes:") && help.contains("64 "), "{command}: {help}");
