@@ -55,9 +55,9 @@ pub use key::{
     Secrets,
 };
 pub use revocation::{
-    AskingManifest, AuthenticManifest, Entry, Id, Incoming, Kind, List, Manifest, Member, Offer, Offered,
-    Revocations, Rule, Salt, Segment, SegmentName, SegmentRef, Snapshot, SnapshotInfo, SortedIds, Status,
-    Unknown, Value,
+    AskingManifest, AuthenticManifest, Confirmation, Entries, Entry, ExactRef, Id, IdPrefix, Incoming,
+    Interval, KeyRange, Kind, Lack, List, Manifest, Member, Offer, Offered, Operations, Revocations, Rule,
+    Salt, Segment, SegmentName, SegmentRef, Snapshot, SnapshotInfo, Status, Table, Target, Unknown, Value,
 };
 pub use time::{Cutoff, UnixTime};
 pub use verifier::{Asking, Issuer, Progress, Remedy, Verifier};
