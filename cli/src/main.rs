@@ -3,11 +3,15 @@
 mod build;
 mod check;
 mod config;
+mod folder;
 mod import;
 mod input;
 mod keygen;
+mod outgoing;
 mod output;
 mod progress;
+mod sizes;
+mod spool;
 mod store;
 
 use std::process::ExitCode;

@@ -66,6 +66,11 @@ impl Staged {
         writing.finish()
     }
 
+    /// Where it is meanwhile.
+    pub(crate) fn path(&self) -> &Path {
+        &self.temporary
+    }
+
     /// Moves it into its place, over whatever is there.
     pub(crate) fn replace(self) -> io::Result<()> {
         fs::rename(&self.temporary, &self.target)

@@ -10,6 +10,8 @@
 )]
 
 mod build;
+mod build_input;
+mod build_recent;
 mod check;
 mod config;
 mod import;

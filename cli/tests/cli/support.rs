@@ -152,7 +152,7 @@ impl Ended {
 
     /// A verdict of `check` that denies because the token has been revoked.
     #[track_caller]
-    pub(crate) fn is_revoked(self) -> Self {
+    pub(crate) fn denies_as_revoked(self) -> Self {
         assert_eq!((self.code, self.stderr.as_str()), (1, ""), "{}", self.stdout);
         assert_eq!(self.json()["code"], "ERR_JWT_REVOKED");
         self
