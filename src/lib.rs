@@ -38,6 +38,7 @@ pub mod manual;
 #[cfg(feature = "publish")]
 pub mod publish;
 mod revocation;
+pub mod source;
 mod time;
 mod verifier;
 

@@ -21,7 +21,9 @@ pub enum Lack {
 /// A hit that is too coarse to be believed, about which somebody who knows exactly is to be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmation {
-    /// The number of the manifest that has the hit.
+    /// SHA-256 of the manifest that has the hit: the answer is kept as long as that one is in force.
+    pub manifest: [u8; 32],
+    /// Its number.
     pub seq: u64,
     /// Which of its tables, as an index.
     pub table: usize,

@@ -155,7 +155,7 @@ impl Snapshot {
 
     /// Keeps an exact answer about an id, if it is about this snapshot.
     pub(super) fn confirm(&mut self, confirmation: &Confirmation, answer: Option<Entry>) {
-        if confirmation.seq != self.manifest.seq() {
+        if confirmation.manifest != *self.manifest.hash() {
             return;
         }
         if self.confirmed.len() >= MAX_CONFIRMATIONS {
@@ -288,6 +288,7 @@ impl Snapshot {
                 Some(_) => {}
                 None => {
                     lacking.push(Lack::Confirmation(Confirmation {
+                        manifest: *self.manifest.hash(),
                         seq: self.manifest.seq(),
                         table: index,
                         id: *id,

@@ -284,7 +284,7 @@ impl Manifest {
     /// manifest's.
     #[must_use]
     pub fn target(&self, confirmation: &Confirmation) -> Option<Target<'_>> {
-        let table = self.tables.get(confirmation.table).filter(|_| confirmation.seq == self.seq)?;
+        let table = self.tables.get(confirmation.table).filter(|_| confirmation.manifest == self.hash)?;
         let rule = self.rules.get(table.rule)?;
         Some(Target { rule, kind: table.kind, claim: table.claim.as_deref(), id: confirmation.id })
     }
