@@ -49,3 +49,9 @@ impl<'p> Folder<'p> {
         Ok(bytes)
     }
 }
+
+/// Every segment that a manifest names, those that confirm included.
+pub(crate) fn names(manifest: &Manifest) -> impl Iterator<Item = SegmentName> {
+    let segments = manifest.segments().iter();
+    segments.flat_map(|segment| [Some(segment.name), segment.exact.map(|exact| exact.name)]).flatten()
+}

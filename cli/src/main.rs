@@ -6,10 +6,12 @@ mod config;
 mod folder;
 mod import;
 mod input;
+mod inspect;
 mod keygen;
 mod outgoing;
 mod output;
 mod progress;
+mod publish;
 mod sizes;
 mod spool;
 mod store;
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
         Command::Keygen(args) => keygen::run(args, ui),
         Command::Import(args) => import::run(args, ui),
         Command::Build(args) => build::run(args, ui),
+        Command::Inspect(args) => inspect::run(args, ui),
+        Command::Publish(args) => publish::run(args, ui),
         Command::Check(args) => check::run(args, ui),
         Command::Config(args) => config::run(args, ui),
     };
@@ -61,6 +65,8 @@ enum Command {
     Keygen(keygen::Args),
     Import(import::Args),
     Build(build::Args),
+    Inspect(inspect::Args),
+    Publish(publish::Args),
     Check(check::Args),
     Config(config::Args),
 }

@@ -3,7 +3,7 @@
 use revocable::publish::{SigningKey, Terms, Update};
 use revocable::{Jwks, Manifest, UnixTime};
 
-use crate::folder::Folder;
+use crate::folder::{Folder, names};
 use crate::outgoing::Outgoing;
 use crate::output::Failure;
 use crate::progress::Progress;
@@ -63,12 +63,6 @@ pub(super) fn make(
         progress.advance();
     }
     Ok(Made { manifest: signed.manifest, revocations, entries: signed.entries, expired: signed.expired })
-}
-
-/// Every segment that a manifest names.
-fn names(manifest: &Manifest) -> impl Iterator<Item = revocable::SegmentName> {
-    let segments = manifest.segments().iter();
-    segments.flat_map(|segment| [Some(segment.name), segment.exact.map(|exact| exact.name)]).flatten()
 }
 
 /// What to do about it, where that can be told.

@@ -15,6 +15,8 @@ mod build_recent;
 mod check;
 mod config;
 mod import;
+mod inspect;
 mod keygen;
+mod publish;
 mod support;
 mod usage;

@@ -154,6 +154,20 @@ impl<D: AsRef<[u8]>> Segment<D> {
         u8::try_from(self.shape.remainder_bits).unwrap_or(u8::MAX)
     }
 
+    /// How sure a hit is, exactly: log2 of the fingerprints that there are for each entry. No structure that is as sure takes
+    /// fewer bits an entry.
+    #[must_use]
+    pub fn bound(&self) -> f64 {
+        let (entries, buckets) = (u32::try_from(self.shape.entries).unwrap_or(u32::MAX), self.shape.buckets);
+        f64::from(self.shape.remainder_bits) + (f64::from(buckets) / f64::from(entries.max(1))).log2()
+    }
+
+    /// How many bits the value of an entry takes; 0 where entries have none.
+    #[must_use]
+    pub const fn value_bits(&self) -> u32 {
+        self.shape.value_bits
+    }
+
     /// Its entries in ascending order, as far as it knows them.
     pub fn iter(&self) -> Entries<'_> {
         Entries::new(self.data.as_ref(), self.shape)
