@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod config;
+mod diff;
 mod folder;
 mod import;
 mod input;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Import(args) => import::run(args, ui),
         Command::Build(args) => build::run(args, ui),
         Command::Inspect(args) => inspect::run(args, ui),
+        Command::Diff(args) => diff::run(args, ui),
         Command::Publish(args) => publish::run(args, ui),
         Command::Check(args) => check::run(args, ui),
         Command::Config(args) => config::run(args, ui),
@@ -66,6 +68,7 @@ enum Command {
     Import(import::Args),
     Build(build::Args),
     Inspect(inspect::Args),
+    Diff(diff::Args),
     Publish(publish::Args),
     Check(check::Args),
     Config(config::Args),

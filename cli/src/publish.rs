@@ -127,7 +127,7 @@ fn to_bulk(
         }
         None => Vec::new(),
     };
-    let mut bulk = Bulk { file, parts: Vec::new(), staged: Vec::new(), open: None };
+    let mut bulk = Bulk::new(file, MOST_BYTES, MOST_PAIRS);
     let mut summary =
         Summary { seq: manifest.seq(), files: Vec::new(), segments: 0, new_segments: 0, bytes: 0 };
     let mut done = std::collections::HashSet::new();
@@ -154,17 +154,23 @@ fn to_bulk(
 /// Files of key-value pairs, none larger than a request may be.
 struct Bulk<'p> {
     file: &'p Path,
+    most_bytes: usize,
+    most_pairs: usize,
     parts: Vec<PathBuf>,
     staged: Vec<Staged>,
     /// The one that is being written, how long it is, and how many pairs it has.
     open: Option<(Writing, usize, usize)>,
 }
 
-impl Bulk<'_> {
+impl<'p> Bulk<'p> {
+    const fn new(file: &'p Path, most_bytes: usize, most_pairs: usize) -> Self {
+        Self { file, most_bytes, most_pairs, parts: Vec::new(), staged: Vec::new(), open: None }
+    }
+
     fn put(&mut self, pair: &Value) -> Result<(), Failure> {
         let text = pair.to_string();
         let is_full = self.open.as_ref().is_some_and(|(_, length, pairs)| {
-            length.saturating_add(text.len()) > MOST_BYTES || *pairs >= MOST_PAIRS
+            length.saturating_add(text.len()) > self.most_bytes || *pairs >= self.most_pairs
         });
         if is_full {
             self.close()?;
@@ -258,3 +264,31 @@ Exit codes:
   0   done
   1   failed: the snapshot is not sound or has expired, or cannot be written
   64  the command line is wrong";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_a_request_may_have_goes_into_further_files_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bulk.json");
+        let pair = |number: usize| json!({ "key": number, "value": "x".repeat(number) });
+        for (most_bytes, most_pairs, lengths) in
+            [(1000, 3, vec![3, 3, 1]), (60, 9, vec![2, 2, 2, 1]), (1, 1, vec![1; 7])]
+        {
+            let mut bulk = Bulk::new(&file, most_bytes, most_pairs);
+            (0..7).for_each(|number| bulk.put(&pair(number)).unwrap());
+            let files = bulk.finish().unwrap();
+            let read = |file: &PathBuf| -> Vec<Value> {
+                serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+            };
+            let parts: Vec<Vec<Value>> = files.iter().map(read).collect();
+            assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), lengths);
+            assert_eq!(parts.concat(), (0..7).map(pair).collect::<Vec<_>>());
+            assert_eq!(files[0], file);
+            assert_eq!(files[1], folder.path().join("bulk-2.json"));
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 7, "and no temporary file");
+    }
+}

@@ -373,7 +373,4 @@ fn a_hit_in_a_coarse_list_is_confirmed_by_the_exact_segments_and_without_them_no
     }
     let verdict = check(1).cannot_tell("ERR_REVOCATION_SEGMENT_MISSING");
     assert_eq!((&verdict["status"], &verdict["seq"]), (&json!("unknown"), &json!(1)));
-    // About one in 2^8 hits, and would be let through with the exact segment.
-    let unsure = (500..800).filter(|number| check(*number).code == 2).count();
-    assert!((1..20).contains(&unsure), "{unsure}");
 }

@@ -14,6 +14,7 @@ mod build_input;
 mod build_recent;
 mod check;
 mod config;
+mod diff;
 mod import;
 mod inspect;
 mod keygen;

@@ -56,21 +56,6 @@ fn a_bulk_file_puts_every_object_of_the_snapshot_and_the_manifest_last() {
 }
 
 #[test]
-fn more_pairs_than_a_request_may_have_go_into_several_files() {
-    let sandbox = Sandbox::with_keys("publish-parts");
-    // Coarse, small and confirmed: more than a thousand objects.
-    let options = ["--salt", SALT, "--max-segment", "4KiB", "--epsilon", "2^-10"];
-    sandbox.build("out", &tokens(0, 90_000), &options).succeeds();
-    let summary = publish(&sandbox, "out", &["--kv-bulk", "bulk.json"]).succeeds().json();
-    assert_eq!(summary["files"], json!(["bulk.json", "bulk-2.json"]));
-    let mut namespace = BTreeMap::new();
-    put(&mut namespace, &sandbox.read("bulk.json"));
-    assert!(!namespace.contains_key("manifest.jwt"));
-    put(&mut namespace, &sandbox.read("bulk-2.json"));
-    assert_eq!(namespace, sandbox.tree("out"));
-}
-
-#[test]
 fn a_folder_gets_what_the_manifest_names_and_never_goes_back() {
     let sandbox = Sandbox::with_keys("publish-folder");
     sandbox.build("one", &tokens(0, 5), &["--salt", SALT]).succeeds();
