@@ -6,6 +6,8 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use revocable::UnixTime;
+use revocable::limits::MAX_JWKS_BYTES;
+use revocable::publish::SigningKey;
 
 use crate::output::{Failure, code};
 
@@ -27,6 +29,12 @@ pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// An authority's private key.
+pub(crate) fn signing_key(path: &Path) -> Result<SigningKey, Failure> {
+    let document = read(path, MAX_JWKS_BYTES).map_err(|error| Failure::reading(path.display(), &error))?;
+    SigningKey::from_jwk(&document).map_err(|error| Failure::about(path.display(), &error))
 }
 
 pub(crate) fn is_stdin(path: &Path) -> bool {

@@ -9,6 +9,7 @@ mod import;
 mod input;
 mod inspect;
 mod keygen;
+mod merge;
 mod outgoing;
 mod output;
 mod progress;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Keygen(args) => keygen::run(args, ui),
         Command::Import(args) => import::run(args, ui),
         Command::Build(args) => build::run(args, ui),
+        Command::Merge(args) => merge::run(args, ui),
         Command::Inspect(args) => inspect::run(args, ui),
         Command::Diff(args) => diff::run(args, ui),
         Command::Publish(args) => publish::run(args, ui),
@@ -67,6 +69,7 @@ enum Command {
     Keygen(keygen::Args),
     Import(import::Args),
     Build(build::Args),
+    Merge(merge::Args),
     Inspect(inspect::Args),
     Diff(diff::Args),
     Publish(publish::Args),

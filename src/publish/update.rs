@@ -36,10 +36,10 @@ pub struct Update {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Operation {
+pub(super) struct Operation {
     /// `None` takes the entry back.
-    value: Option<i64>,
-    expires: Option<UnixTime>,
+    pub(super) value: Option<i64>,
+    pub(super) expires: Option<UnixTime>,
 }
 
 impl Update {
@@ -253,7 +253,7 @@ fn stricter(
 }
 
 /// A table's operations as a manifest has them: what is added, then what is taken back.
-fn groups(table: &Table, operations: &BTreeMap<Id, Operation>) -> Vec<WireOperations> {
+pub(super) fn groups(table: &Table, operations: &BTreeMap<Id, Operation>) -> Vec<WireOperations> {
     let adds: Vec<(Id, i64)> =
         operations.iter().filter_map(|(id, operation)| Some((*id, operation.value?))).collect();
     let removes: Vec<(Id, i64)> = operations

@@ -12,8 +12,8 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use clap::builder::NonEmptyStringValueParser;
-use revocable::limits::{MAX_JWKS_BYTES, MAX_SEGMENT_BYTES, MAX_SEQ};
-use revocable::publish::{Epsilon, SigningKey, Terms};
+use revocable::limits::{MAX_SEGMENT_BYTES, MAX_SEQ};
+use revocable::publish::{Epsilon, Terms};
 use revocable::{Jwks, Manifest, Salt, Secrets, UnixTime};
 use revocable_cli::formats::{Item, Tally, csv, ndjson};
 use serde::Serialize;
@@ -144,7 +144,7 @@ struct Made {
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     input::at_most_one_stdin([args.input.as_path(), &args.key])?;
     let now = input::now(args.now)?;
-    let key = signing_key(&args.key)?;
+    let key = input::signing_key(&args.key)?;
     let keys = outgoing::public_keys(Some(&key.to_public_jwk()), &args.previous_keys)?;
     let previous = args.previous.as_deref().map(previous_manifest).transpose()?;
     let progress = Progress::begin("reading revocations", ui);
@@ -280,12 +280,6 @@ fn previous_manifest(folder: &Path) -> Result<Previous, Failure> {
         Failure { message, ..failure }
     })?;
     Ok(Previous { path: folder.join(MANIFEST), text })
-}
-
-fn signing_key(path: &Path) -> Result<SigningKey, Failure> {
-    let document =
-        input::read(path, MAX_JWKS_BYTES).map_err(|error| Failure::reading(path.display(), &error))?;
-    SigningKey::from_jwk(&document).map_err(|error| Failure::about(path.display(), &error))
 }
 
 impl Summary<'_> {

@@ -18,6 +18,7 @@ mod diff;
 mod import;
 mod inspect;
 mod keygen;
+mod merge;
 mod publish;
 mod support;
 mod usage;

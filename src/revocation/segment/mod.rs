@@ -162,6 +162,16 @@ impl<D: AsRef<[u8]>> Segment<D> {
         f64::from(self.shape.remainder_bits) + (f64::from(buckets) / f64::from(entries.max(1))).log2()
     }
 
+    /// How often an id that was not put in is found at most, in units of 2^-92, rounded up.
+    #[cfg(feature = "publish")]
+    pub(crate) fn error_units(&self) -> u128 {
+        let entries = u128::try_from(self.shape.entries).unwrap_or(u128::MAX);
+        // 32 bits of entries, and 91 of shift.
+        let shift = 92_u32.saturating_sub(self.shape.remainder_bits);
+        let scaled = entries.checked_shl(shift).unwrap_or(u128::MAX);
+        scaled.div_ceil(u128::from(self.shape.buckets.max(1)))
+    }
+
     /// How many bits the value of an entry takes; 0 where entries have none.
     #[must_use]
     pub const fn value_bits(&self) -> u32 {
