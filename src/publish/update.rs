@@ -36,10 +36,10 @@ pub struct Update {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Operation {
+pub(super) struct Operation {
     /// `None` takes the entry back.
-    value: Option<i64>,
-    expires: Option<UnixTime>,
+    pub(super) value: Option<i64>,
+    pub(super) expires: Option<UnixTime>,
 }
 
 impl Update {
@@ -278,7 +278,7 @@ fn stricter(
 }
 
 /// A table's operations as a manifest has them: what is added, by when it expires, then what is taken back.
-fn groups(table: &Table, operations: &BTreeMap<Id, Operation>) -> Vec<WireOperations> {
+pub(super) fn groups(table: &Table, operations: &BTreeMap<Id, Operation>) -> Vec<WireOperations> {
     let mut removes: Vec<(Id, i64)> = Vec::new();
     let mut adds: BTreeMap<Option<u64>, (Option<UnixTime>, Vec<(Id, i64)>)> = BTreeMap::new();
     let window = window_seconds(operations.values());

@@ -165,6 +165,30 @@ impl<D: AsRef<[u8]>> Segment<D> {
         u8::try_from(self.shape.remainder_bits).unwrap_or(u8::MAX)
     }
 
+    /// How sure a hit is, exactly: log2 of the fingerprints that there are for each entry. No structure that is as sure takes
+    /// fewer bits an entry.
+    #[must_use]
+    pub fn bound(&self) -> f64 {
+        let (entries, buckets) = (u32::try_from(self.shape.entries).unwrap_or(u32::MAX), self.shape.buckets);
+        f64::from(self.shape.remainder_bits) + (f64::from(buckets) / f64::from(entries.max(1))).log2()
+    }
+
+    /// How often an id that was not put in is found at most, in units of 2^-92, rounded up.
+    #[cfg(feature = "publish")]
+    pub(crate) fn error_units(&self) -> u128 {
+        let entries = u128::try_from(self.shape.entries).unwrap_or(u128::MAX);
+        // 32 bits of entries, and 91 of shift.
+        let shift = 92_u32.saturating_sub(self.shape.remainder_bits);
+        let scaled = entries.checked_shl(shift).unwrap_or(u128::MAX);
+        scaled.div_ceil(u128::from(self.shape.buckets.max(1)))
+    }
+
+    /// How many bits the value of an entry takes; 0 where entries have none.
+    #[must_use]
+    pub const fn value_bits(&self) -> u32 {
+        self.shape.value_bits
+    }
+
     /// Its entries in ascending order, as far as it knows them.
     pub fn iter(&self) -> Entries<'_> {
         Entries::new(self.data.as_ref(), self.shape)
