@@ -1,0 +1,43 @@
+//! Measures the compact list: `cargo xtask bench list` runs this and what has to run elsewhere.
+
+mod bits;
+mod contest;
+mod ids;
+mod peers;
+mod quotient;
+mod ribbon;
+mod rice;
+mod structures;
+mod table;
+
+use clap::{Parser, Subcommand};
+
+/// Measures the compact list. What is printed is of this machine; read the ratios.
+#[derive(Parser)]
+#[command(name = "bench-list")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Structures for a list of ids beside each other: size, build, look-up.
+    Structures {
+        /// How many entries; may be given several times.
+        #[arg(long, default_values_t = [100_000, 1_000_000, 10_000_000])]
+        entries: Vec<usize>,
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    let Arguments { what, json } = Arguments::parse();
+    match what {
+        What::Structures { entries, rounds } => structures::measure(&entries, rounds, json),
+    }
+}
