@@ -62,28 +62,6 @@ pub(crate) fn window(words: &[u64], at: usize) -> u64 {
     words[word] >> offset | words[word + 1] << 1 << (63 - offset)
 }
 
-/// The place of the set bit that has `rank` set ones below it.
-///
-/// Counts in all bytes at once, as the loop over the set bits takes as long as there are such, and never the same.
-#[inline]
-pub(crate) fn select(word: u64, rank: u32) -> u32 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut counts = word - (word >> 1 & 0x5555_5555_5555_5555);
-    counts = (counts & 0x3333_3333_3333_3333) + (counts >> 2 & 0x3333_3333_3333_3333);
-    counts = (counts + (counts >> 4)) & 0x0f0f_0f0f_0f0f_0f0f;
-    // In each byte, how many bits are set in it and in those below.
-    let sums = counts.wrapping_mul(ONES);
-    let before = (((u64::from(rank) * ONES) | HIGH) - sums) & HIGH;
-    let byte = before.count_ones() * 8;
-    let rank = rank - (sums << 8 >> byte & 0xff) as u32;
-    let mut bits = word >> byte & 0xff;
-    for _ in 0..rank {
-        bits &= bits - 1;
-    }
-    byte + bits.trailing_zeros()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,11 +91,5 @@ mod tests {
         assert_eq!(bits.len(), 197 + 6);
         let words = bits.finish();
         assert_eq!(words.iter().map(|word| word.count_ones()).sum::<u32>(), 197);
-    }
-
-    #[test]
-    fn the_bit_of_a_rank_is_found() {
-        assert_eq!(select(0b1011_0000, 0), 4);
-        assert_eq!(select(0b1011_0000, 2), 7);
     }
 }

@@ -1,12 +1,15 @@
 //! Measures the compact list: `cargo xtask bench list` runs this and what has to run elsewhere.
 
+mod beside;
 mod bits;
+mod building;
 mod contest;
 mod ids;
+mod ours;
 mod peers;
-mod quotient;
 mod ribbon;
 mod rice;
+mod sizes;
 mod structures;
 mod table;
 
@@ -33,11 +36,27 @@ enum What {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Snapshots beside the least number of bits.
+    Sizes,
+    /// The same revocations in other forms.
+    Beside {
+        /// How many are revoked; may be given several times.
+        #[arg(long, default_values_t = [100_000, 1_000_000])]
+        entries: Vec<usize>,
+    },
+    /// How quickly a snapshot is made of ids, and what an operation takes.
+    Building {
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     let Arguments { what, json } = Arguments::parse();
     match what {
         What::Structures { entries, rounds } => structures::measure(&entries, rounds, json),
+        What::Sizes => sizes::measure(json),
+        What::Beside { entries } => beside::measure(&entries, json),
+        What::Building { rounds } => building::measure(rounds, json),
     }
 }

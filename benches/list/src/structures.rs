@@ -5,8 +5,8 @@ use xorf::{BinaryFuse8, BinaryFuse16, BinaryFuse32};
 
 use crate::contest::{self, Contestant, Row};
 use crate::ids::Ids;
+use crate::ours::Ours;
 use crate::peers::{Bloom, Fuse, Hashed, Sorted};
-use crate::quotient::Quotient;
 use crate::ribbon::Ribbon;
 use crate::rice::Rice;
 use crate::table;
@@ -29,7 +29,7 @@ fn contestants() -> Vec<Contestant> {
     let mut all = Vec::new();
     for bits in [8, 20, 32, 50] {
         let error = Some(bits);
-        all.push(Contestant::new("quotient", error, move |ids| Quotient::new(ids, bits)));
+        all.push(Contestant::new("revocable", error, move |ids| Ours::new(ids, bits)));
         all.push(Contestant::new("Rice gaps", error, move |ids| Rice::new(ids, bits)));
         all.push(Contestant::new("bumped ribbon", error, move |ids| Ribbon::new(ids, bits)));
         match bits {
