@@ -38,6 +38,7 @@ pub mod manual;
 #[cfg(feature = "publish")]
 pub mod publish;
 mod revocation;
+pub mod source;
 mod time;
 mod verifier;
 
@@ -55,9 +56,9 @@ pub use key::{
     Secrets,
 };
 pub use revocation::{
-    AskingManifest, AuthenticManifest, Entry, Id, Incoming, Kind, List, Manifest, Member, Offer, Offered,
-    Revocations, Rule, Salt, Segment, SegmentName, SegmentRef, Snapshot, SnapshotInfo, SortedIds, Status,
-    Unknown, Value,
+    AskingManifest, AuthenticManifest, Confirmation, Entries, Entry, ExactRef, Id, IdPrefix, Incoming,
+    Interval, KeyRange, Kind, Lack, List, Manifest, Member, Offer, Offered, Operations, Revocations, Rule,
+    Salt, Segment, SegmentName, SegmentRef, Snapshot, SnapshotInfo, Status, Table, Target, Unknown, Value,
 };
 pub use time::{Cutoff, UnixTime};
 pub use verifier::{Asking, Issuer, Progress, Remedy, Verifier};

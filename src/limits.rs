@@ -42,9 +42,9 @@ pub const MAX_RSA_BITS: usize = 8192;
 /// The deepest nesting of JSON, counting the outermost object as one.
 pub const MAX_JSON_DEPTH: usize = 32;
 
-/// The most members and elements of one JSON document, all levels together. The largest document is a manifest: eight
+/// The most members and elements of one JSON document, all levels together. The largest document is a manifest: fourteen
 /// members for each of [`MAX_SEGMENTS`].
-pub const MAX_JSON_MEMBERS: usize = 50_000;
+pub const MAX_JSON_MEMBERS: usize = 64_000;
 
 /// The largest clock tolerance, in seconds. Tolerance widens `exp` and `nbf`; it never applies to a cutoff.
 pub const MAX_CLOCK_TOLERANCE_SECONDS: u64 = 60;
@@ -79,9 +79,26 @@ pub const MAX_SEGMENTS: usize = 4096;
 /// The largest segment: a value in Cloudflare KV may have 25 MiB.
 pub const MAX_SEGMENT_BYTES: u64 = 25 * 1024 * 1024;
 
-/// The largest snapshot, all segments together: an isolate has 128 MiB, and a new snapshot is opened while the one
-/// before still answers.
-pub const MAX_SNAPSHOT_BYTES: u64 = 48 * 1024 * 1024;
+/// How many leading bits of their ids the segments of one layer may share: more ranges than [`MAX_SEGMENTS`] are of no use.
+pub const MAX_SHARD_BITS: u8 = 16;
+
+/// The most pairs of a rule and a way to revoke in one manifest: each may cost a look-up on every request, and so may each of
+/// its layers.
+pub const MAX_TABLES: usize = 64;
+
+/// The most layers of one table: each costs a look-up on every request.
+pub const MAX_LAYERS: u8 = 16;
+
+/// The most operations that a manifest may have beside its segments: at 40 bytes each, 80 KiB that everybody reads anew with
+/// every manifest.
+pub const MAX_RECENT: usize = 2048;
+
+/// How many bytes of segments a reader holds unless it is told otherwise: an isolate has 128 MiB, and a new snapshot is
+/// opened while the one before still answers.
+pub const DEFAULT_RESIDENT_BYTES: u64 = 48 * 1024 * 1024;
+
+/// The most answers to confirmations that a reader keeps for one snapshot.
+pub const MAX_CONFIRMATIONS: usize = 4096;
 
 /// How long an entry outlives the last moment its token could pass, in seconds: the largest clock tolerance, and room
 /// for verifiers whose clock is behind.

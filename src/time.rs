@@ -106,6 +106,11 @@ impl Cutoff {
         if millis > MAX_UNIX_SECONDS.saturating_mul(1000) { None } else { Some(Self(millis)) }
     }
 
+    /// The cutoff `millis` milliseconds after the epoch; later than the year 9999 becomes the end of that year.
+    pub(crate) const fn saturating_from_millis(millis: u64) -> Self {
+        Self(UnixTime::from_millis(millis).0)
+    }
+
     /// Milliseconds since the epoch.
     #[must_use]
     pub const fn as_millis(self) -> u64 {

@@ -81,6 +81,8 @@ pub enum Remedy {
     Keys(usize),
     /// The manifest, and the segments it names.
     Snapshot,
+    /// What the decision says that the lists lack ([`Decision::lacking`]): single segments, and confirmations.
+    Lacking,
 }
 
 /// How far a token has come.
@@ -139,17 +141,27 @@ impl Verifier {
 
     /// Takes a token the whole way, with engines that answer at once; one that is left to the host is refused.
     pub fn verify(&self, token: &str, now: UnixTime) -> Decision {
-        self.try_verify(token, now).unwrap_or_else(|error| Decision::refuse(error, self.info(now)))
+        self.verify_under(&self.policy, token, now)
     }
 
-    fn try_verify(&self, token: &str, now: UnixTime) -> Result<Decision, Error> {
+    /// [`Verifier::verify`] under another policy than the verifier's own.
+    pub fn verify_under(&self, policy: &Policy, token: &str, now: UnixTime) -> Decision {
+        self.try_verify(policy, token, now).unwrap_or_else(|error| Decision::refuse(error, self.info(now)))
+    }
+
+    fn try_verify(&self, policy: &Policy, token: &str, now: UnixTime) -> Result<Decision, Error> {
         let (issuer, selected) = self.select(token, now)?;
-        self.judge(selected.verify()?, issuer, now)
+        self.judge(policy, selected.verify()?, issuer, now)
     }
 
     /// Takes a token the whole way, or as far as the host is to be asked about its signature.
     pub fn start(&self, token: &str, now: UnixTime) -> Progress {
-        self.progress(now, || {
+        self.start_under(&self.policy, token, now)
+    }
+
+    /// [`Verifier::start`] under another policy than the verifier's own.
+    pub fn start_under(&self, policy: &Policy, token: &str, now: UnixTime) -> Progress {
+        self.progress(policy, now, || {
             let (issuer, selected) = self.select(token, now)?;
             Ok((issuer, selected.start()?))
         })
@@ -157,12 +169,18 @@ impl Verifier {
 
     /// Takes a token further with what the host said of its signature.
     pub fn resume(&self, asking: Asking, answer: Answer, now: UnixTime) -> Progress {
+        self.resume_under(&self.policy, asking, answer, now)
+    }
+
+    /// [`Verifier::resume`] under another policy than the verifier's own: that with which it started.
+    pub fn resume_under(&self, policy: &Policy, asking: Asking, answer: Answer, now: UnixTime) -> Progress {
         let Asking { issuer, question } = asking;
-        self.progress(now, || Ok((issuer, question.answer(answer)?)))
+        self.progress(policy, now, || Ok((issuer, question.answer(answer)?)))
     }
 
     fn progress(
         &self,
+        policy: &Policy,
         now: UnixTime,
         verify: impl FnOnce() -> Result<(usize, Verification), Error>,
     ) -> Progress {
@@ -170,7 +188,7 @@ impl Verifier {
             Ok((issuer, Verification::Asking(question))) => {
                 return Progress::Asking(Box::new(Asking { issuer, question }));
             }
-            Ok((issuer, Verification::Authentic(authentic))) => self.judge(authentic, issuer, now),
+            Ok((issuer, Verification::Authentic(authentic))) => self.judge(policy, authentic, issuer, now),
             Err(error) => Err(error),
         };
         Progress::Decided(decided.unwrap_or_else(|error| Decision::refuse(error, self.info(now))))
@@ -183,16 +201,20 @@ impl Verifier {
     }
 
     /// The last three.
-    fn judge(&self, authentic: Authentic, issuer: usize, now: UnixTime) -> Result<Decision, Error> {
+    fn judge(
+        &self,
+        policy: &Policy,
+        authentic: Authentic,
+        issuer: usize,
+        now: UnixTime,
+    ) -> Result<Decision, Error> {
         let issuer = self.issuers.get(issuer).ok_or(Error::IssuerUnknown)?;
         let claims = authentic.check_claims(&issuer.expectations, now)?;
         // Whatever the lists know, and also where none is asked.
         claims.require(issuer.required.as_deref().unwrap_or_default())?;
         match &self.revocations {
             None => Ok(Decision::allow(claims, None, None)),
-            Some(lists) => {
-                Ok(claims.check_revocation(lists, issuer.required.as_deref(), now)?.apply(&self.policy))
-            }
+            Some(lists) => Ok(claims.check_revocation(lists, issuer.required.as_deref(), now)?.apply(policy)),
         }
     }
 
@@ -245,10 +267,15 @@ impl Verifier {
     #[must_use]
     pub fn remedy(&self, token: &str, decision: &Decision, now: UnixTime) -> Option<Remedy> {
         let issuer = || self.parse(token).ok().map(|(index, ..)| index);
-        let snapshot = |why: Unknown| {
-            let lacking = matches!(why, Unknown::NoSnapshot | Unknown::TooOld);
-            let failed = self.revocations.as_ref().is_none_or(|lists| lists.failed_lately(now));
-            (lacking && !failed).then_some(Remedy::Snapshot)
+        let snapshot = |why: Unknown| match why {
+            Unknown::NoSnapshot | Unknown::TooOld => {
+                let failed = self.revocations.as_ref().is_none_or(|lists| lists.failed_lately(now));
+                (!failed).then_some(Remedy::Snapshot)
+            }
+            Unknown::SegmentMissing | Unknown::NeedsConfirmation => {
+                (!decision.lacking().is_empty()).then_some(Remedy::Lacking)
+            }
+            Unknown::NotCovered => None,
         };
         // A policy that lets such tokens pass needs the snapshot no less.
         if let Decision::Allow(allowed) = decision {
@@ -307,6 +334,8 @@ impl Verifier {
                     lists.begin(now);
                 }
             }
+            // Each token may lack something else.
+            Remedy::Lacking => {}
         }
     }
 
@@ -323,6 +352,7 @@ impl Verifier {
                     lists.fail(now);
                 }
             }
+            Remedy::Lacking => {}
         }
     }
 

@@ -7,7 +7,6 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -202,8 +201,11 @@ fn read_back(built: &Built, authority: &str, key: &SigningKey, now: UnixTime) ->
     let mut reader =
         Revocations::new(vec![List::new(authority, keys, said.covers.iter().map(String::as_str))]);
     if let Offer::Newer(mut incoming) = reader.offer(built.manifest.as_bytes(), now)? {
-        for (_, bytes) in &built.segments {
-            incoming.supply(Arc::from(bytes.as_slice()))?;
+        for (name, bytes) in &built.segments {
+            // Those that confirm are read when they are needed.
+            if incoming.length(name).is_some() {
+                incoming.supply(bytes.clone())?;
+            }
         }
         reader.accept(*incoming, now)?;
     }

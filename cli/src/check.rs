@@ -6,13 +6,12 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::builder::NonEmptyStringValueParser;
 use revocable::limits::{MAX_CLOCK_TOLERANCE_SECONDS, MAX_JWKS_BYTES, MAX_MANIFEST_BYTES, MAX_TOKEN_BYTES};
 use revocable::{
     Decision, Error, Expectations, Incoming, Issuer, Jwks, KeyCache, Kind, List, Object, Offer, Refused,
-    Revocations, Rule, Secrets, SegmentName, SegmentRef, Status, UnixTime, Verifier, engine,
+    Revocations, Rule, Secrets, SegmentName, Status, UnixTime, Verifier, engine,
 };
 use serde::Serialize;
 
@@ -236,8 +235,7 @@ fn offer(lists: Vec<List>, manifest: &[u8], now: UnixTime) -> Result<(Revocation
 fn read_segment(folder: &Path, incoming: &mut Incoming, name: SegmentName) -> Result<(), Failure> {
     let path = folder.join(name.object_name());
     let about = |error| Failure::about(path.display(), &error);
-    let declared = incoming.manifest().segments().iter().find(|segment| segment.name == name);
-    let declared = declared.map_or(0, |SegmentRef { bytes, .. }| *bytes);
+    let declared = incoming.length(&name).unwrap_or(0);
     let mut bytes = Vec::new();
     File::open(&path)
         .and_then(|file| file.take(declared.saturating_add(1)).read_to_end(&mut bytes))
@@ -248,7 +246,7 @@ fn read_segment(folder: &Path, incoming: &mut Incoming, name: SegmentName) -> Re
     if SegmentName::of(&bytes) != name {
         return Err(about(Error::SegmentHashMismatch));
     }
-    incoming.supply_hashed(name, Arc::from(bytes)).map_err(about)
+    incoming.supply_hashed(name, bytes).map_err(about)
 }
 
 fn unreadable(path: &Path, ours: Error, error: &std::io::Error) -> Failure {

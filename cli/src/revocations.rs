@@ -40,7 +40,7 @@ pub(crate) fn read(
         match if cut { Err("it is longer than 64 KiB".to_owned()) } else { revocation(&line) } {
             Ok(None) => {}
             Ok(Some(revocation)) => {
-                publisher.add(revocation);
+                publisher.add(&revocation);
                 tally.read = tally.read.saturating_add(1);
             }
             Err(message) => {

@@ -25,8 +25,6 @@ mod plain;
 pub mod question;
 mod snapshot;
 
-use std::sync::Arc;
-
 use js_sys::{Array, Object, Uint8Array};
 use revocable::config::VerifierConfig;
 use revocable::{
@@ -37,6 +35,8 @@ use wasm_bindgen::prelude::*;
 use fetch::KeysFetch;
 use plain::set;
 
+/// What [`Core::remedy`] says when single segments, or confirmations, are to be read.
+const LACKING: i32 = -2;
 /// What [`Core::due`] and [`Core::remedy`] say when it is the snapshot that should be read. Any other number is the
 /// index of the issuer whose keys should be.
 const SNAPSHOT: i32 = -1;
@@ -311,13 +311,12 @@ impl Incoming {
     /// The names and lengths of the segments that are not at hand yet: a list of `WantedSegment` of `pkg/ts/core.ts`.
     #[must_use]
     pub fn missing(&self) -> Array {
-        let segments = self.incoming.manifest().segments();
         let wanted = Array::new();
         for name in self.incoming.missing() {
-            if let Some(segment) = segments.iter().find(|segment| segment.name == name) {
+            if let Some(bytes) = self.incoming.length(&name) {
                 let plain = Object::new();
                 set(&plain, "name", name.object_name());
-                set(&plain, "bytes", number::from_u64(segment.bytes));
+                set(&plain, "bytes", number::from_u64(bytes));
                 wanted.push(&plain);
             }
         }
@@ -329,7 +328,7 @@ impl Incoming {
     /// # Errors
     /// `ERR_REVOCATION_SEGMENT_HASH_MISMATCH` or `ERR_REVOCATION_SEGMENT_INVALID`.
     pub fn supply(&mut self, bytes: &Uint8Array, digest: Option<Box<[u8]>>) -> Result<(), JsValue> {
-        let bytes = shared(bytes);
+        let bytes = bytes.to_vec();
         match digest.and_then(|digest| <[u8; 32]>::try_from(digest.as_ref()).ok()) {
             Some(digest) => self.incoming.supply_hashed(SegmentName::from_digest(digest), bytes),
             None => self.incoming.supply(bytes),
@@ -372,6 +371,7 @@ fn as_number(remedy: Remedy) -> Option<i32> {
     match remedy {
         Remedy::Keys(issuer) => i32::try_from(issuer).ok(),
         Remedy::Snapshot => Some(SNAPSHOT),
+        Remedy::Lacking => Some(LACKING),
     }
 }
 
@@ -383,14 +383,4 @@ fn as_option(error: Error) -> Error {
         }
         other => other,
     }
-}
-
-/// The bytes in memory of our own, copied once: a segment may have 25 MiB.
-fn shared(bytes: &Uint8Array) -> Arc<[u8]> {
-    let length = usize::try_from(bytes.length()).unwrap_or_default();
-    let mut copy: Arc<[u8]> = std::iter::repeat_n(0, length).collect();
-    if let Some(copy) = Arc::get_mut(&mut copy) {
-        bytes.copy_to(copy);
-    }
-    copy
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::engine;
 use crate::engine::Engines;
 use crate::error::Error;
+use crate::flow::Policy;
 use crate::gate::{Cors, Gate, Readers, TokenSource};
 use crate::json::Object;
 
@@ -20,6 +21,8 @@ pub struct GateConfig {
     pub issuers: Vec<IssuerConfig>,
     /// See [`VerifierConfig::lists`]; at most one, because KV holds one manifest.
     pub lists: Vec<ListConfig>,
+    /// See [`VerifierConfig::unknown`].
+    pub unknown: Policy,
     /// Where the token may be, in order of preference: `header` (`Authorization: Bearer`), `header:NAME` (the bare
     /// token), `cookie:NAME`. The first that is present wins. By default, `header`.
     pub token_from: Vec<String>,
@@ -59,10 +62,11 @@ impl GateConfig {
     fn read(document: &str) -> Result<Self, Wrong> {
         let document = super::read(document)?;
         Fields::read_object(&document, String::new(), GATE_FIELDS, |fields| {
-            let VerifierConfig { issuers, lists } = VerifierConfig::of(fields);
+            let VerifierConfig { issuers, lists, unknown } = VerifierConfig::of(fields);
             Self {
                 issuers,
                 lists,
+                unknown,
                 token_from: fields.texts_if_any("tokenFrom").unwrap_or_else(|| vec!["header".to_owned()]),
                 public_snapshot: fields.flag("publicSnapshot", false),
                 read_key: fields.nested("readKey", SecretRef::read),
@@ -126,7 +130,8 @@ impl GateConfig {
             return Err(wrong(path, "expected `*`, or a scheme and a host such as `https://app.example`"));
         }
         let cors = Cors::new(origins);
-        let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists }.make(engines)?;
+        let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists, unknown: self.unknown }
+            .make(engines)?;
         Ok(Gate::new(verifier, sources, readers, cors, self.expose_reason))
     }
 }
@@ -178,4 +183,4 @@ fn resolve_key(jwk: &mut Object, secret: &impl Fn(&str) -> Option<String>) -> Re
 }
 
 const GATE_FIELDS: &[&str] =
-    &["issuers", "lists", "tokenFrom", "publicSnapshot", "readKey", "cors", "exposeReason"];
+    &["issuers", "lists", "unknown", "tokenFrom", "publicSnapshot", "readKey", "cors", "exposeReason"];

@@ -4,6 +4,7 @@ mod expectations;
 mod fields;
 mod gate;
 mod keys;
+mod policy;
 mod verifier;
 
 use crate::error::Error;

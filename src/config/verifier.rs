@@ -8,7 +8,7 @@ use crate::engine::Engines;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::flow::Expectations;
-use crate::flow::{MissingIssuer, Profile};
+use crate::flow::{MissingIssuer, Policy, Profile};
 use crate::json::Object;
 use crate::key::{Algorithm, Discovery, Jwks, KeyOptions, Secrets};
 use crate::revocation::{List, Revocations};
@@ -16,7 +16,7 @@ use crate::verifier::{Issuer, Verifier};
 
 use super::fields::Fields;
 use super::keys::{self, PemConfig};
-use super::{Wrong, element, expectations, member, wrong};
+use super::{Wrong, element, expectations, member, policy, wrong};
 
 /// What a verifier is made of.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct VerifierConfig {
     /// Whose revocation lists are believed, and for which issuers. Empty: no list is asked, and a revoked token passes
     /// until it expires. Otherwise every issuer must be spoken for.
     pub lists: Vec<ListConfig>,
+    /// What to do with a token of which the lists cannot tell, for each reason why; [`Policy::default`] where nothing is said.
+    pub unknown: Policy,
 }
 
 /// A trusted issuer.
@@ -98,14 +100,16 @@ impl VerifierConfig {
     /// [`Error::ConfigInvalid`] with the field that is unknown, missing or wrong.
     pub fn parse(document: &str) -> Result<Self, Error> {
         let document = super::read(document).map_err(|wrong| *wrong)?;
-        Fields::read_object(&document, String::new(), &["issuers", "lists"], Self::of).map_err(|wrong| *wrong)
+        Fields::read_object(&document, String::new(), &["issuers", "lists", "unknown"], Self::of)
+            .map_err(|wrong| *wrong)
     }
 
-    /// The two fields of a document that may have others.
+    /// The fields of a document that may have others.
     pub(super) fn of(fields: &Fields<'_>) -> Self {
         Self {
             issuers: fields.list("issuers", IssuerConfig::read),
             lists: fields.list("lists", ListConfig::read),
+            unknown: policy::unknown(fields, Policy::default()),
         }
     }
 
@@ -170,7 +174,7 @@ impl VerifierConfig {
             }
             lists.push(list.build(&path, engines)?);
         }
-        Ok(Verifier::new(issuers, Revocations::new(lists)))
+        Ok(Verifier::new(issuers, Revocations::new(lists)).policy(self.unknown))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod table;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::revocation::{Kind, Rule, Unknown};
@@ -84,7 +85,7 @@ pub enum Error {
     /// What verifies the token's algorithm could not be had.
     EngineUnavailable,
     /// The manifest is malformed, expired or not understood.
-    ManifestInvalid(&'static str),
+    ManifestInvalid(Cow<'static, str>),
     /// The manifest is not signed by an authority configured to speak here.
     ManifestUntrusted(&'static str),
     /// The manifest is older than one already seen.
@@ -100,7 +101,7 @@ pub enum Error {
         seq: u64,
     },
     /// A segment is malformed, or not what the manifest says of it.
-    SegmentInvalid(&'static str),
+    SegmentInvalid(Cow<'static, str>),
     /// A segment's bytes are not those that the manifest names.
     SegmentHashMismatch,
     /// A segment that the manifest names is not at hand.
@@ -205,9 +206,8 @@ impl fmt::Display for Error {
             | Self::NotSupported(detail)
             | Self::JwksInvalid(detail)
             | Self::JwkInvalid(detail)
-            | Self::ManifestInvalid(detail)
-            | Self::ManifestUntrusted(detail)
-            | Self::SegmentInvalid(detail) => write!(formatter, ": {detail}"),
+            | Self::ManifestUntrusted(detail) => write!(formatter, ": {detail}"),
+            Self::ManifestInvalid(detail) | Self::SegmentInvalid(detail) => write!(formatter, ": {detail}"),
             Self::ClaimInvalid { claim, reason } => write!(formatter, ": `{claim}` {reason}"),
             Self::TooOld { .. } => formatter.write_str(": it was issued too long ago"),
             Self::Revoked { rule, kind } => write!(formatter, ": rule {rule}, {kind}"),

@@ -1,7 +1,7 @@
 //! Fifth and sixth stage: what the lists say of checked claims, and what to do about it.
 
 use crate::error::Error;
-use crate::revocation::{Revocations, SnapshotInfo, Status, require};
+use crate::revocation::{Lack, Revocations, SnapshotInfo, Status, Unknown, require};
 use crate::time::UnixTime;
 
 use super::Claims;
@@ -11,6 +11,7 @@ use super::Claims;
 pub struct Checked {
     claims: Claims,
     status: Status,
+    lacking: Vec<Lack>,
     snapshot: Option<SnapshotInfo>,
 }
 
@@ -25,25 +26,81 @@ pub enum Action {
     Unavailable,
 }
 
-/// What to do when the lists cannot tell. By default, [`Action::Unavailable`]: nothing passes unchecked, and no user is
-/// told that his token is bad when our own data is.
-#[derive(Clone, Copy, Debug)]
+impl Action {
+    /// The action of this name: `deny`, `allow` or `unavailable`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "deny" => Some(Self::Deny),
+            "allow" => Some(Self::Allow),
+            "unavailable" => Some(Self::Unavailable),
+            _ => None,
+        }
+    }
+}
+
+/// What to do when the lists cannot tell, for each reason why ([`Unknown`]). By default always [`Action::Unavailable`]:
+/// nothing passes unchecked, and no user is told that his token is bad when our own data is.
+///
+/// ```
+/// use revocable::{Action, Policy, Unknown};
+/// let policy = Policy::default().on(Unknown::NotCovered, Action::Allow);
+/// assert_eq!(policy.action(Unknown::NotCovered), Action::Allow);
+/// assert_eq!(policy.action(Unknown::TooOld), Action::Unavailable);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    unknown: Action,
+    no_snapshot: Action,
+    too_old: Action,
+    not_covered: Action,
+    segment_missing: Action,
+    needs_confirmation: Action,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { unknown: Action::Unavailable }
+        Self::all(Action::Unavailable)
     }
 }
 
 impl Policy {
-    /// What to do with a token whose status is unknown.
+    const fn all(action: Action) -> Self {
+        Self {
+            no_snapshot: action,
+            too_old: action,
+            not_covered: action,
+            segment_missing: action,
+            needs_confirmation: action,
+        }
+    }
+
+    /// What to do with a token whose status is unknown, whatever the reason.
     #[must_use]
-    pub const fn on_unknown(mut self, action: Action) -> Self {
-        self.unknown = action;
+    pub const fn on_unknown(self, action: Action) -> Self {
+        Self::all(action)
+    }
+
+    /// What to do with a token whose status is unknown for this reason.
+    #[must_use]
+    pub const fn on(mut self, why: Unknown, action: Action) -> Self {
+        *self.of(why) = action;
         self
+    }
+
+    /// What is done with a token whose status is unknown for this reason.
+    #[must_use]
+    pub const fn action(mut self, why: Unknown) -> Action {
+        *self.of(why)
+    }
+
+    const fn of(&mut self, why: Unknown) -> &mut Action {
+        match why {
+            Unknown::NoSnapshot => &mut self.no_snapshot,
+            Unknown::TooOld => &mut self.too_old,
+            Unknown::NotCovered => &mut self.not_covered,
+            Unknown::SegmentMissing => &mut self.segment_missing,
+            Unknown::NeedsConfirmation => &mut self.needs_confirmation,
+        }
     }
 }
 
@@ -69,6 +126,8 @@ pub struct Allowed {
     pub status: Option<Status>,
     /// How current the lists were.
     pub snapshot: Option<SnapshotInfo>,
+    /// What the lists would have to be given to tell, or to be sure.
+    pub lacking: Vec<Lack>,
 }
 
 /// Why a token was not let through.
@@ -79,6 +138,8 @@ pub struct Refused {
     pub error: Error,
     /// How current the lists were.
     pub snapshot: Option<SnapshotInfo>,
+    /// What the lists would have to be given to tell, or to be sure.
+    pub lacking: Vec<Lack>,
 }
 
 impl Claims {
@@ -102,8 +163,8 @@ impl Claims {
         required: Option<&[String]>,
         now: UnixTime,
     ) -> Result<Checked, Error> {
-        let status = lists.status(&self, required, now)?;
-        Ok(Checked { claims: self, status, snapshot: lists.info(now) })
+        let (status, lacking) = lists.status(&self, required, now)?;
+        Ok(Checked { claims: self, status, lacking, snapshot: lists.info(now) })
     }
 }
 
@@ -115,29 +176,40 @@ impl Checked {
 
     /// Sixth stage: what to do.
     pub fn apply(self, policy: &Policy) -> Decision {
-        let Self { claims, status, snapshot } = self;
-        match status {
+        let Self { claims, status, lacking, snapshot } = self;
+        let mut decision = match status {
             Status::Revoked { rule, kind } => {
-                Decision::Deny(Refused { error: Error::Revoked { rule, kind }, snapshot })
+                Decision::Deny(Refused::new(Error::Revoked { rule, kind }, snapshot))
             }
-            Status::Unknown(why) => match policy.unknown {
+            Status::Unknown(why) => match policy.action(why) {
                 Action::Allow => Decision::allow(claims, Some(status), snapshot),
                 Action::Deny => Decision::refuse(Error::RevocationUnknown(why), snapshot),
                 Action::Unavailable => Decision::refuse(Error::RevocationUnavailable(why), snapshot),
             },
             Status::NotRevoked => Decision::allow(claims, Some(status), snapshot),
+        };
+        match &mut decision {
+            Decision::Allow(allowed) => allowed.lacking = lacking,
+            Decision::Deny(refused) | Decision::Unavailable(refused) => refused.lacking = lacking,
         }
+        decision
+    }
+}
+
+impl Refused {
+    const fn new(error: Error, snapshot: Option<SnapshotInfo>) -> Self {
+        Self { error, snapshot, lacking: Vec::new() }
     }
 }
 
 impl Decision {
     pub(crate) fn allow(claims: Claims, status: Option<Status>, snapshot: Option<SnapshotInfo>) -> Self {
-        Self::Allow(Box::new(Allowed { claims, status, snapshot }))
+        Self::Allow(Box::new(Allowed { claims, status, snapshot, lacking: Vec::new() }))
     }
 
     /// Whose fault an error is decides between denying and being unavailable.
     pub(crate) fn refuse(error: Error, snapshot: Option<SnapshotInfo>) -> Self {
-        let refused = Refused { error, snapshot };
+        let refused = Refused::new(error, snapshot);
         if refused.error.is_ours() { Self::Unavailable(refused) } else { Self::Deny(refused) }
     }
 
@@ -152,6 +224,16 @@ impl Decision {
         match self {
             Self::Allow(_) => None,
             Self::Deny(refused) | Self::Unavailable(refused) => Some(&refused.error),
+        }
+    }
+
+    /// What the lists would have to be given to tell, or to be sure: segments that are not at hand, and hits that are too
+    /// coarse to be believed. Empty where nothing of the kind would change the decision.
+    #[must_use]
+    pub fn lacking(&self) -> &[Lack] {
+        match self {
+            Self::Allow(allowed) => &allowed.lacking,
+            Self::Deny(refused) | Self::Unavailable(refused) => &refused.lacking,
         }
     }
 

@@ -7,7 +7,7 @@
 //! let key = SigningKey::from_seed([7; 32]);
 //! let now = UnixTime::from_seconds(1_790_000_000);
 //! let mut publisher = Publisher::new("https://authority.example", Salt::from_bytes([1; 16]), now);
-//! publisher.add(Revocation::from_json(
+//! publisher.add(&Revocation::from_json(
 //!     r#"{"rule":["jti"],"issuer":"https://issuer.example","values":["t-1"],"expires":1790003600}"#,
 //! )?);
 //! let snapshot = publisher.finish(&key)?;
@@ -15,10 +15,27 @@
 //! # Ok::<(), revocable::Error>(())
 //! ```
 
+mod assembly;
+mod epsilon;
+mod publisher;
 mod revocation;
 mod signing_key;
-mod snapshot;
+mod table;
+mod terms;
+mod update;
+mod wire;
 
-pub use revocation::Revocation;
+use crate::error::Error;
+
+pub use assembly::{Assembly, Signed, Stored, Tally};
+pub use epsilon::Epsilon;
+pub use publisher::{Built, Publisher};
+pub use revocation::{Change, Revocation};
 pub use signing_key::SigningKey;
-pub use snapshot::{Built, Epsilon, Publisher};
+pub use table::{Record, TableKey, settle};
+pub use terms::Terms;
+pub use update::Update;
+
+fn invalid(reason: &str) -> Error {
+    Error::RevocationInvalid(reason.to_owned())
+}

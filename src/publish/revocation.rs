@@ -5,18 +5,22 @@ use serde_json::Value as Json;
 
 use crate::error::Error;
 use crate::limits::MAX_TARGET_VALUE_BYTES;
-use crate::revocation::{Entry, Id, Rule, Salt, Value};
+use crate::revocation::{Entry, Id, IdPrefix, Kind, Rule, Salt, Value};
 use crate::time::{Cutoff, UnixTime};
 
-/// A target and how it is revoked: outright, or for tokens issued before an instant.
+use super::invalid;
+use super::table::{Record, TableKey};
+
+/// A target and how it is revoked, or that it no longer is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Revocation {
-    rule: Rule,
+    table: TableKey,
     issuer: String,
     /// One for each of the rule's members, in their order, each fit to name a target.
     values: Vec<Json>,
-    pub(super) entry: Entry,
-    pub(super) expires: Option<UnixTime>,
+    /// `None` where the entry is taken back.
+    entry: Option<Entry>,
+    expires: Option<UnixTime>,
 }
 
 #[derive(Deserialize)]
@@ -26,10 +30,27 @@ struct Line {
     issuer: String,
     values: Vec<Json>,
     // `null` is no way to leave them out: without `before`, every token is revoked.
-    #[serde(default, deserialize_with = "seconds")]
+    #[serde(default, deserialize_with = "some")]
     before: Option<f64>,
-    #[serde(default, deserialize_with = "seconds")]
+    #[serde(default, deserialize_with = "some")]
+    minimum: Option<Json>,
+    #[serde(default, deserialize_with = "some")]
+    claim: Option<String>,
+    #[serde(default, deserialize_with = "some")]
     expires: Option<f64>,
+    #[serde(default)]
+    undo: bool,
+    #[serde(default, deserialize_with = "some")]
+    kind: Option<String>,
+}
+
+/// A revocation that is put together, or one that is taken back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    /// The target is revoked so.
+    Add(Entry),
+    /// What was said of the target in this way no longer holds.
+    Undo(Kind),
 }
 
 impl Revocation {
@@ -40,54 +61,72 @@ impl Revocation {
     /// | `rule` | list of strings | the members that name the target |
     /// | `issuer` | string | the token issuer |
     /// | `values` | list | a string, integer or boolean for each member, in the order in which `rule` has them here |
-    /// | `before` | seconds, optional | tokens issued before this are revoked; without it, every token is |
+    /// | `before` | seconds, optional | tokens issued before this are revoked |
+    /// | `claim`, `minimum` | string and integer, optional | tokens are revoked in which this claim is lower, missing or no integer |
     /// | `expires` | seconds, optional | when the last token it could match expires; without it, the entry stays |
+    /// | `undo` | boolean, optional | the target's entry is taken back: the one of the `kind` and `claim` given |
+    /// | `kind` | string, with `undo` only | `outright`, which is the default, `cutoff` or `minimum` |
+    ///
+    /// Without `before` and `minimum`, every token of the target is revoked.
     ///
     /// # Errors
     /// [`Error::RevocationInvalid`] with what is wrong.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let line: Line = serde_json::from_str(text).map_err(|error| invalid(&reason(&error)))?;
-        let rule = Rule::new(line.rule.iter().cloned())?;
-        if line.values.len() != line.rule.len() {
+        let change = change(&line)?;
+        let expires = line.expires.map(|expires| {
+            let instant = UnixTime::from_numeric_date(expires);
+            instant.ok_or_else(|| invalid("`expires` is not a time in seconds"))
+        });
+        Self::new(line.rule, line.issuer, line.values, line.claim, change, expires.transpose()?)
+    }
+
+    /// Puts one together; see [`Revocation::from_json`] for what is what.
+    ///
+    /// # Errors
+    /// [`Error::RevocationInvalid`] with what is wrong.
+    pub fn new(
+        rule: Vec<String>,
+        issuer: String,
+        values: Vec<Json>,
+        claim: Option<String>,
+        change: Change,
+        expires: Option<UnixTime>,
+    ) -> Result<Self, Error> {
+        if values.len() != rule.len() {
             return Err(invalid("there is not one value for each member of the rule"));
         }
-        if line.issuer.is_empty() || line.issuer.len() > MAX_TARGET_VALUE_BYTES {
+        if issuer.is_empty() || issuer.len() > MAX_TARGET_VALUE_BYTES {
             return Err(invalid("`issuer` is empty or too long"));
         }
-        let mut named: Vec<(String, Json)> = line.rule.into_iter().zip(line.values).collect();
-        named.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let values: Vec<Json> = named.into_iter().map(|(_, value)| value).collect();
+        let mut named: Vec<(&String, &Json)> = rule.iter().zip(&values).collect();
+        named.sort_by_key(|(member, _)| *member);
+        let values: Vec<Json> = named.into_iter().map(|(_, value)| value.clone()).collect();
         if values.iter().any(|value| Value::from_json(value).is_none()) {
             return Err(invalid(
                 "a value is not a string, an integer below 2^53 or a boolean, or is too long",
             ));
         }
-        let entry = match line.before {
-            None => Entry::Outright,
-            Some(_) if rule.names_key() => {
-                return Err(invalid(
-                    "a rule over `@key` takes no `before`: whoever holds the key chooses `iat`",
-                ));
-            }
-            Some(before) => {
-                let cutoff = Cutoff::from_seconds(before);
-                Entry::Cutoff(cutoff.ok_or_else(|| invalid("`before` is not a time in seconds"))?)
-            }
+        let (kind, entry) = match change {
+            Change::Add(entry) => (entry.kind(), Some(entry)),
+            Change::Undo(kind) => (kind, None),
         };
-        let expires = match line.expires {
-            None => None,
-            Some(expires) => {
-                let instant = UnixTime::from_numeric_date(expires);
-                Some(instant.ok_or_else(|| invalid("`expires` is not a time in seconds"))?)
-            }
-        };
-        Ok(Self { rule, issuer: line.issuer, values, entry, expires })
+        if entry.is_some_and(|entry| !kind.allows(entry.value())) {
+            return Err(invalid("`minimum` is not an integer below 2^53"));
+        }
+        Ok(Self { table: TableKey::new(Rule::new(rule)?, kind, claim)?, issuer, values, entry, expires })
+    }
+
+    /// What it is an entry of.
+    #[must_use]
+    pub const fn table(&self) -> &TableKey {
+        &self.table
     }
 
     /// The rule that names the target.
     #[must_use]
     pub const fn rule(&self) -> &Rule {
-        &self.rule
+        self.table.rule()
     }
 
     /// The issuer of the tokens it revokes.
@@ -96,18 +135,69 @@ impl Revocation {
         &self.issuer
     }
 
-    pub(super) fn id(&self, salt: Salt) -> Id {
-        let values: Vec<Value<'_>> = self.values.iter().filter_map(Value::from_json).collect();
-        Id::new(salt, &self.rule, &self.issuer, &values)
+    /// Its target's id.
+    #[must_use]
+    pub fn id(&self, salt: Salt) -> Id {
+        self.id_after(&IdPrefix::new(salt, self.table.rule(), &self.issuer))
+    }
+
+    /// The same, where what the ids of its rule and issuer have in common has been hashed before.
+    #[must_use]
+    pub fn id_after(&self, prefix: &IdPrefix) -> Id {
+        prefix.id(self.values.iter().filter_map(Value::from_json))
+    }
+
+    /// What a publisher keeps of it.
+    #[must_use]
+    pub fn record(&self, salt: Salt) -> Record {
+        self.record_of(self.id(salt))
+    }
+
+    /// What a publisher keeps of it, where its id is known.
+    #[must_use]
+    pub fn record_of(&self, id: Id) -> Record {
+        match self.entry {
+            Some(entry) => Record::entry(id, entry.value(), self.expires),
+            None => Record::undone(id),
+        }
     }
 }
 
-fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    f64::deserialize(deserializer).map(Some)
+/// What a line says is to be done.
+fn change(line: &Line) -> Result<Change, Error> {
+    if line.undo {
+        if line.before.is_some() || line.minimum.is_some() || line.expires.is_some() {
+            return Err(invalid(
+                "`undo` goes without `before`, `minimum` and `expires`: `kind` says what is taken back",
+            ));
+        }
+        let kind = Kind::from_name(line.kind.as_deref().unwrap_or("outright"));
+        return kind
+            .map(Change::Undo)
+            .ok_or_else(|| invalid("`kind` is not `outright`, `cutoff` or `minimum`"));
+    }
+    if line.kind.is_some() {
+        return Err(invalid("`kind` goes with `undo` only"));
+    }
+    match (line.before, &line.minimum) {
+        (Some(_), Some(_)) => Err(invalid("`before` and `minimum` are two revocations: write two lines")),
+        (Some(before), None) => {
+            let cutoff = Cutoff::from_seconds(before);
+            let cutoff = cutoff.ok_or_else(|| invalid("`before` is not a time in seconds"))?;
+            Ok(Change::Add(Entry::Cutoff(cutoff)))
+        }
+        (None, Some(minimum)) => match Value::from_json(minimum) {
+            Some(Value::Integer(minimum)) => Ok(Change::Add(Entry::Minimum(minimum))),
+            _ => Err(invalid("`minimum` is not an integer below 2^53")),
+        },
+        (None, None) => Ok(Change::Add(Entry::Outright)),
+    }
 }
 
-fn invalid(reason: &str) -> Error {
-    Error::RevocationInvalid(reason.to_owned())
+fn some<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// serde_json's own words, without the line number, which is always 1 here, and without the value that was found.

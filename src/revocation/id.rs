@@ -56,26 +56,7 @@ impl Id {
     /// ```
     #[must_use]
     pub fn new(salt: Salt, rule: &Rule, issuer: &str, values: &[Value<'_>]) -> Self {
-        let mut hash = Sha256::new();
-        field(&mut hash, b's', b"revocable/1");
-        field(&mut hash, b'x', &salt.0);
-        tag(&mut hash, b'l', rule.members().len());
-        for member in rule.members() {
-            field(&mut hash, b's', member.as_str().as_bytes());
-        }
-        field(&mut hash, b's', issuer.as_bytes());
-        for value in values {
-            match value {
-                Value::Text(text) => field(&mut hash, b's', text.as_bytes()),
-                Value::Integer(integer) => field(&mut hash, b'i', &integer.to_le_bytes()),
-                Value::Boolean(boolean) => field(&mut hash, b'b', &[u8::from(*boolean)]),
-            }
-        }
-        let mut id = [0; Self::BYTES];
-        for (into, from) in id.iter_mut().zip(hash.finalize()) {
-            *into = from;
-        }
-        Self(id)
+        IdPrefix::new(salt, rule, issuer).id(values.iter().copied())
     }
 
     /// The id with these bytes.
@@ -90,8 +71,67 @@ impl Id {
         &self.0
     }
 
-    pub(crate) fn from_hex(text: &str) -> Option<Self> {
+    /// The id that 32 lower-case hexadecimal digits spell.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
         hex(text).map(Self)
+    }
+
+    /// Its bytes as one number, most significant first: ids ascend as these do.
+    #[must_use]
+    pub const fn as_number(&self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
+
+    /// The id with this number.
+    #[must_use]
+    pub const fn from_number(number: u128) -> Self {
+        Self(number.to_be_bytes())
+    }
+
+    /// Its first `bits` bits, 16 at most, as a number.
+    #[must_use]
+    pub fn leading(&self, bits: u8) -> u32 {
+        let [first, second, ..] = self.0;
+        let unused = u16::BITS.saturating_sub(u32::from(bits));
+        u32::from(u16::from_be_bytes([first, second]).checked_shr(unused).unwrap_or(0))
+    }
+}
+
+/// What all ids of one rule and issuer begin with, hashed in advance: making one costs the values alone.
+#[derive(Clone, Debug)]
+pub struct IdPrefix(Sha256);
+
+impl IdPrefix {
+    /// Hashes what ids of this rule and issuer have in common.
+    #[must_use]
+    pub fn new(salt: Salt, rule: &Rule, issuer: &str) -> Self {
+        let mut hash = Sha256::new();
+        field(&mut hash, b's', b"revocable/1");
+        field(&mut hash, b'x', &salt.0);
+        tag(&mut hash, b'l', rule.members().len());
+        for member in rule.members() {
+            field(&mut hash, b's', member.as_str().as_bytes());
+        }
+        field(&mut hash, b's', issuer.as_bytes());
+        Self(hash)
+    }
+
+    /// The id of the target that `values`, one for each of the rule's members in their order, name.
+    pub fn id<'v>(&self, values: impl IntoIterator<Item = Value<'v>>) -> Id {
+        let mut hash = self.0.clone();
+        for value in values {
+            match value {
+                Value::Text(text) => field(&mut hash, b's', text.as_bytes()),
+                Value::Integer(integer) => field(&mut hash, b'i', &integer.to_le_bytes()),
+                Value::Boolean(boolean) => field(&mut hash, b'b', &[u8::from(boolean)]),
+            }
+        }
+        let mut id = [0; Id::BYTES];
+        for (into, from) in id.iter_mut().zip(hash.finalize()) {
+            *into = from;
+        }
+        Id(id)
     }
 }
 

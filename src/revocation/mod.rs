@@ -7,24 +7,30 @@
 //! ```
 
 mod id;
+mod lacking;
 mod manifest;
+mod name;
 mod reader;
+mod resident;
 mod rule;
 mod segment;
 mod snapshot;
 mod status;
+mod targets;
 
-pub use id::{Id, Salt, Value};
-pub use manifest::{Manifest, SegmentName, SegmentRef};
+pub use id::{Id, IdPrefix, Salt, Value};
+pub use lacking::{Confirmation, Lack, Target};
+pub use manifest::{ExactRef, KeyRange, Manifest, Operations, SegmentRef, Table};
+pub use name::SegmentName;
 pub use reader::{AskingManifest, AuthenticManifest, Incoming, List, Offer, Offered, Revocations};
 pub use rule::{Member, Rule};
-pub use segment::{Entry, Kind, Segment, SortedIds};
-pub(crate) use snapshot::require;
+pub use segment::{Entries, Entry, Interval, Kind, Segment};
 pub use snapshot::{Snapshot, SnapshotInfo};
 pub use status::{Status, Unknown};
+pub(crate) use targets::require;
 
 #[cfg(feature = "publish")]
 pub(crate) use {
-    manifest::ID_HASH,
-    segment::{encode, error_bits},
+    manifest::{ID_HASH, pack},
+    segment::{Shape, encode},
 };

@@ -91,6 +91,14 @@ impl Rule {
         &self.members
     }
 
+    /// Whether this can be the claim of a minimum: a claim's name, as a rule's member would have it.
+    pub(crate) fn is_claim(name: &str) -> bool {
+        !name.is_empty()
+            && name.len() <= MAX_TARGET_VALUE_BYTES
+            && matches!(Place::of(name), Place::Claim(_))
+            && !name.starts_with('@')
+    }
+
     /// Whether the rule names keys. Such a rule takes outright revocations only: whoever holds a leaked key chooses
     /// `iat` as well.
     #[must_use]

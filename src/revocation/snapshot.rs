@@ -1,34 +1,41 @@
 //! A snapshot: a manifest and its segments, everything needed to answer. Fifth stage of the flow.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
-
-use crate::error::{ClaimFault, Error};
+use crate::error::Error;
 use crate::flow::Claims;
-use crate::limits::{COARSEST_SURE_EPSILON_BITS, MAX_LIST_VALUES};
+use crate::limits::{COARSEST_SURE_EPSILON_BITS, MAX_CONFIRMATIONS};
 use crate::time::UnixTime;
 
-use super::manifest::{Manifest, SegmentName, SegmentRef};
-use super::rule::{Member, Place};
-use super::{Entry, Id, Kind, Segment, SortedIds, Status, Unknown, Value};
+use super::id::IdPrefix;
+use super::lacking::{Confirmation, Lack, Target};
+use super::manifest::{Manifest, SegmentRef};
+use super::resident::{Held, Part};
+use super::targets::{ids, require};
+use super::{Entry, Id, SegmentName, Status, Table, Unknown};
 
-/// A segment as a snapshot holds it: shared, so that a newer snapshot keeps what has not changed.
-pub(super) type Held = SortedIds<Arc<[u8]>>;
-
-/// A manifest and all of its segments.
+/// A manifest and its segments, as far as they are at hand.
 #[derive(Debug)]
 pub struct Snapshot {
     manifest: Manifest,
-    segments: Vec<Part>,
+    /// For each of the manifest's tables, in its order.
+    tables: Vec<Asked>,
+    /// For each issuer that is covered, and each of the rules.
+    prefixes: Vec<Vec<IdPrefix>>,
+    /// Exact answers, from whoever has the ledger, about ids of a table.
+    confirmed: BTreeMap<(usize, Id), Option<Entry>>,
+    /// Where the last search for room ended.
+    hand: usize,
 }
 
-#[derive(Debug)]
-struct Part {
-    reference: SegmentRef,
-    segment: Arc<Held>,
-    /// Whether a hit is believed without confirmation.
-    sure: bool,
+/// What is asked about one table.
+#[derive(Debug, Default)]
+struct Asked {
+    /// The parts of each layer, in ascending order of key range.
+    layers: Vec<Vec<Part>>,
+    /// Which of the manifest's groups of operations.
+    recent: Option<usize>,
 }
 
 /// How current an answer is; it comes with every decision.
@@ -42,33 +49,48 @@ pub struct SnapshotInfo {
     pub checked_millis_ago: u64,
 }
 
-impl Snapshot {
-    /// `segments` are the manifest's, in its order.
-    pub(super) fn new(manifest: Manifest, segments: Vec<Arc<Held>>) -> Self {
-        let all = manifest.segments();
-        let segments = all.iter().zip(segments).map(|(reference, segment)| {
-            // A list is as sure as a segment of all its entries: it is cut up for the sake of transport.
-            let of_list = all.iter().filter(|one| (one.rule, one.kind) == (reference.rule, reference.kind));
-            let entries = of_list.fold(0_u64, |sum, one| sum.saturating_add(one.entries));
-            let sure = segment.error_bits_among(entries) >= COARSEST_SURE_EPSILON_BITS;
-            Part { reference: *reference, segment, sure }
-        });
-        let segments = segments.collect();
-        Self { manifest, segments }
-    }
+/// What a snapshot says of a token.
+pub(super) struct Finding {
+    pub(super) status: Status,
+    /// What would make the status another one, or sure.
+    pub(super) lacking: Vec<Lack>,
+}
 
-    /// Compares a segment with what a manifest says of it.
-    pub(super) fn agree(reference: &SegmentRef, segment: &Held) -> Result<(), Error> {
-        if u64::try_from(segment.bytes().len()) != Ok(reference.bytes) {
-            return Err(Error::SegmentInvalid("its length is not the manifest's"));
+impl From<Status> for Finding {
+    fn from(status: Status) -> Self {
+        Self { status, lacking: Vec::new() }
+    }
+}
+
+impl Snapshot {
+    /// None of the manifest's segments is at hand yet.
+    pub(super) fn new(manifest: Manifest) -> Self {
+        let mut tables: Vec<Asked> = manifest.tables().iter().map(|_| Asked::default()).collect();
+        let mut order: Vec<&SegmentRef> = manifest.segments().iter().collect();
+        order.sort_by_key(|reference| (reference.table, reference.layer, reference.range.ends()));
+        let mut before = None;
+        for reference in order {
+            let table = manifest.tables().get(reference.table).zip(tables.get_mut(reference.table));
+            let Some((table, asked)) = table else { continue };
+            if before != Some((reference.table, reference.layer)) {
+                before = Some((reference.table, reference.layer));
+                asked.layers.push(Vec::new());
+            }
+            if let Some(layer) = asked.layers.last_mut() {
+                layer.push(Part::new(*reference, table.kind));
+            }
         }
-        if segment.kind() != reference.kind || segment.entries() != reference.entries {
-            return Err(Error::SegmentInvalid("its kind or number of entries is not the manifest's"));
+        for (index, operations) in manifest.recent().iter().enumerate() {
+            if let Some(asked) = tables.get_mut(operations.table) {
+                asked.recent = Some(index);
+            }
         }
-        if !segment.spans(&reference.from, &reference.to) {
-            return Err(Error::SegmentInvalid("its range is not the manifest's"));
-        }
-        Ok(())
+        let prefix = |issuer| {
+            let rules = manifest.rules().iter();
+            rules.map(|rule| IdPrefix::new(manifest.salt(), rule, issuer)).collect()
+        };
+        let prefixes = manifest.covered().map(prefix).collect();
+        Self { tables, prefixes, confirmed: BTreeMap::new(), hand: 0, manifest }
     }
 
     /// Its manifest.
@@ -77,14 +99,69 @@ impl Snapshot {
         &self.manifest
     }
 
-    /// The bytes of one of its segments.
+    /// The bytes of one of its segments, if it is at hand; also of one that confirms.
     #[must_use]
     pub fn segment(&self, name: &SegmentName) -> Option<&[u8]> {
-        self.held().find(|(reference, _)| reference.name == *name).map(|(_, segment)| segment.bytes())
+        self.held().find(|(known, _)| known == name).map(|(_, segment)| segment.bytes())
     }
 
-    pub(super) fn held(&self) -> impl Iterator<Item = (&SegmentRef, &Arc<Held>)> {
-        self.segments.iter().map(|Part { reference, segment, .. }| (reference, segment))
+    /// Everything that is at hand, by name.
+    pub(super) fn held(&self) -> impl Iterator<Item = (SegmentName, &Arc<Held>)> {
+        self.parts().flat_map(Part::held)
+    }
+
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.tables.iter().flat_map(|asked| &asked.layers).flatten()
+    }
+
+    /// Bytes of all segments at hand.
+    pub(super) fn resident_bytes(&self) -> u64 {
+        self.parts().fold(0, |sum, part| sum.saturating_add(part.resident_bytes()))
+    }
+
+    /// Takes a segment that was read on demand, wherever the manifest names it; false where it does not.
+    ///
+    /// # Errors
+    /// [`Error::SegmentInvalid`].
+    pub(super) fn supply(&mut self, name: SegmentName, segment: &Arc<Held>) -> Result<bool, Error> {
+        let parts = || self.tables.iter().flat_map(|asked| &asked.layers).flatten();
+        parts().try_for_each(|part| part.agrees(&name, segment))?;
+        let mut taken = false;
+        for part in self.tables.iter_mut().flat_map(|asked| &mut asked.layers).flatten() {
+            taken |= part.supply(&name, segment);
+        }
+        Ok(taken)
+    }
+
+    /// Drops segments, those first that no look-up has hit for the longest, until so many bytes are free or none is left.
+    /// `keep` stays.
+    pub(super) fn make_room(&mut self, bytes: u64, keep: Option<SegmentName>) -> u64 {
+        let mut parts: Vec<&mut Part> =
+            self.tables.iter_mut().flat_map(|asked| &mut asked.layers).flatten().collect();
+        let (mut freed, count) = (0_u64, parts.len());
+        // Once around takes the mark off what was used since the last time, and twice around finds it without.
+        for step in 0..count.saturating_mul(2) {
+            if freed >= bytes {
+                break;
+            }
+            let place = self.hand.checked_rem(count).unwrap_or(0);
+            self.hand = place.wrapping_add(1);
+            if let Some(part) = parts.get_mut(place) {
+                freed = freed.saturating_add(part.drop_unused(keep, step >= count));
+            }
+        }
+        freed
+    }
+
+    /// Keeps an exact answer about an id, if it is about this snapshot.
+    pub(super) fn confirm(&mut self, confirmation: &Confirmation, answer: Option<Entry>) {
+        if confirmation.manifest != *self.manifest.hash() {
+            return;
+        }
+        if self.confirmed.len() >= MAX_CONFIRMATIONS {
+            self.confirmed.pop_first();
+        }
+        self.confirmed.insert((confirmation.table, confirmation.id), answer);
     }
 
     /// Whether a token stands. All rules and kinds are asked; any hit that can be believed revokes.
@@ -100,30 +177,35 @@ impl Snapshot {
         claims: &Claims,
         required: Option<&[String]>,
         now: UnixTime,
-    ) -> Result<Status, Error> {
+    ) -> Result<Finding, Error> {
         self.require_members(claims, required)?;
         if now >= self.manifest.expires_at() {
-            return Ok(Status::Unknown(Unknown::TooOld));
+            return Ok(Status::Unknown(Unknown::TooOld).into());
         }
-        if !self.manifest.covers(claims.issuer()) {
-            return Ok(Status::Unknown(Unknown::NotCovered));
-        }
-        let mut unsure = false;
-        for (index, rule) in self.manifest.rules().iter().enumerate() {
-            for id in self.targets(claims, rule)? {
-                let fitting = self.segments.iter().filter(|Part { reference, .. }| {
-                    reference.rule == index && reference.from <= id && id <= reference.to
+        let covered = self.manifest.covered().position(|issuer| issuer == claims.issuer());
+        let Some(prefixes) = covered.and_then(|index| self.prefixes.get(index)) else {
+            return Ok(Status::Unknown(Unknown::NotCovered).into());
+        };
+        let mut lacking = Vec::new();
+        for (index, (rule, prefix)) in self.manifest.rules().iter().zip(prefixes).enumerate() {
+            let mut revoked = None;
+            ids(claims, rule, prefix, |id| {
+                let found = self.tables(index).find_map(|(table, asked)| {
+                    self.ask(table, asked, &id, claims, &mut lacking).then_some(table.kind)
                 });
-                for Part { segment, sure, .. } in fitting {
-                    let Some(kind) = revoking(segment.get(&id), claims) else { continue };
-                    if *sure {
-                        return Ok(Status::Revoked { rule: rule.clone(), kind });
-                    }
-                    unsure = true;
-                }
+                revoked = revoked.or(found);
+            })?;
+            if let Some(kind) = revoked {
+                return Ok(Status::Revoked { rule: rule.clone(), kind }.into());
             }
         }
-        Ok(if unsure { Status::Unknown(Unknown::NeedsConfirmation) } else { Status::NotRevoked })
+        let missing = lacking.iter().any(|lack| matches!(lack, Lack::Segment { .. }));
+        let status = match (lacking.is_empty(), missing) {
+            (true, _) => Status::NotRevoked,
+            (_, true) => Status::Unknown(Unknown::SegmentMissing),
+            (_, false) => Status::Unknown(Unknown::NeedsConfirmation),
+        };
+        Ok(Finding { status, lacking })
     }
 
     fn require_members(&self, claims: &Claims, required: Option<&[String]>) -> Result<(), Error> {
@@ -136,57 +218,108 @@ impl Snapshot {
         }
     }
 
-    /// The ids by which a rule knows this token: none when it lacks a member, one for each value of the list-valued
-    /// member otherwise.
-    fn targets(&self, claims: &Claims, rule: &super::Rule) -> Result<Vec<Id>, Error> {
-        let choices: Vec<(&Member, Vec<Value<'_>>)> =
-            rule.members().iter().map(|member| (member, values(claims, &member.place()))).collect();
-        let lists = choices.iter().filter(|(_, values)| values.len() > 1).count();
-        if let Some((member, _)) = choices
-            .iter()
-            .find(|(_, values)| values.len() > MAX_LIST_VALUES || (lists > 1 && values.len() > 1))
-        {
-            return Err(Error::claim_invalid(member.as_str(), ClaimFault::TooMany));
+    /// What it says of an id of one table exactly; for whoever asks to have a hit confirmed.
+    ///
+    /// # Errors
+    /// The segment that would have to be at hand; none where this snapshot cannot tell, because nothing confirms a hit.
+    pub fn exactly(&self, target: &Target<'_>) -> Result<Option<Entry>, Option<Lack>> {
+        let wanted = |table: &Table| {
+            self.manifest.rules().get(table.rule) == Some(target.rule)
+                && (table.kind, table.claim.as_deref()) == (target.kind, target.claim)
+        };
+        let Some(index) = self.manifest.tables().iter().position(wanted) else { return Ok(None) };
+        let Some(asked) = self.tables.get(index) else { return Ok(None) };
+        let recent = asked.recent.and_then(|index| self.manifest.recent().get(index)?.get(&target.id));
+        if let Some(operation) = recent {
+            return Ok(operation);
         }
-        let longest = choices.iter().map(|(_, values)| values.len()).max().unwrap_or(1);
-        let combinations = (0..longest).map_while(|nth| {
-            // The list-valued member gives its nth value, every other member its only one; a member without any value
-            // leaves the rule without a target.
-            choices
-                .iter()
-                .map(|(_, values)| values.get(nth).or(values.first()).copied())
-                .collect::<Option<Vec<_>>>()
-        });
-        Ok(combinations.map(|values| Id::new(self.manifest.salt(), rule, claims.issuer(), &values)).collect())
+        let mut strictest: Option<Entry> = None;
+        for part in asked.layers.iter().filter_map(|layer| part_of(layer, &target.id)) {
+            let Part { reference, .. } = part;
+            let missing = |name, bytes| Some(Lack::Segment { name, bytes });
+            let segment = part.segment().ok_or_else(|| missing(reference.name, reference.bytes))?;
+            let mut entry = segment.get(&target.id);
+            if entry.is_some() && segment.error_bits() < COARSEST_SURE_EPSILON_BITS {
+                let exact = reference.exact.ok_or(None)?;
+                entry = part.exact().ok_or_else(|| missing(exact.name, exact.bytes))?.get(&target.id);
+            }
+            if strictest.is_none_or(|known| entry.is_some_and(|entry| entry.value() > known.value())) {
+                strictest = entry.or(strictest);
+            }
+        }
+        Ok(strictest)
+    }
+
+    fn tables(&self, rule: usize) -> impl Iterator<Item = (&Table, (usize, &Asked))> {
+        let all = self.manifest.tables().iter().zip(self.tables.iter().enumerate());
+        all.filter(move |(table, _)| table.rule == rule)
+    }
+
+    /// Whether one table revokes a token by this id. What it lacks to tell is added to `lacking`.
+    fn ask(
+        &self,
+        table: &Table,
+        (index, asked): (usize, &Asked),
+        id: &Id,
+        claims: &Claims,
+        lacking: &mut Vec<Lack>,
+    ) -> bool {
+        let revokes = |entry: Option<Entry>| entry.is_some_and(|entry| revokes(entry, table, claims));
+        if let Some(operation) = asked.recent.and_then(|index| self.manifest.recent().get(index)?.get(id)) {
+            return revokes(operation);
+        }
+        for part in asked.layers.iter().filter_map(|layer| part_of(layer, id)) {
+            let Some(segment) = part.segment() else {
+                lacking.push(Lack::Segment { name: part.reference.name, bytes: part.reference.bytes });
+                continue;
+            };
+            let entry = segment.get(id);
+            // Of entries that a coarse segment takes for one, it has the strictest: what does not revoke here is none that
+            // does.
+            if !revokes(entry) {
+                continue;
+            }
+            if segment.error_bits() >= COARSEST_SURE_EPSILON_BITS {
+                return true;
+            }
+            let exact = self.confirmed.get(&(index, *id)).copied();
+            match exact.or_else(|| part.exact().map(|exact| exact.get(id))) {
+                Some(exact) if revokes(exact) => return true,
+                Some(_) => {}
+                None => {
+                    lacking.push(Lack::Confirmation(Confirmation {
+                        manifest: *self.manifest.hash(),
+                        seq: self.manifest.seq(),
+                        table: index,
+                        id: *id,
+                        exact: part.reference.exact,
+                    }));
+                }
+            }
+        }
+        false
     }
 }
 
-/// Refuses a token that has nothing in this member that can name a target.
-pub(crate) fn require(claims: &Claims, member: &str) -> Result<(), Error> {
-    if values(claims, &Place::of(member)).is_empty() {
-        return Err(Error::claim_invalid(member, ClaimFault::Missing));
-    }
-    Ok(())
+/// The part of a layer in whose key range an id is.
+fn part_of<'l>(layer: &'l [Part], id: &Id) -> Option<&'l Part> {
+    let leading = id.leading(crate::limits::MAX_SHARD_BITS);
+    let after = layer.partition_point(|part| part.begin() <= leading);
+    layer.get(after.checked_sub(1)?).filter(|part| part.reference.range.contains(id))
 }
 
-/// The kind of an entry that revokes this token.
-fn revoking(entry: Option<Entry>, claims: &Claims) -> Option<Kind> {
-    match entry? {
-        Entry::Outright => Some(Kind::Outright),
-        Entry::Cutoff(cutoff) => cutoff.revokes(claims.issued_at()).then_some(Kind::Cutoff),
-    }
-}
-
-/// The values a token has in a place, as far as they can name a target.
-fn values<'c>(claims: &'c Claims, place: &Place<'_>) -> Vec<Value<'c>> {
-    let json = match place {
-        Place::Key => return claims.key_name().map(Value::Text).into_iter().collect(),
-        Place::Claim(name) => claims.get(name),
-        Place::Header(name) => claims.header().members().get(*name),
-    };
-    match json {
-        Some(Json::Array(values)) => values.iter().filter_map(Value::from_json).collect(),
-        Some(value) => Value::from_json(value).into_iter().collect(),
-        None => Vec::new(),
+/// Whether an entry revokes a token.
+fn revokes(entry: Entry, table: &Table, claims: &Claims) -> bool {
+    match entry {
+        Entry::Outright => true,
+        Entry::Cutoff(cutoff) => cutoff.revokes(claims.issued_at()),
+        // Missing, or no integer: lower than every minimum.
+        Entry::Minimum(minimum) => {
+            let value = table.claim.as_deref().and_then(|claim| claims.get(claim));
+            value.and_then(super::Value::from_json).is_none_or(|value| match value {
+                super::Value::Integer(value) => value < minimum,
+                _ => true,
+            })
+        }
     }
 }

@@ -31,8 +31,28 @@ pub enum Unknown {
     TooOld,
     /// No list that may speak for the token's issuer covers it.
     NotCovered,
+    /// The segment that would tell is not at hand.
+    SegmentMissing,
     /// The segment that would tell is too coarse to be believed without confirmation.
     NeedsConfirmation,
+}
+
+impl Unknown {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::NoSnapshot, Self::TooOld, Self::NotCovered, Self::SegmentMissing, Self::NeedsConfirmation];
+
+    /// Its name in configurations and answers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoSnapshot => "noSnapshot",
+            Self::TooOld => "tooOld",
+            Self::NotCovered => "notCovered",
+            Self::SegmentMissing => "segmentMissing",
+            Self::NeedsConfirmation => "needsConfirmation",
+        }
+    }
 }
 
 impl fmt::Display for Unknown {
@@ -41,6 +61,7 @@ impl fmt::Display for Unknown {
             Self::NoSnapshot => "there is no snapshot",
             Self::TooOld => "the snapshot is too old",
             Self::NotCovered => "no list covers the token's issuer",
+            Self::SegmentMissing => "a segment that would tell is not at hand",
             Self::NeedsConfirmation => "the segment is too coarse to be believed unconfirmed",
         })
     }

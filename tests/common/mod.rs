@@ -2,8 +2,6 @@
 
 #![allow(dead_code, reason = "no suite uses all of it")]
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::algorithms::{
@@ -193,7 +191,7 @@ pub(crate) fn cutoff(rule: &[&str], values: Value, before: Value) -> Value {
 pub(crate) fn publisher(lines: &[Value]) -> Publisher {
     let mut publisher = Publisher::new(AUTHORITY, SALT, NOW).cover(ISSUER);
     for line in lines {
-        publisher.add(Revocation::from_json(&line.to_string()).unwrap());
+        publisher.add(&Revocation::from_json(&line.to_string()).unwrap());
     }
     publisher
 }
@@ -208,8 +206,11 @@ pub(crate) fn install(verifier: &mut Verifier, built: &Built, now: UnixTime) -> 
     match offer(lists, built, now)? {
         Offer::Unchanged => Ok(()),
         Offer::Newer(mut incoming) => {
-            for (_, bytes) in &built.segments {
-                incoming.supply(Arc::from(bytes.as_slice()))?;
+            for (name, bytes) in &built.segments {
+                // Those that confirm are read when they are needed.
+                if incoming.length(name).is_some() {
+                    incoming.supply(bytes.clone())?;
+                }
             }
             lists.accept(*incoming, now)
         }

@@ -115,7 +115,9 @@ fn end(remedy: Remedy, number: u64) -> bool {
 async fn read(remedy: Remedy, number: u64, env: &Env) {
     let (what, outcome) = match remedy {
         Remedy::Keys(issuer) => ("keys", keys(issuer, number).await),
-        Remedy::Snapshot => ("snapshot", within(SNAPSHOT_TIMEOUT, snapshot(env, number)).await),
+        Remedy::Snapshot | Remedy::Lacking => {
+            ("snapshot", within(SNAPSHOT_TIMEOUT, snapshot(env, number)).await)
+        }
     };
     if let (true, Err(Failure { error, detail })) = (end(remedy, number), outcome) {
         state::with_mut(|gate| gate.verifier_mut().fail(remedy, host::now()));
@@ -165,16 +167,15 @@ async fn snapshot(env: &Env, number: u64) -> Result<(), Failure> {
     let Some(offer) = offered.flatten() else { return Ok(()) };
     let Offer::Newer(mut incoming) = offer? else { return Ok(()) };
     let missing = incoming.missing();
-    let mut wanted: Vec<(SegmentName, u64)> =
-        incoming.manifest().segments().iter().map(|segment| (segment.name, segment.bytes)).collect();
-    wanted.retain(|(name, _)| missing.contains(name));
+    let wanted: Vec<(SegmentName, u64)> =
+        missing.into_iter().filter_map(|name| Some((name, incoming.length(&name)?))).collect();
     // Each is handed in as it comes, so that no more than these few are held twice.
     let mut segments = stream::iter(wanted)
         .map(|(name, bytes)| segment(&kv, name, bytes))
         .buffer_unordered(SEGMENTS_AT_A_TIME);
     while let Some(read) = segments.next().await {
         let (name, bytes) = read?;
-        incoming.supply_hashed(name, bytes.into())?;
+        incoming.supply_hashed(name, bytes)?;
         progress(Remedy::Snapshot, number);
     }
     let accepted = state::with_mut(|gate| {

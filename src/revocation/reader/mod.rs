@@ -4,18 +4,25 @@
 //! bytes to [`Revocations::offer`], fetches what [`Incoming::missing`] names, and gives it to
 //! [`Revocations::accept`]. Until that succeeds the snapshot before goes on answering.
 
+mod incoming;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::flow::{Answer, Authentic, Claims, Question, Verification};
+use crate::flow::Claims;
 use crate::freshness::{FAILURE_PAUSE_SECONDS, RETRY_SECONDS, Urgency};
 use crate::key::Jwks;
+use crate::limits::DEFAULT_RESIDENT_BYTES;
 use crate::time::UnixTime;
 
-use super::manifest::{self, Manifest, SegmentName};
-use super::snapshot::{Held, Snapshot, SnapshotInfo};
-use super::{Segment as _, Status, Unknown};
+use super::lacking::{Confirmation, Lack};
+use super::manifest::{self, Manifest, SegmentRef};
+use super::resident::Held;
+use super::snapshot::{Finding, Snapshot, SnapshotInfo};
+use super::{Entry, SegmentName, Status, Unknown};
+
+pub use incoming::{AskingManifest, AuthenticManifest, Incoming, Offer, Offered};
 
 /// An authority whose lists are believed, and for which token issuers. This is the reader's own configuration: no list
 /// can widen it, and no token issuer's key set adds to it.
@@ -57,6 +64,9 @@ pub struct Revocations {
     lists: Vec<Followed>,
     attempted_at: Option<UnixTime>,
     failed_at: Option<UnixTime>,
+    resident_limit: u64,
+    /// How much earlier than the soft limit this reader looks again, in thousandths of it.
+    early: u64,
 }
 
 /// A list, and what is known of it. A manifest never takes the place of another authority's.
@@ -81,55 +91,33 @@ struct Seen {
     hash: [u8; 32],
 }
 
-/// How far an offered manifest has come.
-#[derive(Debug)]
-pub enum Offered {
-    /// Its authority signed it; nothing else is known of it.
-    Authentic(AuthenticManifest),
-    /// The host is to be asked about its signature.
-    Asking(AskingManifest),
-}
-
-/// A manifest that a configured authority signed.
-#[derive(Debug)]
-pub struct AuthenticManifest {
-    text: Box<[u8]>,
-    list: usize,
-    authentic: Authentic,
-}
-
-/// A manifest about whose signature the host is asked.
-#[derive(Debug)]
-pub struct AskingManifest {
-    text: Box<[u8]>,
-    list: usize,
-    question: Question,
-}
-
-/// What an offered manifest turned out to be.
-#[derive(Debug)]
-pub enum Offer {
-    /// The one that is already in force: there is nothing newer.
-    Unchanged,
-    /// A newer one.
-    Newer(Box<Incoming>),
-}
-
-/// A newer manifest whose segments are being gathered.
-#[derive(Debug)]
-pub struct Incoming {
-    manifest: Manifest,
-    list: usize,
-    /// For each of the manifest's segments, in its order, the one that is at hand.
-    segments: Vec<Option<Arc<Held>>>,
-}
-
 impl Revocations {
     /// Believes these lists and knows of nothing yet.
     #[must_use]
     pub fn new(lists: Vec<List>) -> Self {
         let lists = lists.into_iter().map(|list| Followed { list, current: None, newest: None }).collect();
-        Self { lists, attempted_at: None, failed_at: None }
+        Self { lists, attempted_at: None, failed_at: None, resident_limit: DEFAULT_RESIDENT_BYTES, early: 0 }
+    }
+
+    /// Sets how many bytes of segments may be held, 48 MiB if left alone. A larger snapshot is read in parts, as tokens ask for
+    /// them, and the parts that no token has asked for the longest go. While a newer snapshot is gathered there may be a quarter
+    /// more.
+    #[must_use]
+    pub const fn resident_limit(mut self, bytes: u64) -> Self {
+        self.resident_limit = bytes;
+        self
+    }
+
+    /// Has this reader look for a newer manifest a little before its soft limit, so that many readers that began together do
+    /// not all look at once: by a tenth of the limit where `fraction` is 1, and not at all where it is 0. Draw it at random,
+    /// once for each reader.
+    #[must_use]
+    pub fn jitter(mut self, fraction: f64) -> Self {
+        // Whole thousandths of a tenth; `as` takes what is no number for 0, and saturates.
+        #[expect(clippy::as_conversions)]
+        let thousandths = (fraction.clamp(0.0, 1.0) * 100.0) as u64;
+        self.early = thousandths;
+        self
     }
 
     /// Whether to look for a newer manifest: at once when there is none that may be relied on; in the background when
@@ -147,9 +135,11 @@ impl Revocations {
         let Some(Current { snapshot, checked_at }) = &followed.current else { return Urgency::Now };
         let ttl = snapshot.manifest().ttl();
         let tried = |at: UnixTime| at > *checked_at && at.is_within(ttl.min(RETRY_SECONDS), now);
+        // A clock that was set back makes nothing recent.
+        let soft = checked_at.plus_millis(ttl.saturating_mul(1000_u64.saturating_sub(self.early)));
         if now >= snapshot.manifest().expires_at() {
             Urgency::Now
-        } else if checked_at.is_within(ttl, now) || self.attempted_at.is_some_and(tried) {
+        } else if (*checked_at <= now && now < soft) || self.attempted_at.is_some_and(tried) {
             Urgency::No
         } else {
             Urgency::Background
@@ -211,20 +201,65 @@ impl Revocations {
             current.checked_at = now;
             return Ok(Offer::Unchanged);
         }
-        let mut held = BTreeMap::new();
-        for (reference, segment) in self.snapshots().flat_map(|current| current.snapshot.held()) {
-            held.insert(reference.name, segment);
-        }
-        let mut segments = Vec::with_capacity(manifest.segments().len());
-        for reference in manifest.segments() {
-            let segment = held.get(&reference.name).copied();
-            if let Some(segment) = segment {
-                // The bytes are the same, but this manifest may say something else of them.
-                Snapshot::agree(reference, segment)?;
+        let (snapshot, wanted) = self.gather(manifest)?;
+        let more = wanted.values().fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
+        let most = self.resident_limit.saturating_add(self.resident_limit / 4);
+        self.make_room(more, most, None);
+        Ok(Offer::Newer(Box::new(Incoming { list, snapshot, wanted })))
+    }
+
+    /// What of a newer snapshot is at hand already, and what is to be read for it.
+    fn gather(&self, manifest: Manifest) -> Result<(Snapshot, BTreeMap<SegmentName, u64>), Error> {
+        let held: BTreeMap<SegmentName, &Arc<Held>> =
+            self.snapshots().flat_map(|current| current.snapshot.held()).collect();
+        let mut snapshot = Snapshot::new(manifest);
+        let mut wanted = BTreeMap::new();
+        let segments: Vec<SegmentRef> = snapshot.manifest().segments().to_vec();
+        let all = segments.iter().fold(0_u64, |sum, segment| sum.saturating_add(segment.bytes));
+        let is_paged = all > self.resident_limit;
+        let mut left = self.resident_limit;
+        for reference in segments {
+            for name in [Some(reference.name), reference.exact.map(|exact| exact.name)].into_iter().flatten()
+            {
+                if let Some(segment) = held.get(&name) {
+                    // The bytes are the same, but this manifest may say something else of them.
+                    snapshot.supply(name, segment)?;
+                }
             }
-            segments.push(segment.cloned());
+            let is_held = held.contains_key(&reference.name);
+            let is_asked_for = !is_paged || self.is_asked_for(snapshot.manifest(), &reference);
+            if !is_held && is_asked_for && (!is_paged || reference.bytes <= left) {
+                left = left.saturating_sub(reference.bytes);
+                wanted.insert(reference.name, reference.bytes);
+            }
         }
-        Ok(Offer::Newer(Box::new(Incoming { manifest, list, segments })))
+        Ok((snapshot, wanted))
+    }
+
+    /// Whether what is at hand has entries of the same kind in the same key range.
+    fn is_asked_for(&self, manifest: &Manifest, reference: &SegmentRef) -> bool {
+        let kind = kind_of(manifest, reference);
+        self.snapshots().any(|current| {
+            let ours = current.snapshot.manifest();
+            current.snapshot.parts().any(|part| {
+                part.resident_bytes() > 0
+                    && part.reference.range.overlaps(&reference.range)
+                    && kind_of(ours, &part.reference) == kind
+            })
+        })
+    }
+
+    /// Lets go of segments until `more` bytes can be had without passing `most`.
+    fn make_room(&mut self, more: u64, most: u64, keep: Option<SegmentName>) {
+        let resident =
+            self.snapshots().fold(0_u64, |sum, one| sum.saturating_add(one.snapshot.resident_bytes()));
+        let mut excess = resident.saturating_add(more).saturating_sub(most);
+        for current in self.lists.iter_mut().filter_map(|followed| followed.current.as_mut()) {
+            if excess == 0 {
+                return;
+            }
+            excess = excess.saturating_sub(current.snapshot.make_room(excess, keep));
+        }
     }
 
     /// Puts a gathered snapshot in force.
@@ -234,17 +269,50 @@ impl Revocations {
     /// [`Error::ManifestRollback`] or [`Error::ManifestConflict`] when another came into force meanwhile. What is in
     /// force stays in force.
     pub fn accept(&mut self, incoming: Incoming, now: UnixTime) -> Result<(), Error> {
-        let Incoming { manifest, list, segments } = incoming;
+        let Incoming { list, snapshot, wanted } = incoming;
         let followed = self.lists.get_mut(list).ok_or(manifest::UNFIT)?;
-        followed.not_older(&manifest)?;
+        let manifest = snapshot.manifest();
+        followed.not_older(manifest)?;
         if now >= manifest.expires_at() {
-            return Err(Error::ManifestInvalid("it has expired"));
+            return Err(manifest::invalid("it has expired"));
         }
-        let complete: Option<Vec<_>> = segments.into_iter().collect();
-        let complete = complete.ok_or(Error::SegmentMissing)?;
+        if !wanted.is_empty() {
+            return Err(Error::SegmentMissing);
+        }
         followed.newest = Some(Seen { seq: manifest.seq(), hash: *manifest.hash() });
-        followed.current = Some(Current { snapshot: Snapshot::new(manifest, complete), checked_at: now });
+        followed.current = Some(Current { snapshot, checked_at: now });
+        self.make_room(0, self.resident_limit, None);
         Ok(())
+    }
+
+    /// Gives a segment that a decision lacked ([`Lack::Segment`]), with the name made from a digest of these very bytes. What
+    /// was not asked for the longest makes room for it. Where no snapshot in force names it any more, nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::SegmentHashMismatch`] when the bytes are not those of `wanted`; [`Error::SegmentInvalid`] when they are, and
+    /// are malformed or not what the manifest says.
+    pub fn supply(&mut self, wanted: SegmentName, digest: SegmentName, bytes: Vec<u8>) -> Result<(), Error> {
+        if wanted != digest {
+            return Err(Error::SegmentHashMismatch);
+        }
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let segment = incoming::open(&wanted, length, bytes)?;
+        let mut taken = false;
+        for current in self.lists.iter_mut().filter_map(|followed| followed.current.as_mut()) {
+            taken |= current.snapshot.supply(wanted, &segment)?;
+        }
+        if taken {
+            self.make_room(0, self.resident_limit, Some(wanted));
+        }
+        Ok(())
+    }
+
+    /// Gives the exact answer about an id that a decision lacked ([`Lack::Confirmation`]): its entry, or `None` when it is
+    /// not revoked. It is kept as long as the snapshot that it was asked about.
+    pub fn confirm(&mut self, confirmation: &Confirmation, answer: Option<Entry>) {
+        for current in self.lists.iter_mut().filter_map(|followed| followed.current.as_mut()) {
+            current.snapshot.confirm(confirmation, answer);
+        }
     }
 
     /// Whether a token stands, as far as is known. See [`Snapshot`] for `required`.
@@ -256,23 +324,26 @@ impl Revocations {
         claims: &Claims,
         required: Option<&[String]>,
         now: UnixTime,
-    ) -> Result<Status, Error> {
+    ) -> Result<(Status, Vec<Lack>), Error> {
         let mut known = Status::Unknown(Unknown::NotCovered);
+        let mut lacking = Vec::new();
         let speaking = self.lists.iter().filter(|followed| followed.list.speaks_for(claims.issuer()));
         for followed in speaking {
-            let status = match &followed.current {
-                None => Status::Unknown(Unknown::NoSnapshot),
+            let finding = match &followed.current {
+                None => Status::Unknown(Unknown::NoSnapshot).into(),
                 Some(current) => current.snapshot.check(claims, required, now)?,
             };
+            let Finding { status, lacking: lacks } = finding;
+            lacking.extend(lacks);
             known = match (known, status) {
-                (_, revoked @ Status::Revoked { .. }) => return Ok(revoked),
+                (_, revoked @ Status::Revoked { .. }) => return Ok((revoked, Vec::new())),
                 // A list that leaves the issuer to others says nothing of it.
                 (known, Status::Unknown(Unknown::NotCovered)) => known,
                 (Status::Unknown(Unknown::NotCovered) | Status::NotRevoked, status) => status,
                 (known, _) => known,
             };
         }
-        Ok(known)
+        Ok((known, lacking))
     }
 
     /// The snapshot in force; of the first list that has one.
@@ -306,93 +377,23 @@ impl Followed {
             Some(seen) if manifest.seq() == seen.seq && *manifest.hash() != seen.hash => {
                 Err(Error::ManifestConflict { seq: seen.seq })
             }
+            // The next one, and it follows another than the one that was seen: there are two of that number.
+            Some(seen)
+                if Some(manifest.seq()) == seen.seq.checked_add(1)
+                    && manifest.prev().is_some_and(|prev| *prev != seen.hash) =>
+            {
+                Err(Error::ManifestConflict { seq: seen.seq })
+            }
             _ => Ok(()),
         }
     }
 }
 
-impl Offered {
-    fn of(text: Box<[u8]>, list: usize, verified: Result<Verification, Error>) -> Result<Self, Error> {
-        let verified = verified.map_err(|error| match error {
-            // It may be a good one.
-            Error::EngineUnavailable => error,
-            _ => manifest::UNFIT,
-        });
-        match verified? {
-            Verification::Authentic(authentic) => {
-                Ok(Self::Authentic(AuthenticManifest { text, list, authentic }))
-            }
-            Verification::Asking(question) => Ok(Self::Asking(AskingManifest { text, list, question })),
-        }
-    }
-}
-
-impl AskingManifest {
-    /// What to ask.
-    #[must_use]
-    pub const fn question(&self) -> &Question {
-        &self.question
-    }
-
-    /// Goes on with what the host said. Its word is believed, as [`Question::answer`] says.
-    ///
-    /// # Errors
-    /// [`Error::ManifestUntrusted`]; [`Error::EngineUnavailable`] when the host could not be asked.
-    pub fn answer(self, answer: Answer) -> Result<Offered, Error> {
-        Offered::of(self.text, self.list, self.question.answer(answer))
-    }
-}
-
-impl Incoming {
-    /// The manifest.
-    #[must_use]
-    pub const fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// The segments that are not at hand yet, each once.
-    #[must_use]
-    pub fn missing(&self) -> Vec<SegmentName> {
-        let mut missing: Vec<SegmentName> = Vec::new();
-        for (reference, segment) in self.manifest.segments().iter().zip(&self.segments) {
-            if segment.is_none() && !missing.contains(&reference.name) {
-                missing.push(reference.name);
-            }
-        }
-        missing
-    }
-
-    /// Gives a segment's bytes, whose hash is computed here.
-    ///
-    /// # Errors
-    /// [`Error::SegmentHashMismatch`] when they are not the bytes of any segment wanted; [`Error::SegmentInvalid`] when
-    /// they are, but are malformed.
-    pub fn supply(&mut self, bytes: Arc<[u8]>) -> Result<(), Error> {
-        let name = SegmentName::of(&bytes);
-        self.supply_hashed(name, bytes)
-    }
-
-    /// Gives a segment's bytes together with the name made from a digest the host computed *over these very bytes*;
-    /// `crypto.subtle` hashes many times faster than Wasm that has just started.
-    ///
-    /// # Errors
-    /// As [`Incoming::supply`].
-    pub fn supply_hashed(&mut self, name: SegmentName, bytes: Arc<[u8]>) -> Result<(), Error> {
-        let references = || self.manifest.segments().iter().filter(|reference| reference.name == name);
-        if references().next().is_none() {
-            return Err(Error::SegmentHashMismatch);
-        }
-        // Before anything is read: no segment is longer than its manifest said.
-        if references().any(|reference| u64::try_from(bytes.len()) != Ok(reference.bytes)) {
-            return Err(Error::SegmentInvalid("its length is not the manifest's"));
-        }
-        let segment = Arc::new(Held::open(bytes)?);
-        references().try_for_each(|reference| Snapshot::agree(reference, &segment))?;
-        for (reference, place) in self.manifest.segments().iter().zip(&mut self.segments) {
-            if reference.name == name {
-                *place = Some(Arc::clone(&segment));
-            }
-        }
-        Ok(())
-    }
+/// What a segment's entries are of, in words that mean the same in every manifest.
+fn kind_of<'m>(
+    manifest: &'m Manifest,
+    reference: &SegmentRef,
+) -> Option<(&'m super::Rule, super::Kind, Option<&'m str>)> {
+    let table = manifest.tables().get(reference.table)?;
+    Some((manifest.rules().get(table.rule)?, table.kind, table.claim.as_deref()))
 }

@@ -1,0 +1,284 @@
+//! What changed since a snapshot, as the next one: a manifest with operations beside the segments that are there, or with
+//! those operations folded into small segments of their own.
+//!
+//! ```text
+//! operations ≤ 2,048     the manifest before + operations
+//! more                   adds become a layer of each table; what is taken back stays an operation
+//! no layer left          a full build is due, by `Publisher` or `Assembly`
+//! ```
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::key::Jwks;
+use crate::limits::{EXPIRED_ENTRY_GRACE_SECONDS, MAX_LAYERS, MAX_RECENT, MAX_RULES, MAX_TABLES};
+use crate::revocation::{
+    Entry, Id, KeyRange, Manifest, Rule, Segment, SegmentName, SegmentRef, Shape, Table, encode, pack,
+};
+use crate::time::UnixTime;
+
+use super::assembly::{Signed, Stored, count, members};
+use super::epsilon::lookups;
+use super::table::{Record, TableKey};
+use super::terms::Terms;
+use super::wire::{WireOperations, WireSegment, round_up};
+use super::{Revocation, SigningKey, invalid};
+
+/// The snapshot after another, made of what changed meanwhile.
+#[derive(Debug)]
+pub struct Update {
+    terms: Terms,
+    previous: Manifest,
+    rules: Vec<Rule>,
+    tables: Vec<Table>,
+    /// For each table, what is to be done to ids.
+    operations: Vec<BTreeMap<Id, Operation>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Operation {
+    /// `None` takes the entry back.
+    value: Option<i64>,
+    expires: Option<UnixTime>,
+}
+
+impl Update {
+    /// Begins the snapshot after the one of `previous`, as [`Terms::following`] does: with its segments, as far as they have
+    /// not fallen away, and its operations.
+    ///
+    /// # Errors
+    /// As [`Terms::following`].
+    pub fn following(
+        previous: &[u8],
+        keys: &Jwks,
+        authority: impl Into<String>,
+        now: UnixTime,
+    ) -> Result<Self, Error> {
+        let (terms, previous) = Terms::following(previous, keys, authority, now)?;
+        let mut operations: Vec<BTreeMap<Id, Operation>> =
+            previous.tables().iter().map(|_| BTreeMap::new()).collect();
+        for group in previous.recent() {
+            let Some(table) = operations.get_mut(group.table) else { continue };
+            for (id, entry) in group.all() {
+                let expires = group.expires().filter(|_| entry.is_some());
+                table.insert(*id, Operation { value: entry.map(|entry| entry.value()), expires });
+            }
+        }
+        let (rules, tables) = (previous.rules().to_vec(), previous.tables().to_vec());
+        Ok(Self { terms, previous, rules, tables, operations })
+    }
+
+    /// Changes what the snapshot says of itself: how long it may be relied on, which issuers it covers. Its error stays that of
+    /// the segments.
+    #[must_use]
+    pub fn terms(mut self, change: impl FnOnce(Terms) -> Terms) -> Self {
+        let epsilon = self.terms.epsilon;
+        self.terms = change(self.terms).epsilon(epsilon);
+        self
+    }
+
+    /// Adds a revocation, or takes one back. Of two about the same target the later one added stands.
+    ///
+    /// # Errors
+    /// [`Error::RevocationInvalid`] when there would be more rules or tables than readers take.
+    pub fn add(&mut self, revocation: &Revocation) -> Result<(), Error> {
+        if !self.terms.covers.contains(revocation.issuer()) {
+            self.terms.covers.insert(revocation.issuer().to_owned());
+        }
+        let record = revocation.record(self.terms.salt);
+        self.add_record(revocation.table(), &record)
+    }
+
+    /// [`Update::add`], where the issuer is covered and the id is known.
+    ///
+    /// # Errors
+    /// As [`Update::add`].
+    pub fn add_record(&mut self, table: &TableKey, record: &Record) -> Result<(), Error> {
+        let index = self.table(table)?;
+        if let Some(operations) = self.operations.get_mut(index) {
+            operations.insert(record.id(), Operation { value: record.value(), expires: record.expires() });
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, key: &TableKey) -> Result<usize, Error> {
+        let rule = match self.rules.iter().position(|rule| rule == key.rule()) {
+            Some(rule) => rule,
+            None if self.rules.len() >= MAX_RULES => return Err(invalid("there are too many rules")),
+            None => {
+                self.rules.push(key.rule().clone());
+                self.rules.len().saturating_sub(1)
+            }
+        };
+        let table = Table { rule, kind: key.kind(), claim: key.claim().map(str::to_owned) };
+        if let Some(index) = self.tables.iter().position(|known| *known == table) {
+            return Ok(index);
+        }
+        if self.tables.len() >= MAX_TABLES {
+            return Err(invalid("there are too many pairs of a rule and a way to revoke"));
+        }
+        self.tables.push(table);
+        self.operations.push(BTreeMap::new());
+        Ok(self.tables.len().saturating_sub(1))
+    }
+
+    /// How many operations there are. With more than [`MAX_RECENT`] they are folded.
+    #[must_use]
+    pub fn operations(&self) -> usize {
+        self.operations.iter().fold(0, |sum, table| sum.saturating_add(table.len()))
+    }
+
+    /// Makes the snapshot: its manifest, and the segments that are new. `segment` gives one of those before by its name; it is
+    /// asked only when operations with values are folded, because of two values of one id in segments the stricter counts, and
+    /// one that was lowered must stay an operation.
+    ///
+    /// # Errors
+    /// [`Error::RevocationInvalid`] when a full build is due; [`Error::SegmentMissing`] or [`Error::SegmentInvalid`] of a
+    /// segment that was asked for.
+    pub fn finish(
+        mut self,
+        key: &SigningKey,
+        mut segment: impl FnMut(&SegmentName) -> Option<Vec<u8>>,
+    ) -> Result<(Signed, Vec<Stored>), Error> {
+        let now = self.terms.now;
+        let is_over = |expires: Option<UnixTime>| {
+            expires.is_some_and(|expires| now >= expires.plus_seconds(EXPIRED_ENTRY_GRACE_SECONDS))
+        };
+        let mut expired = 0_u64;
+        let mut references: Vec<SegmentRef> = Vec::new();
+        for reference in self.previous.segments() {
+            if is_over(reference.expires) {
+                expired = expired.saturating_add(reference.entries);
+            } else {
+                references.push(*reference);
+            }
+        }
+        for table in &mut self.operations {
+            let before = table.len();
+            table.retain(|_, operation| operation.value.is_none() || !is_over(operation.expires));
+            expired = expired.saturating_add(count(before.saturating_sub(table.len())));
+        }
+        let mut stored = Vec::new();
+        if self.operations() > MAX_RECENT {
+            self.fold(&mut references, &mut stored, &mut segment)?;
+        }
+        if self.operations() > MAX_RECENT {
+            return Err(invalid(FULL_BUILD));
+        }
+        let entries = references.iter().fold(0_u64, |sum, one| sum.saturating_add(one.entries));
+        let mut manifest = self.terms.manifest()?;
+        manifest.rules = members(&self.rules);
+        manifest.segments = references
+            .iter()
+            .filter_map(|one| Some(WireSegment::new(one, self.tables.get(one.table)?)))
+            .collect();
+        manifest.recent = self
+            .tables
+            .iter()
+            .zip(&self.operations)
+            .flat_map(|(table, operations)| groups(table, operations))
+            .collect();
+        let manifest = manifest.sign(key)?;
+        Ok((Signed { manifest, seq: self.terms.seq, entries, expired }, stored))
+    }
+
+    /// Makes a segment in a layer of its own of what was added to each table.
+    fn fold(
+        &mut self,
+        references: &mut Vec<SegmentRef>,
+        stored: &mut Vec<Stored>,
+        segment: &mut impl FnMut(&SegmentName) -> Option<Vec<u8>>,
+    ) -> Result<(), Error> {
+        for (index, (table, operations)) in self.tables.iter().zip(&mut self.operations).enumerate() {
+            let mut adds: Vec<(Id, i64)> =
+                operations.iter().filter_map(|(id, operation)| Some((*id, operation.value?))).collect();
+            if table.kind.has_values() {
+                let stricter = stricter(&adds, table, references, index, segment)?;
+                adds.retain(|(id, _)| stricter.binary_search(id).is_err());
+            }
+            let used = references.iter().filter(|one| one.table == index).map(|one| one.layer);
+            let layer = used.max().map_or(0, |layer| layer.saturating_add(1));
+            let number = u32::try_from(adds.len()).map_err(|_| invalid(FULL_BUILD))?;
+            if number == 0 {
+                continue;
+            }
+            if layer >= MAX_LAYERS {
+                return Err(invalid(FULL_BUILD));
+            }
+            let lookups = self.rules.get(table.rule).map_or(1, lookups);
+            let shape = Shape::of(number, self.terms.epsilon.fingerprints_of_layer(number, lookups));
+            let range = KeyRange::default();
+            let (bytes, kept) = encode(table.kind, (range.bits, range.shard), shape, &adds)
+                .ok_or_else(|| invalid(FULL_BUILD))?;
+            let expiries = || adds.iter().map(|(id, _)| operations.get(id).and_then(|one| one.expires));
+            let expires = if expiries().any(|one| one.is_none()) { None } else { expiries().flatten().max() };
+            let name = SegmentName::of(&bytes);
+            references.push(SegmentRef {
+                name,
+                table: index,
+                layer,
+                range,
+                expires,
+                entries: u64::from(kept),
+                bytes: count(bytes.len()),
+                exact: None,
+            });
+            stored.push((name, bytes));
+            operations.retain(|id, _| adds.binary_search_by_key(id, |(id, _)| *id).is_err());
+        }
+        Ok(())
+    }
+}
+
+/// The ids of which a segment before has a stricter value than the one that is to stand.
+fn stricter(
+    adds: &[(Id, i64)],
+    table: &Table,
+    references: &[SegmentRef],
+    index: usize,
+    segment: &mut impl FnMut(&SegmentName) -> Option<Vec<u8>>,
+) -> Result<Vec<Id>, Error> {
+    let mut found = Vec::new();
+    for reference in references.iter().filter(|one| one.table == index) {
+        let opened = Segment::open(segment(&reference.name).ok_or(Error::SegmentMissing)?)?;
+        if opened.kind() != table.kind {
+            return Err(Error::SegmentInvalid("its kind is not the manifest's".into()));
+        }
+        let is_stricter = |entry: Option<Entry>, value| entry.is_some_and(|entry| entry.value() > value);
+        let here = adds.iter().filter(|(id, value)| is_stricter(opened.get(id), *value)).map(|(id, _)| *id);
+        found.extend(here);
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// A table's operations as a manifest has them: what is added, then what is taken back.
+fn groups(table: &Table, operations: &BTreeMap<Id, Operation>) -> Vec<WireOperations> {
+    let adds: Vec<(Id, i64)> =
+        operations.iter().filter_map(|(id, operation)| Some((*id, operation.value?))).collect();
+    let removes: Vec<(Id, i64)> = operations
+        .iter()
+        .filter(|(_, operation)| operation.value.is_none())
+        .map(|(id, _)| (*id, 0))
+        .collect();
+    let added = || operations.values().filter(|operation| operation.value.is_some()).map(|one| one.expires);
+    let expires = if added().any(|one| one.is_none()) { None } else { added().flatten().max() };
+    let group = |op, operations: &[(Id, i64)], has_values: bool, expires: Option<UnixTime>| {
+        let (base, width, data) = pack(operations, has_values);
+        WireOperations {
+            rule: table.rule,
+            kind: table.kind.name(),
+            claim: table.claim.clone(),
+            op,
+            expires: expires.map(round_up),
+            base: has_values.then_some(base),
+            width: has_values.then_some(width),
+            data,
+        }
+    };
+    let adds = (!adds.is_empty()).then(|| group("add", &adds, table.kind.has_values(), expires));
+    let removes = (!removes.is_empty()).then(|| group("remove", &removes, false, None));
+    adds.into_iter().chain(removes).collect()
+}
+
+const FULL_BUILD: &str = "so much has changed since the last full build that another one is due";

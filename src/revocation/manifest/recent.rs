@@ -1,0 +1,160 @@
+//! Operations newer than the segments, packed.
+
+use serde_json::Value;
+
+use crate::base64url;
+use crate::json::Object;
+use crate::limits::MAX_RECENT;
+use crate::revocation::{Entry, Id, Kind, Rule};
+use crate::time::UnixTime;
+
+use super::Table;
+use super::read::{At, Wrong, integer, list, string, table};
+
+/// The most bytes that a value takes beyond the group's least: 2^56 is more than any two values are apart.
+const MAX_WIDTH: usize = 7;
+
+/// Operations on one table: at most one for each id.
+#[derive(Clone, Debug)]
+pub struct Operations {
+    /// Which of the manifest's tables, as an index.
+    pub table: usize,
+    /// In ascending order of id.
+    operations: Vec<(Id, Option<Entry>)>,
+    /// When the last token that an added one could match expires; `None` where that is not known.
+    expires: Option<UnixTime>,
+    stays: bool,
+}
+
+impl Operations {
+    /// What was done to an id, if anything: `Some(None)` when its entry was taken back.
+    #[must_use]
+    pub fn get(&self, id: &Id) -> Option<Option<Entry>> {
+        let place = self.operations.binary_search_by(|(other, _)| other.cmp(id)).ok()?;
+        self.operations.get(place).map(|(_, entry)| *entry)
+    }
+
+    /// When the last token expires that an entry added here could match; `None` where that is not known.
+    #[must_use]
+    pub fn expires(&self) -> Option<UnixTime> {
+        self.expires.filter(|_| !self.stays)
+    }
+
+    /// All of them, in ascending order of id.
+    #[must_use]
+    pub fn all(&self) -> &[(Id, Option<Entry>)] {
+        &self.operations
+    }
+}
+
+/// Reads the groups.
+pub(super) fn read(
+    groups: &[Value],
+    rules: &[Rule],
+    tables: &mut Vec<Table>,
+) -> Result<Vec<Operations>, Wrong> {
+    let mut all: Vec<Operations> = Vec::new();
+    let mut count = 0_usize;
+    for (index, group) in groups.iter().enumerate() {
+        let at = At { list: "recent", index };
+        let group = group.as_object().ok_or(at.wrong("it is no object"))?;
+        let read = read_group(group, rules, tables, MAX_RECENT.saturating_sub(count));
+        let read = read.map_err(|reason| at.wrong(reason))?;
+        count = count.saturating_add(read.operations.len());
+        match all.iter_mut().find(|known| known.table == read.table) {
+            None => all.push(read),
+            Some(known) => {
+                known.operations.extend(read.operations);
+                known.expires = known.expires.max(read.expires);
+                known.stays |= read.stays;
+            }
+        }
+    }
+    for known in &mut all {
+        known.operations.sort_unstable_by_key(|(id, _)| *id);
+        if known.operations.windows(2).any(|pair| matches!(pair, [(one, _), (other, _)] if one == other)) {
+            return Err(Wrong::from("`recent` has two operations on one id"));
+        }
+    }
+    Ok(all)
+}
+
+fn read_group(
+    group: &Object,
+    rules: &[Rule],
+    tables: &mut Vec<Table>,
+    most: usize,
+) -> Result<Operations, &'static str> {
+    const LENGTH: &str = "its `data` is not whole operations, or has more than 2,048 together with others";
+    let index = table(group, rules, tables)?;
+    let kind = tables.get(index).map_or(Kind::Outright, |table| table.kind);
+    let adds = match string(group, "op")? {
+        "add" => true,
+        "remove" => false,
+        _ => return Err("its `op` is not understood"),
+    };
+    let (base, width) = if adds && kind.has_values() {
+        let base = group.get("base").and_then(Value::as_i64).ok_or("its `base` is no integer")?;
+        (base, usize::try_from(integer(group, "width")?).unwrap_or(usize::MAX))
+    } else {
+        (0, 0)
+    };
+    if width > MAX_WIDTH {
+        return Err("its `width` is more than 7");
+    }
+    let each = Id::BYTES.saturating_add(width);
+    let text = string(group, "data")?;
+    if text.len() > most.saturating_mul(each).div_ceil(3).saturating_mul(4) {
+        return Err(LENGTH);
+    }
+    let data = base64url::decode(text).ok_or("its `data` is not base64url")?;
+    let chunks = data.chunks_exact(each);
+    if !chunks.remainder().is_empty() || chunks.len() > most || chunks.len() == 0 {
+        return Err(LENGTH);
+    }
+    let mut operations: Vec<(Id, Option<Entry>)> = Vec::with_capacity(chunks.len());
+    for chunk in chunks {
+        let (id, value) = chunk.split_first_chunk().ok_or(LENGTH)?;
+        let id = Id::from_bytes(*id);
+        if operations.last().is_some_and(|(before, _)| *before >= id) {
+            return Err("its ids do not ascend strictly");
+        }
+        let mut more = [0; 8];
+        for (into, from) in more.iter_mut().zip(value) {
+            *into = *from;
+        }
+        let value = base.saturating_add(i64::try_from(u64::from_le_bytes(more)).unwrap_or(i64::MAX));
+        let entry = kind.entry(value);
+        if adds && kind.has_values() && (entry.value() != value || !kind.allows(value)) {
+            return Err("a value is out of range");
+        }
+        operations.push((id, adds.then_some(entry)));
+    }
+    let expires = match group.contains_key("expires") {
+        true => Some(UnixTime::from_seconds(integer(group, "expires")?)),
+        false => None,
+    };
+    Ok(Operations { table: index, operations, expires, stays: adds && expires.is_none() })
+}
+
+/// Writes operations of one table, all adding or all removing, in ascending order of id: base, width and data.
+#[cfg(feature = "publish")]
+pub(crate) fn pack(operations: &[(Id, i64)], has_values: bool) -> (i64, usize, String) {
+    let values = || operations.iter().map(|(_, value)| *value);
+    let (base, most) =
+        if has_values { (values().min().unwrap_or(0), values().max().unwrap_or(0)) } else { (0, 0) };
+    let bits = u64::BITS.saturating_sub(most.abs_diff(base).leading_zeros());
+    let width = usize::try_from(bits.div_ceil(8)).unwrap_or(MAX_WIDTH);
+    let mut data = Vec::with_capacity(operations.len().saturating_mul(Id::BYTES.saturating_add(width)));
+    for (id, value) in operations {
+        data.extend_from_slice(id.as_bytes());
+        let more = if has_values { value.abs_diff(base) } else { 0 };
+        data.extend(more.to_le_bytes().into_iter().take(width));
+    }
+    (base, width, base64url::encode(&data))
+}
+
+/// The groups of a manifest's `recent`, which may be left out.
+pub(super) fn groups(claims: &Object) -> Result<&[Value], &'static str> {
+    if claims.contains_key("recent") { list(claims, "recent") } else { Ok(&[]) }
+}
