@@ -1,12 +1,11 @@
 //! How quickly ids become a snapshot, and what an operation takes in a manifest.
 
-use std::time::Instant;
-
 use anyhow::Result;
 use revocable::publish::{Record, TableKey, Update};
 use revocable::{Id, Kind, Rule};
 use serde::Serialize;
 
+use crate::clock::Started;
 use crate::ids::Numbers;
 use crate::ours::{self, AUTHORITY, NOW};
 use crate::table;
@@ -51,7 +50,7 @@ fn build(entries: usize, rounds: usize) -> Result<Build> {
     let ids: Vec<u128> = (0..entries).map(|_| numbers.id()).collect();
     let mut seconds = Vec::new();
     for _ in 0..rounds {
-        let started = Instant::now();
+        let started = Started::now();
         std::hint::black_box(ours::publish(&ids, 50)?);
         seconds.push(started.elapsed().as_secs_f64());
     }

@@ -2,10 +2,11 @@
 //! What counts is the median.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::clock::Started;
 use crate::ids::Ids;
 
 /// A list of ids.
@@ -58,7 +59,7 @@ impl Contestant {
         build: impl Fn(&[u128]) -> L + 'static,
     ) -> Self {
         let run = move |ids: &Ids| {
-            let started = Instant::now();
+            let started = Started::now();
             let list = black_box(build(&ids.sorted));
             let build = started.elapsed();
             let (hit, missed) = ask(&list, &ids.hits, true);
@@ -106,7 +107,7 @@ impl Row {
 
 /// How long all of the questions take, and how many answers are not as expected.
 fn ask<L: List>(list: &L, ids: &[u128], expected: bool) -> (Duration, usize) {
-    let started = Instant::now();
+    let started = Started::now();
     let unexpected = ids.iter().filter(|id| list.contains(**id) != expected).count();
     (started.elapsed(), black_box(unexpected))
 }
@@ -116,7 +117,7 @@ fn ask<L: List>(list: &L, ids: &[u128], expected: bool) -> (Duration, usize) {
 fn ask_in_turn<L: List>(list: &L, ids: &[u128]) -> Duration {
     let last = ids.len() - 1;
     let mut found = 0;
-    let started = Instant::now();
+    let started = Started::now();
     for at in 0..ids.len() {
         // There are never more answers than questions, which the processor does not know: what comes next depends on all
         // answers so far.

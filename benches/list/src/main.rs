@@ -3,6 +3,7 @@
 mod beside;
 mod bits;
 mod building;
+mod clock;
 mod contest;
 mod ids;
 mod ours;
