@@ -5,14 +5,19 @@ mod bits;
 mod building;
 mod clock;
 mod contest;
+mod files;
 mod ids;
 mod ours;
 mod peers;
+mod ranges;
 mod ribbon;
 mod rice;
 mod sizes;
+mod sorted;
 mod structures;
 mod table;
+
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
@@ -45,6 +50,14 @@ enum What {
         #[arg(long, default_values_t = [100_000, 1_000_000])]
         entries: Vec<usize>,
     },
+    /// Writes files for what is measured in Wasm.
+    Files {
+        #[arg(long)]
+        entries: usize,
+        /// The folder; made if it is not there.
+        #[arg(long)]
+        to: PathBuf,
+    },
     /// How quickly a snapshot is made of ids, and what an operation takes.
     Building {
         #[arg(long, default_value_t = 5)]
@@ -58,6 +71,7 @@ fn main() -> anyhow::Result<()> {
         What::Structures { entries, rounds } => structures::measure(&entries, rounds, json),
         What::Sizes => sizes::measure(json),
         What::Beside { entries } => beside::measure(&entries, json),
+        What::Files { entries, to } => files::write(entries, &to),
         What::Building { rounds } => building::measure(rounds, json),
     }
 }

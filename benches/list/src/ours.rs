@@ -1,17 +1,17 @@
 //! `revocable`'s own list, as its publisher makes it and its readers have it.
 
+use std::collections::HashMap;
+
 use anyhow::{Context, Result};
 use revocable::publish::{Built, Epsilon, Publisher, Record, SigningKey, TableKey, Terms};
 use revocable::{Id, Jwks, Kind, Manifest, Rule, Salt, Secrets, Segment, SegmentRef, UnixTime};
 
 use crate::contest::List;
+use crate::ranges::Ranges;
 
 /// A snapshot of one table, opened.
 pub(crate) struct Ours {
-    segments: Vec<Segment<Vec<u8>>>,
-    /// The segment of every key range, by as many leading bits as the narrowest of them has.
-    ranges: Vec<usize>,
-    leading: u8,
+    ranges: Ranges<Vec<u8>>,
     /// Segments and manifest, without those that only confirm.
     pub(crate) bytes: u64,
     /// The manifest alone.
@@ -27,38 +27,30 @@ impl Ours {
         Self::open(snapshot).expect("a snapshot that opens")
     }
 
-    pub(crate) fn open(snapshot: Built) -> Result<Self> {
+    fn open(snapshot: Built) -> Result<Self> {
         let manifest = Manifest::inspect(snapshot.manifest.as_bytes(), &keys()?)?;
         let references = manifest.segments();
-        let leading = references.iter().map(|one| one.range.bits).max().context("no segment")?;
-        let mut ranges = vec![usize::MAX; 1 << leading];
-        let mut segments = Vec::new();
-        let mut by_name = snapshot.segments;
-        for (at, SegmentRef { name, range, .. }) in references.iter().enumerate() {
-            let finer = leading - range.bits;
-            let first = (range.shard as usize) << finer;
-            ranges[first..first + (1 << finer)].fill(at);
-            let place =
-                by_name.iter().position(|(other, _)| other == name).context("a segment is missing")?;
-            segments.push(Segment::open(by_name.swap_remove(place).1)?);
-        }
+        let mut by_name: HashMap<_, _> = snapshot.segments.into_iter().collect();
+        let open = |one: &SegmentRef| {
+            let bytes = by_name.remove(&one.name).context("a segment is missing")?;
+            Ok(Segment::open(bytes)?)
+        };
+        let segments = references.iter().map(open).collect::<Result<_>>()?;
         let text = snapshot.manifest.len() as u64;
         let confirming = references.iter().filter_map(|one| one.exact).map(|exact| exact.bytes).sum();
         let bytes = references.iter().map(|one| one.bytes).sum::<u64>() + text;
-        Ok(Self { segments, ranges, leading, bytes, manifest: text, confirming })
+        Ok(Self { ranges: Ranges::new(segments), bytes, manifest: text, confirming })
     }
 
     pub(crate) fn segments(&self) -> &[Segment<Vec<u8>>] {
-        &self.segments
+        self.ranges.segments()
     }
 }
 
 impl List for Ours {
     #[inline]
     fn contains(&self, id: u128) -> bool {
-        let id = Id::from_number(id);
-        let segment = self.ranges[id.leading(self.leading) as usize];
-        self.segments.get(segment).is_some_and(|segment| segment.get(&id).is_some())
+        self.ranges.has(&Id::from_number(id))
     }
 
     fn bits(&self) -> u64 {

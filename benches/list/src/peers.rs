@@ -7,12 +7,7 @@ use fastbloom::BloomFilter;
 use xorf::{BinaryFuse8, BinaryFuse16, BinaryFuse32, Filter};
 
 use crate::contest::List;
-
-/// Ids cut to whole bytes and found by bisection.
-pub(crate) struct Sorted {
-    width: usize,
-    ids: Vec<u8>,
-}
+use crate::sorted::Sorted;
 
 impl Sorted {
     pub(crate) fn new(ids: &[u128], error_bits: u32) -> Self {
@@ -23,29 +18,18 @@ impl Sorted {
         for id in ids {
             cut.extend(&id.to_be_bytes()[..width]);
         }
-        Self { width, ids: cut }
+        Self::from_bytes(cut, width)
     }
 }
 
 impl List for Sorted {
     #[inline]
     fn contains(&self, id: u128) -> bool {
-        let bytes = id.to_be_bytes();
-        let wanted = &bytes[..self.width];
-        let (mut from, mut to) = (0, self.ids.len() / self.width);
-        while from < to {
-            let middle = (from + to) / 2;
-            if &self.ids[middle * self.width..][..self.width] < wanted {
-                from = middle + 1;
-            } else {
-                to = middle;
-            }
-        }
-        self.ids.get(from * self.width..).is_some_and(|rest| rest.starts_with(wanted))
+        self.has(&id.to_be_bytes())
     }
 
     fn bits(&self) -> u64 {
-        self.ids.len() as u64 * 8
+        self.bytes().len() as u64 * 8
     }
 }
 

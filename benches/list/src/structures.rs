@@ -6,9 +6,10 @@ use xorf::{BinaryFuse8, BinaryFuse16, BinaryFuse32};
 use crate::contest::{self, Contestant, Row};
 use crate::ids::Ids;
 use crate::ours::Ours;
-use crate::peers::{Bloom, Fuse, Hashed, Sorted};
+use crate::peers::{Bloom, Fuse, Hashed};
 use crate::ribbon::Ribbon;
 use crate::rice::Rice;
+use crate::sorted::Sorted;
 use crate::table;
 
 pub(crate) fn measure(entries: &[usize], rounds: usize, json: bool) -> Result<()> {
