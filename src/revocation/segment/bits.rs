@@ -7,13 +7,12 @@ pub(super) const WORD_BYTES: usize = 8;
 
 /// The `index`th 64-bit word of `bytes`.
 pub(super) fn word(bytes: &[u8], index: usize) -> u64 {
-    read_u64(bytes, index.wrapping_mul(WORD_BYTES))
+    bytes.as_chunks().0.get(index).map_or(0, |chunk| u64::from_le_bytes(*chunk))
 }
 
-/// The 32-bit number with this index.
-pub(super) fn read_u32(bytes: &[u8], index: usize) -> u32 {
-    let start = index.wrapping_mul(4);
-    bytes.get(start..).and_then(<[u8]>::first_chunk).map_or(0, |chunk| u32::from_le_bytes(*chunk))
+/// The 16-bit number with this index.
+pub(super) fn read_i16(bytes: &[u8], index: usize) -> i16 {
+    bytes.as_chunks().0.get(index).map_or(0, |chunk| i16::from_le_bytes(*chunk))
 }
 
 /// The number of `width` bits, 1 to 64, that begins at a bit. Eight bytes more than it needs must follow where it is the
@@ -36,21 +35,43 @@ pub(super) const fn mask(width: u32) -> u64 {
     u64::MAX >> (u64::BITS.wrapping_sub(width) & 63)
 }
 
-/// Where the `nth` (counted from 0) zero of a word is. There are more than `nth` of them.
-pub(super) fn select_zero(word: u64, nth: u32) -> u32 {
-    let mut zeros = !word;
-    let mut left = nth;
-    let mut place = 0;
-    for half in [32_u32, 16, 8, 4, 2, 1] {
-        let low = (zeros & mask(half)).count_ones();
-        if left >= low {
-            left = left.wrapping_sub(low);
-            zeros >>= half;
-            place |= half;
-        }
-    }
-    place
+/// How many zeros of a word there are up to the end of each of its bytes, 64 at most, each in a byte.
+///
+/// All bytes are counted at once, and no processor's own counting is used: what is built for all of them may not ask for it.
+pub(super) const fn zeros_up_to(word: u64) -> u64 {
+    let zeros = !word;
+    let pairs = zeros.wrapping_sub(zeros >> 1 & 0x5555_5555_5555_5555);
+    let nibbles = (pairs & 0x3333_3333_3333_3333).wrapping_add(pairs >> 2 & 0x3333_3333_3333_3333);
+    let bytes = nibbles.wrapping_add(nibbles >> 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    bytes.wrapping_mul(ONES)
 }
+
+/// Where the `nth` (counted from 0) zero of a word is, whose [`zeros_up_to`] are `sums`. There are more than `nth` of them.
+pub(super) const fn select_zero(word: u64, sums: u64, nth: u64) -> u32 {
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    // The top bit of each byte up to whose end there are no more than `nth`: those before the one that is looked for.
+    let before = (nth.wrapping_mul(ONES) | TOPS).wrapping_sub(sums) & TOPS;
+    let byte = (before >> 7).wrapping_mul(ONES) >> 56;
+    let at = narrow(byte << 3 & 63);
+    let earlier = (sums << 8).wrapping_shr(at) & 0xff;
+    let mut here = !word.wrapping_shr(at);
+    let mut left = nth.wrapping_sub(earlier);
+    while left != 0 {
+        here &= here.wrapping_sub(1);
+        left = left.wrapping_sub(1);
+    }
+    at | here.trailing_zeros() & 7
+}
+
+/// A number below 64.
+const fn narrow(number: u64) -> u32 {
+    // No conversion from 64 bits to 32 is known to fit by its type alone.
+    #[expect(clippy::as_conversions)]
+    let number = number as u32;
+    number
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// The low bits of a position as a shift.
 pub(super) fn low_bits(at: usize, mask: usize) -> u32 {
@@ -71,7 +92,11 @@ mod tests {
         {
             let zeros: Vec<u32> = (0..64).filter(|bit| word >> bit & 1 == 0).collect();
             for (nth, place) in zeros.iter().enumerate() {
-                assert_eq!(select_zero(word, u32::try_from(nth).unwrap()), *place, "{word:x} {nth}");
+                assert_eq!(
+                    select_zero(word, zeros_up_to(word), u64::try_from(nth).unwrap()),
+                    *place,
+                    "{word:x} {nth}"
+                );
             }
         }
     }
@@ -90,6 +115,6 @@ mod tests {
 
     #[test]
     fn outside_there_are_zeros() {
-        assert_eq!((packed(&[255], 64, 64), word(&[255], 1), read_u32(&[1, 2], 0)), (0, 0, 0));
+        assert_eq!((packed(&[255], 64, 64), word(&[255], 1), read_i16(&[1], 0)), (0, 0, 0));
     }
 }

@@ -4,7 +4,10 @@ use crate::limits::MAX_SEGMENT_BYTES;
 use crate::revocation::Id;
 
 use super::bits::{WORD, WORD_BYTES};
-use super::{HEADER_BYTES, Kind, MAGIC, SAMPLE, TAIL_BYTES, VERSION, fingerprint, most_buckets, value_bits};
+use super::{
+    HEADER_BYTES, Kind, MAGIC, SAMPLE, TAIL_BYTES, VERSION, even, fingerprint, most_buckets, ratio,
+    value_bits,
+};
 
 /// How much of each id a segment keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +47,7 @@ impl Shape {
     /// How many bits an entry takes in a segment of so many, values apart, in 256ths, rounded up.
     pub(crate) fn cost(self, entries: u32) -> u64 {
         let buckets = u64::from(self.buckets);
-        // A one for the entry, a zero for each bucket, and 32 bits for every 256 of them.
+        // A one for the entry, a zero for each bucket, and 16 bits for every 128 of them.
         let upper = buckets.saturating_mul(256_u64.saturating_add(32)).div_ceil(u64::from(entries.max(1)));
         u64::from(self.remainder_bits).saturating_add(1).saturating_mul(256).saturating_add(upper)
     }
@@ -52,7 +55,8 @@ impl Shape {
 
 /// Writes a segment of entries in ascending order of id, all within the key range `prefix_bits` and `shard` name, and says
 /// how many it has. Of entries that have the same fingerprint the strictest value is kept: the error may refuse a token,
-/// never let one pass. `None` where there is no entry, one outside the range, or too many.
+/// never let one pass. `None` where there is no entry, one outside the range, too many, or they are spread so unevenly that no
+/// hash can have made them.
 pub(crate) fn encode(
     kind: Kind,
     (prefix_bits, shard): (u8, u32),
@@ -85,7 +89,7 @@ pub(crate) fn encode(
     };
     let bits = kept.len().checked_add(usize::try_from(buckets).ok()?)?;
     let mut upper = vec![0_u64; bits.div_ceil(WORD)];
-    let mut samples: Vec<u32> = Vec::new();
+    let mut samples = Samples { ratio: ratio(kept.len(), buckets), deviations: Vec::new() };
     let mut at = 0_usize;
     let mut ended = 0_u32;
     for (bucket, _, _) in &kept {
@@ -108,20 +112,28 @@ pub(crate) fn encode(
     bytes.extend([u8::try_from(width).ok()?, 0, 0, 0]);
     bytes.extend(base.to_le_bytes());
     upper.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
-    samples.iter().for_each(|sample| bytes.extend(sample.to_le_bytes()));
+    samples.deviations.iter().for_each(|sample| bytes.extend(sample.to_le_bytes()));
     pack(&mut bytes, u32::from(remainder_bits), kept.iter().map(|(_, remainder, _)| *remainder));
     pack(&mut bytes, width, values().map(|value| value.abs_diff(base)));
     bytes.extend([0; TAIL_BYTES]);
     u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_SEGMENT_BYTES).then_some((bytes, count))
 }
 
+/// Where sampled buckets begin.
+struct Samples {
+    ratio: u64,
+    deviations: Vec<i16>,
+}
+
 /// Ends every bucket before `bucket`, and writes down where those that are sampled begin.
-fn end_buckets(at: &mut usize, ended: &mut u32, bucket: u32, samples: &mut Vec<u32>) -> Option<()> {
+fn end_buckets(at: &mut usize, ended: &mut u32, bucket: u32, samples: &mut Samples) -> Option<()> {
     while *ended < bucket {
         *at = at.checked_add(1)?;
         *ended = ended.checked_add(1)?;
         if usize::try_from(*ended).ok()?.checked_rem(SAMPLE)? == 0 {
-            samples.push(u32::try_from(*at).ok()?);
+            let deviation =
+                i64::try_from(*at).ok()?.checked_sub(i64::try_from(even(*ended, samples.ratio)).ok()?)?;
+            samples.deviations.push(i16::try_from(deviation).ok()?);
         }
     }
     Some(())

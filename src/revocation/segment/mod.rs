@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::limits::{MAX_SEGMENT_BYTES, MAX_SHARD_BITS};
 
 use super::Id;
-use bits::{WORD, WORD_BYTES, low_bits, packed, read_u32, select_zero, word};
+use bits::{WORD, WORD_BYTES, low_bits, packed, read_i16, select_zero, word, zeros_up_to};
 
 #[cfg(feature = "publish")]
 pub(crate) use encode::{Shape, encode};
@@ -23,7 +23,9 @@ const MAGIC: [u8; 4] = *b"RVOC";
 const VERSION: u8 = 2;
 const HEADER_BYTES: usize = 32;
 /// The bit where a bucket begins is written down for every so many buckets.
-const SAMPLE: usize = 256;
+const SAMPLE: usize = 128;
+/// In so many bytes.
+const SAMPLE_BYTES: usize = 2;
 /// Zeros at the end, so that a number is read as eight bytes wherever it ends.
 const TAIL_BYTES: usize = 8;
 /// Any value takes fewer bits: cutoffs have 48, and minima lie between -2^53 and 2^53.
@@ -59,12 +61,12 @@ const MAX_VALUE_BITS: u8 = 54;
 /// | 21 | 3 | 0 |
 /// | 24 | 8 | the least value, two's complement; 0 for kind outright |
 /// | 32 | 8 × ⌈(`n` + `b`) / 64⌉ | for each bucket a one for each of its entries and then a zero; zeros up to the end |
-/// | … | 4 × ⌊(`b` − 1) / 256⌋ | for bucket 256, 512, …: the bit above at which it begins |
+/// | … | 2 × ⌊(`b` − 1) / 128⌋ | for bucket 128, 256, …: the bit above at which it begins, less the one at which it would if entries were spread evenly; two's complement |
 /// | … | ⌈`n` × `r` / 8⌉ | the remainders, in order: ascending strictly within a bucket |
 /// | … | ⌈`n` × `v` / 8⌉ | how much more than the least each value is, in the same order |
 /// | … | 8 | 0 |
 ///
-/// The length is exactly that. A cutoff is in milliseconds since the epoch, a minimum an integer of magnitude below 2^53.
+/// Spread evenly, bucket `k` begins at `k` + ⌊`k` × ⌊2^32 × `n` / `b`⌋ / 2^32⌋. The length is exactly that. A cutoff is in milliseconds since the epoch, a minimum an integer of magnitude below 2^53.
 ///
 /// Opening reads the header, the upper parts and the places of the buckets: what a look-up relies upon. That remainders
 /// ascend and that what should be 0 is so is the writer's care, and [`Segment::check`]'s to find out; no look-up needs it.
@@ -85,6 +87,8 @@ struct Layout {
     remainder_bits: u32,
     value_bits: u32,
     base: i64,
+    /// Entries for each bucket, in units of 2^-32.
+    ratio: u64,
     samples: usize,
     remainders: usize,
     values: usize,
@@ -118,15 +122,22 @@ impl<D: AsRef<[u8]>> Segment<D> {
         let shape = &self.shape;
         let (bucket, remainder) = shape.fingerprint(id)?;
         let (mut at, mut index) = shape.bucket(bytes, bucket);
-        // An entry of the bucket for every one until the zero that ends it.
-        while shape.is_entry(bytes, at) {
-            if shape.remainder(bytes, index) == remainder {
-                return Some(shape.entry(bytes, index));
+        let upper = shape.upper(bytes);
+        loop {
+            // The bucket's entries are the ones up to the next zero, which may be in another word.
+            let entries = (word(upper, at / WORD) >> low_bits(at, WORD.wrapping_sub(1))).trailing_ones();
+            for _ in 0..entries {
+                if shape.remainder(bytes, index) == remainder {
+                    return Some(shape.entry(bytes, index));
+                }
+                index = index.wrapping_add(1);
             }
-            at = at.wrapping_add(1);
-            index = index.wrapping_add(1);
+            let before = at;
+            at = at.wrapping_add(usize::try_from(entries).unwrap_or(0));
+            if low_bits(at, WORD.wrapping_sub(1)) != 0 || at == before {
+                return None;
+            }
         }
-        None
     }
 
     /// What its entries say.
@@ -214,6 +225,7 @@ impl Layout {
             remainder_bits,
             value_bits,
             base,
+            ratio: ratio(entries, buckets),
             samples: 0,
             remainders: 0,
             values: 0,
@@ -233,7 +245,7 @@ impl Layout {
     fn lay_out(&mut self) -> Option<usize> {
         let buckets = usize::try_from(self.buckets).ok()?;
         let upper = self.entries.checked_add(buckets)?.div_ceil(WORD).checked_mul(WORD_BYTES)?;
-        let samples = buckets.checked_sub(1)?.checked_div(SAMPLE)?.checked_mul(4)?;
+        let samples = buckets.checked_sub(1)?.checked_div(SAMPLE)?.checked_mul(SAMPLE_BYTES)?;
         let packed = |width: u32| {
             let width = usize::try_from(width).ok()?;
             Some(self.entries.checked_mul(width)?.div_ceil(8))
@@ -256,36 +268,47 @@ impl Layout {
 
     /// The bit at which a bucket begins, and the index of its first entry.
     fn bucket(&self, bytes: &[u8], bucket: u32) -> (usize, usize) {
-        let bucket = usize::try_from(bucket).unwrap_or(0);
         let upper = self.upper(bytes);
-        let sample = bucket / SAMPLE;
-        let from = match sample.checked_sub(1) {
-            None => 0,
-            Some(before) => {
-                let samples = bytes.get(self.samples..).unwrap_or_default();
-                usize::try_from(read_u32(samples, before)).unwrap_or(0)
-            }
-        };
+        let sample = bucket & !low_mask(SAMPLE);
+        let from = self.begin_of(bytes, sample);
+        let bucket = usize::try_from(bucket).unwrap_or(0);
+        let more = bucket & SAMPLE.wrapping_sub(1);
+        self.touch(bytes, from.wrapping_sub(bucket).wrapping_add(more), more);
         // So many more buckets end before this one begins.
-        let Some(mut left) = low_bits(bucket, SAMPLE.wrapping_sub(1)).checked_sub(1) else {
+        let Some(mut left) = u64::try_from(more).unwrap_or(0).checked_sub(1) else {
             return (from, from.wrapping_sub(bucket));
         };
         let mut index = from / WORD;
         // What lies before counts as entries, of which there is nothing to count.
         let before = low_bits(from, WORD.wrapping_sub(1));
         let mut one = word(upper, index) | (1_u64 << before).wrapping_sub(1);
-        loop {
-            let zeros = one.count_zeros();
-            if left < zeros {
-                break;
-            }
-            left = left.wrapping_sub(zeros);
+        let mut sums = zeros_up_to(one);
+        while left >= sums >> 56 {
+            left = left.wrapping_sub(sums >> 56);
             index = index.wrapping_add(1);
             one = word(upper, index);
+            sums = zeros_up_to(one);
         }
-        let zero = usize::try_from(select_zero(one, left)).unwrap_or(0);
+        let zero = usize::try_from(select_zero(one, sums, left)).unwrap_or(0);
         let at = index.wrapping_mul(WORD).wrapping_add(zero).wrapping_add(1);
         (at, at.wrapping_sub(bucket))
+    }
+
+    /// The bit at which a bucket begins that is written down.
+    fn begin_of(&self, bytes: &[u8], bucket: u32) -> usize {
+        let index = usize::try_from(bucket).unwrap_or(0) / SAMPLE;
+        let Some(before) = index.checked_sub(1) else { return 0 };
+        let samples = bytes.get(self.samples..).unwrap_or_default();
+        even(bucket, self.ratio).wrapping_add_signed(isize::from(read_i16(samples, before)))
+    }
+
+    /// Has the place read where a bucket's remainders are likely to be, while the processor still looks for where they are:
+    /// `more` buckets after the one whose first entry is `index`. In large segments both are far from any cache.
+    fn touch(&self, bytes: &[u8], index: usize, more: usize) {
+        let ahead = u64::try_from(more).unwrap_or(0).wrapping_mul(self.ratio) >> 32;
+        let index = index.wrapping_add(usize::try_from(ahead).unwrap_or(0));
+        let bits = index.wrapping_mul(usize::try_from(self.remainder_bits).unwrap_or(0));
+        std::hint::black_box(bytes.get(self.remainders.wrapping_add(bits >> 3)));
     }
 
     fn is_entry(&self, bytes: &[u8], at: usize) -> bool {
@@ -324,7 +347,6 @@ impl Layout {
         let upper = self.upper(bytes);
         let buckets = usize::try_from(self.buckets).unwrap_or(usize::MAX);
         let bits = self.entries.saturating_add(buckets);
-        let samples = bytes.get(self.samples..self.remainders).unwrap_or_default();
         let mut ended = 0_usize;
         for (index, chunk) in upper.chunks_exact(WORD_BYTES).enumerate() {
             let mut one = chunk.first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk));
@@ -345,10 +367,10 @@ impl Layout {
             let sample = after / SAMPLE;
             if sample > ended / SAMPLE && sample.saturating_mul(SAMPLE) < buckets {
                 let nth = sample.saturating_mul(SAMPLE).saturating_sub(ended).saturating_sub(1);
-                let zero = select_zero(one, u32::try_from(nth).unwrap_or(0));
+                let zero = select_zero(one, zeros_up_to(one), u64::try_from(nth).unwrap_or(0));
                 let begin = begins.saturating_add(usize::try_from(zero).unwrap_or(0)).saturating_add(1);
-                let said = read_u32(samples, sample.saturating_sub(1));
-                if usize::try_from(said) != Ok(begin) {
+                let bucket = u32::try_from(sample.saturating_mul(SAMPLE)).unwrap_or(u32::MAX);
+                if self.begin_of(bytes, bucket) != begin {
                     return Err("a bucket does not begin where it says");
                 }
             }
@@ -437,6 +459,27 @@ fn fingerprint(
     let fraction = top << 32 | middle & 0xffff_ffff;
     let bucket = u32::try_from(top >> 32).unwrap_or(u32::MAX);
     Some((bucket, fraction >> (u64::BITS.wrapping_sub(remainder_bits) & 63)))
+}
+
+/// Entries for each bucket, in units of 2^-32, rounded down. There are no more entries than buckets.
+fn ratio(entries: usize, buckets: u32) -> u64 {
+    let entries = u64::try_from(entries).unwrap_or(0);
+    (entries << 32).checked_div(u64::from(buckets)).unwrap_or(0)
+}
+
+/// The bit at which a bucket begins where entries are spread evenly.
+fn even(bucket: u32, ratio: u64) -> usize {
+    let bucket = u64::from(bucket);
+    let entries = bucket.wrapping_mul(ratio) >> 32;
+    usize::try_from(bucket.wrapping_add(entries)).unwrap_or(0)
+}
+
+/// One less than a power of two.
+const fn low_mask(of: usize) -> u32 {
+    // It is small.
+    #[expect(clippy::as_conversions)]
+    let of = of as u32;
+    of.wrapping_sub(1)
 }
 
 /// How many bits the values from `least` to `most` take beyond the least.
