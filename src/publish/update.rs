@@ -277,10 +277,13 @@ fn stricter(
     Ok(found)
 }
 
+/// When the last token expires that these could match, and what is added.
+type Window = (Option<UnixTime>, Vec<(Id, i64)>);
+
 /// A table's operations as a manifest has them: what is added, by when it expires, then what is taken back.
 pub(super) fn groups(table: &Table, operations: &BTreeMap<Id, Operation>) -> Vec<WireOperations> {
     let mut removes: Vec<(Id, i64)> = Vec::new();
-    let mut adds: BTreeMap<Option<u64>, (Option<UnixTime>, Vec<(Id, i64)>)> = BTreeMap::new();
+    let mut adds: BTreeMap<Option<u64>, Window> = BTreeMap::new();
     let window = window_seconds(operations.values());
     for (id, Operation { value, expires }) in operations {
         let Some(value) = value else {

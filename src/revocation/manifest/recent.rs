@@ -35,6 +35,13 @@ impl Operations {
         self.operations.get(place).map(|(_, entry)| *entry)
     }
 
+    /// When the last token expires that the entry added for an id could match; `None` where that is not known.
+    #[must_use]
+    pub fn expiry(&self, id: &Id) -> Option<UnixTime> {
+        let place = self.operations.binary_search_by(|(other, _)| other.cmp(id)).ok()?;
+        self.expiries.get(place).copied().flatten()
+    }
+
     /// All of them, in ascending order of id.
     #[must_use]
     pub fn all(&self) -> &[(Id, Option<Entry>)] {
