@@ -13,6 +13,7 @@ use crate::time::UnixTime;
 
 use super::{Confirmation, Id, Kind, List, Rule, Salt, SegmentName, Target};
 
+pub(super) use read::in_order;
 pub use recent::Operations;
 #[cfg(feature = "publish")]
 pub(crate) use recent::pack;
