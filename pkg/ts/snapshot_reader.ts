@@ -5,13 +5,10 @@ import type { Core, Incoming, Lists, Offering, PlainQuestion, WantedSegment } fr
 import { failure, typed } from "./core.js";
 import { RevocableError } from "./error.js";
 import type { Host } from "./host/host.js";
-import { digestByHost } from "./read.js";
+import { digestByHost, severalAtATime } from "./read.js";
 import type { Alive } from "./reading.js";
 import type { ReadObject } from "./source/source.js";
 import { MANIFEST } from "./source/source.js";
-
-/** How many segments are read at a time: browsers keep six connections to a host. */
-const SEGMENTS_AT_A_TIME = 6;
 
 /** What a snapshot is read with. */
 export interface SnapshotOptions {
@@ -72,27 +69,16 @@ async function authenticate(offering: Offering, host: Host): Promise<void> {
   }
 }
 
-/** Reads the segments that a newer snapshot wants, several at a time. Returns or throws once no reading is left. */
+/** Reads the segments that a newer snapshot wants. Without one of them the others are of no use. */
 async function gather(incoming: Incoming, read: ReadObject, alive: Alive): Promise<void> {
   const wanted = incoming.missing() as WantedSegment[];
-  const reader = async (): Promise<void> => {
-    for (let segment = wanted.shift(); segment !== undefined; segment = wanted.shift()) {
-      try {
-        const bytes = await read(segment.name, segment.bytes, alive);
-        if (bytes === undefined) throw failure("ERR_REVOCATION_SEGMENT_MISSING");
-        const digest = await digestByHost(bytes);
-        typed(() => incoming.supply(bytes, digest));
-        alive();
-      } catch (error) {
-        // Without one of them the others are of no use.
-        wanted.length = 0;
-        throw error;
-      }
-    }
-  };
-  const outcomes = await Promise.allSettled(Array.from({ length: SEGMENTS_AT_A_TIME }, reader));
-  const failed = outcomes.find((outcome) => outcome.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
+  await severalAtATime(wanted, ({ bytes }) => bytes, async (segment) => {
+    const bytes = await read(segment.name, segment.bytes, alive);
+    if (bytes === undefined) throw failure("ERR_REVOCATION_SEGMENT_MISSING");
+    const digest = await digestByHost(bytes);
+    typed(() => incoming.supply(bytes, digest));
+    alive();
+  });
 }
 
 function ask(offering: Offering): PlainQuestion | undefined {
