@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::NonEmptyStringValueParser;
 use revocable::limits::{MAX_CLOCK_TOLERANCE_SECONDS, MAX_JWKS_BYTES, MAX_MANIFEST_BYTES, MAX_TOKEN_BYTES};
 use revocable::{
-    Decision, Error, Expectations, Incoming, Issuer, Jwks, KeyCache, Kind, List, Object, Offer, Refused,
+    Decision, Error, Expectations, Issuer, Jwks, KeyCache, Kind, Lack, List, Object, Offer, Refused,
     Revocations, Rule, Secrets, SegmentName, Status, UnixTime, Verifier, engine,
 };
 use serde::Serialize;
@@ -106,7 +106,7 @@ fn decide(args: &Args, token: &str, now: UnixTime, ui: Ui) -> Result<Exit, Failu
             (KeyCache::remote(args.jwks.display().to_string(), Vec::new(), engine::DEFAULT), Some(failure))
         }
     };
-    let (revocations, snapshot_fault) = match snapshot(args, now, &progress) {
+    let (revocations, mut snapshot_fault) = match snapshot(args, now, &progress) {
         Ok(revocations) => (revocations, None),
         Err(failure) => (Revocations::new(Vec::new()), Some(failure)),
     };
@@ -114,8 +114,26 @@ fn decide(args: &Args, token: &str, now: UnixTime, ui: Ui) -> Result<Exit, Failu
     if !args.audience.is_empty() {
         expectations = expectations.audience(&args.audience);
     }
-    let verifier = Verifier::new(vec![Issuer::new(expectations, keys)], revocations);
-    let decision = verifier.verify(token, now);
+    let mut verifier = Verifier::new(vec![Issuer::new(expectations, keys)], revocations);
+    let mut decision = verifier.verify(token, now);
+    // What a large or a coarse snapshot keeps on disk until a token asks for it.
+    let mut last = None;
+    for _ in 0..MOST_READS {
+        let Some((name, bytes)) = decision.lacking().iter().find_map(wanted) else { break };
+        if last.replace(name) == Some(name) {
+            break;
+        }
+        let read = read_segment(&args.snapshot, name, bytes);
+        let supplied = read.and_then(|bytes| {
+            let lists = verifier.revocations_mut().ok_or(Error::SourceUnavailable)?;
+            Ok(lists.supply(name, name, bytes)?)
+        });
+        if let Err(failure) = supplied {
+            snapshot_fault = Some(failure);
+            break;
+        }
+        decision = verifier.verify(token, now);
+    }
     drop(progress);
 
     let info = decision.snapshot();
@@ -210,7 +228,10 @@ fn snapshot(args: &Args, now: UnixTime, progress: &Progress) -> Result<Revocatio
     let (mut revocations, offer) = offer(lists, &manifest, now).map_err(about)?;
     if let Offer::Newer(mut incoming) = offer {
         for name in incoming.missing() {
-            read_segment(&args.snapshot, &mut incoming, name)?;
+            let bytes = read_segment(&args.snapshot, name, incoming.length(&name).unwrap_or(0))?;
+            let path = args.snapshot.join(name.object_name());
+            let supplied = incoming.supply_hashed(name, bytes);
+            supplied.map_err(|error| Failure::about(path.display(), &error))?;
             progress.advance();
         }
         revocations.accept(*incoming, now).map_err(about)?;
@@ -231,22 +252,28 @@ fn offer(lists: Vec<List>, manifest: &[u8], now: UnixTime) -> Result<(Revocation
     answers.find(|answer| answer.as_ref().err() != stranger.as_ref().err()).unwrap_or(stranger)
 }
 
+/// The segment that would make a decision surer, and how long it is.
+fn wanted(lack: &Lack) -> Option<(SegmentName, u64)> {
+    match lack {
+        Lack::Segment { name, bytes } => Some((*name, *bytes)),
+        Lack::Confirmation(confirmation) => confirmation.exact.map(|exact| (exact.name, exact.bytes)),
+    }
+}
+
 /// Reads no more of a segment than the manifest says there is, and takes its name only from its own bytes.
-fn read_segment(folder: &Path, incoming: &mut Incoming, name: SegmentName) -> Result<(), Failure> {
+fn read_segment(folder: &Path, name: SegmentName, length: u64) -> Result<Vec<u8>, Failure> {
     let path = folder.join(name.object_name());
-    let about = |error| Failure::about(path.display(), &error);
-    let declared = incoming.length(&name).unwrap_or(0);
     let mut bytes = Vec::new();
-    File::open(&path)
-        .and_then(|file| file.take(declared.saturating_add(1)).read_to_end(&mut bytes))
-        .map_err(|error| match error.kind() {
+    File::open(&path).and_then(|file| file.take(length.saturating_add(1)).read_to_end(&mut bytes)).map_err(
+        |error| match error.kind() {
             ErrorKind::NotFound => unreadable(&path, Error::SegmentMissing, &error),
             _ => unreadable(&path, Error::SourceUnavailable, &error),
-        })?;
+        },
+    )?;
     if SegmentName::of(&bytes) != name {
-        return Err(about(Error::SegmentHashMismatch));
+        return Err(Failure::about(path.display(), &Error::SegmentHashMismatch));
     }
-    incoming.supply_hashed(name, bytes).map_err(about)
+    Ok(bytes)
 }
 
 fn unreadable(path: &Path, ours: Error, error: &std::io::Error) -> Failure {
@@ -271,6 +298,9 @@ fn list(text: &str) -> Result<ListArg, &'static str> {
         parts.ok_or("expected the authority's name, `=`, and the file of its public keys")?;
     Ok(ListArg { authority: authority.to_owned(), keys: PathBuf::from(keys) })
 }
+
+/// More than one decision may ask for: every layer of every table, and what confirms it, for each of sixteen audiences.
+const MOST_READS: usize = 64 * 16 * 16 * 2;
 
 const AFTER_HELP: &str = "\
 The verdict:

@@ -6,8 +6,16 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use revocable::UnixTime;
+use revocable::limits::MAX_JWKS_BYTES;
+use revocable::publish::SigningKey;
 
 use crate::output::{Failure, code};
+
+/// How large an input is, where that can be told beforehand.
+pub(crate) fn size(path: &Path) -> Option<u64> {
+    let metadata = (!is_stdin(path)).then(|| std::fs::metadata(path).ok()).flatten();
+    metadata.filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
+}
 
 /// Opens a file, or standard input for `-`.
 pub(crate) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
@@ -21,6 +29,12 @@ pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// An authority's private key.
+pub(crate) fn signing_key(path: &Path) -> Result<SigningKey, Failure> {
+    let document = read(path, MAX_JWKS_BYTES).map_err(|error| Failure::reading(path.display(), &error))?;
+    SigningKey::from_jwk(&document).map_err(|error| Failure::about(path.display(), &error))
 }
 
 pub(crate) fn is_stdin(path: &Path) -> bool {

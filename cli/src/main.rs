@@ -3,11 +3,19 @@
 mod build;
 mod check;
 mod config;
+mod diff;
+mod folder;
+mod import;
 mod input;
+mod inspect;
 mod keygen;
+mod merge;
+mod outgoing;
 mod output;
 mod progress;
-mod revocations;
+mod publish;
+mod sizes;
+mod spool;
 mod store;
 
 use std::process::ExitCode;
@@ -25,7 +33,12 @@ fn main() -> ExitCode {
     let ui = Ui { json: cli.json, quiet: cli.quiet };
     let ended = match &cli.command {
         Command::Keygen(args) => keygen::run(args, ui),
+        Command::Import(args) => import::run(args, ui),
         Command::Build(args) => build::run(args, ui),
+        Command::Merge(args) => merge::run(args, ui),
+        Command::Inspect(args) => inspect::run(args, ui),
+        Command::Diff(args) => diff::run(args, ui),
+        Command::Publish(args) => publish::run(args, ui),
         Command::Check(args) => check::run(args, ui),
         Command::Config(args) => config::run(args, ui),
     };
@@ -54,7 +67,12 @@ struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     Keygen(keygen::Args),
+    Import(import::Args),
     Build(build::Args),
+    Merge(merge::Args),
+    Inspect(inspect::Args),
+    Diff(diff::Args),
+    Publish(publish::Args),
     Check(check::Args),
     Config(config::Args),
 }

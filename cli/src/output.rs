@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use revocable_cli::formats::{Tally, WrongLine};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -73,13 +74,6 @@ impl Place {
     }
 }
 
-/// A line of the input that is no revocation.
-#[derive(Debug, Serialize)]
-pub(crate) struct WrongLine {
-    pub(crate) line: u64,
-    pub(crate) message: String,
-}
-
 /// Codes of what only a command line can get wrong; all others are the library's.
 pub(crate) mod code {
     pub(crate) const USAGE: &str = "ERR_USAGE";
@@ -104,6 +98,17 @@ impl Failure {
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, ..Self::new(code::USAGE, message) }
+    }
+
+    /// What is wrong with lines of the input; `None` where nothing is.
+    pub(crate) fn of_lines(tally: Tally) -> Option<Self> {
+        let message = match tally.wrong {
+            0 => return None,
+            1 => "1 line is no revocation; nothing was written".to_owned(),
+            wrong => format!("{wrong} lines are no revocations; nothing was written"),
+        };
+        let failure = Self::new(revocable::Code::RevocationInvalid.as_str(), message);
+        Some(Self { wrong_lines: tally.wrong, lines: tally.first_wrong, ..failure })
     }
 
     /// An error of the library, and which file or option it is about.

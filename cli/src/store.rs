@@ -1,7 +1,7 @@
 //! Files that are whole or not there: written beside their place, flushed to disk, and only then moved into it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::input;
@@ -15,14 +15,20 @@ pub(crate) enum Access {
     Owner,
 }
 
+/// A file that is being written, beside its place; gone when dropped before it is finished.
+pub(crate) struct Writing {
+    file: BufWriter<File>,
+    staged: Staged,
+}
+
 /// A file that is on disk but not in its place yet; gone when dropped before.
 pub(crate) struct Staged {
     temporary: PathBuf,
     target: PathBuf,
 }
 
-impl Staged {
-    pub(crate) fn new(target: &Path, bytes: &[u8], access: Access) -> io::Result<Self> {
+impl Writing {
+    pub(crate) fn begin(target: &Path, access: Access) -> io::Result<Self> {
         let name = target.file_name().ok_or(ErrorKind::InvalidInput)?;
         let random = input::random().map_err(|failure| io::Error::other(failure.message))?;
         let mut temporary = std::ffi::OsString::from(".");
@@ -32,11 +38,37 @@ impl Staged {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         restrict(&mut options, access);
-        let mut file = options.open(&temporary)?;
-        let staged = Self { temporary, target: target.to_owned() };
-        file.write_all(bytes)?;
+        let file = BufWriter::new(options.open(&temporary)?);
+        Ok(Self { file, staged: Staged { temporary, target: target.to_owned() } })
+    }
+
+    pub(crate) fn finish(self) -> io::Result<Staged> {
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        Ok(staged)
+        Ok(self.staged)
+    }
+}
+
+impl Write for Writing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Staged {
+    pub(crate) fn new(target: &Path, bytes: &[u8], access: Access) -> io::Result<Self> {
+        let mut writing = Writing::begin(target, access)?;
+        writing.write_all(bytes)?;
+        writing.finish()
+    }
+
+    /// Where it is meanwhile.
+    pub(crate) fn path(&self) -> &Path {
+        &self.temporary
     }
 
     /// Moves it into its place, over whatever is there.

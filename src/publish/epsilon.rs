@@ -16,7 +16,7 @@ impl Epsilon {
     /// 2^-50, about one in 10^15: what is used unless another is asked for.
     pub const DEFAULT: Self = Self { bits: 50 };
     const COARSEST_BITS: u8 = 8;
-    const FINEST_BITS: u8 = 64;
+    pub(super) const FINEST_BITS: u8 = 64;
 
     /// 2^-`bits`; `None` outside 8 to 64.
     #[must_use]

@@ -17,6 +17,7 @@
 
 mod assembly;
 mod epsilon;
+mod merge;
 mod publisher;
 mod revocation;
 mod signing_key;
@@ -29,6 +30,7 @@ use crate::error::Error;
 
 pub use assembly::{Assembly, Signed, Stored, Tally};
 pub use epsilon::Epsilon;
+pub use merge::Merge;
 pub use publisher::{Built, Publisher};
 pub use revocation::{Change, Revocation};
 pub use signing_key::SigningKey;

@@ -336,14 +336,6 @@ fn a_segment_under_another_segments_name_is_not_taken_for_it() {
 }
 
 #[test]
-fn a_hit_too_coarse_to_be_believed_cannot_tell_and_not_a_denial() {
-    let sandbox = Sandbox::with_keys("check-coarse");
-    sandbox.build("snapshot", &revoke(&["jti"], &["t-1"]), &["--epsilon", "2^-8"]).succeeds();
-    let verdict = sandbox.check("snapshot", &token(json!({}))).cannot_tell("ERR_REVOCATION_UNAVAILABLE");
-    assert_eq!((&verdict["status"], &verdict["seq"]), (&json!("unknown"), &json!(1)));
-}
-
-#[test]
 fn undoing_a_revocation_lets_the_token_pass_again() {
     let sandbox = with_snapshot("check-undo", &revoke(&["jti"], &["t-1"]));
     let good = token(json!({}));
@@ -364,4 +356,21 @@ fn no_token_is_ever_repeated_in_a_verdict_or_an_error() {
             assert!(good.split('.').all(|part| !said.contains(part)), "{said}");
         }
     }
+}
+
+#[test]
+fn a_hit_in_a_coarse_list_is_confirmed_by_the_exact_segments_and_without_them_nothing_can_be_told() {
+    let sandbox = Sandbox::with_keys("check-coarse");
+    let lines: String = (0..500).map(|number| revoke(&["jti"], &[&format!("t-{number}")])).collect();
+    sandbox.build("snapshot", &lines, &["--epsilon", "2^-8"]).succeeds();
+    let check = |number: usize| sandbox.check("snapshot", &token(json!({ "jti": format!("t-{number}") })));
+    for revoked in 0..10 {
+        check(revoked).denies("ERR_JWT_REVOKED");
+    }
+    for segment in manifest(&sandbox, "snapshot")["segments"].as_array().unwrap() {
+        let exact = segment["exact"]["hash"].as_str().unwrap();
+        fs::remove_file(sandbox.path(&format!("snapshot/segments/{exact}"))).unwrap();
+    }
+    let verdict = check(1).cannot_tell("ERR_REVOCATION_SEGMENT_MISSING");
+    assert_eq!((&verdict["status"], &verdict["seq"]), (&json!("unknown"), &json!(1)));
 }

@@ -10,8 +10,15 @@
 )]
 
 mod build;
+mod build_input;
+mod build_recent;
 mod check;
 mod config;
+mod diff;
+mod import;
+mod inspect;
 mod keygen;
+mod merge;
+mod publish;
 mod support;
 mod usage;

@@ -150,6 +150,14 @@ impl Ended {
         self
     }
 
+    /// A verdict of `check` that denies because the token has been revoked.
+    #[track_caller]
+    pub(crate) fn denies_as_revoked(self) -> Self {
+        assert_eq!((self.code, self.stderr.as_str()), (1, ""), "{}", self.stdout);
+        assert_eq!(self.json()["code"], "ERR_JWT_REVOKED");
+        self
+    }
+
     /// Ended with this exit code, and with this error code on standard error.
     #[track_caller]
     pub(crate) fn fails(self, exit: i32, code: &str) -> Self {

@@ -16,12 +16,43 @@ fn a_wrong_command_line_ends_with_64_and_its_code_and_does_nothing() {
         vec!["config", "check"],
         vec!["config", "frobnicate"],
         vec!["config", "check", "a.json", "b.json"],
+        vec!["publish", "--snapshot", "s", "--keys", "k"],
+        vec!["publish", "--snapshot", "s", "--keys", "k", "--to", "t", "--kv-bulk", "b"],
+        vec!["publish", "--snapshot", "s", "--to", "t"],
+        vec!["merge", "--snapshot", "s", "--keys", "k", "--key", "k", "--issuer", "a"],
+        vec!["inspect", "--snapshot", "s"],
+        vec!["diff", "--from", "a", "--keys", "k"],
+        vec!["import", "mongo", "--input", "-"],
+        vec!["import", "redis", "--input", "-"],
+        vec!["import", "redis", "--input", "-", "--token-issuer", "i", "--answers", "tll"],
+        vec!["import", "redis", "--input", "-", "--token-issuer", ""],
+        vec!["import", "keycloak", "--input", "-"],
+        vec!["import", "keycloak", "--input", "-", "--base-url", "b", "--token-issuer", "i"],
+        vec![
+            "import",
+            "csv",
+            "--input",
+            "-",
+            "--token-issuer",
+            "i",
+            "--without-expiry",
+            "--expires-column",
+            "e",
+        ],
         vec!["keygen"],
         vec!["keygen", "--out", "-"],
         vec!["keygen", "--out", "a.jwk", "--frobnicate"],
         vec!["build", "--input", "-"],
         with(&build, &["--epsilon", "0.001"]),
         with(&build, &["--epsilon", "2^-65"]),
+        with(&build, &["--format", "xml"]),
+        with(&build, &["--memory", "1 GB"]),
+        with(&build, &["--max-segment", "4095"]),
+        with(&build, &["--max-segment", "26MiB"]),
+        with(&build, &["--expiry-windows", "16"]),
+        with(&build, &["--recent"]),
+        with(&build, &["--recent", "--previous", "o", "--epsilon", "2^-50"]),
+        with(&build, &["--recent", "--previous", "o", "--max-segment", "1MiB"]),
         with(&build, &["--seq", "0"]),
         with(&build, &["--seq", "9007199254740992"]),
         with(&build, &["--seq", "1", "--previous", "o"]),
@@ -78,7 +109,7 @@ fn help_and_version_end_with_0_and_say_the_exit_codes_and_examples() {
     let sandbox = Sandbox::new("usage-help");
     assert!(sandbox.run(&["--version"]).succeeds().stdout.starts_with("revocable "));
     assert!(sandbox.run(&["--help"]).succeeds().stdout.contains("Exit codes:"));
-    for command in ["keygen", "build", "check", "config"] {
+    for command in ["keygen", "import", "build", "merge", "inspect", "diff", "publish", "check", "config"] {
         for help in [["help", command], [command, "--help"], [command, "-h"]] {
             let help = sandbox.run(&help).succeeds().stdout;
             assert!(help.contains("Exit codes:") && help.contains("64 "), "{command}: {help}");

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::limits::{MAX_SEGMENT_BYTES, MAX_SHARD_BITS};
 
 use super::Id;
-use bits::{WORD, WORD_BYTES, low_bits, packed, read_i16, select_zero, word, zeros_up_to};
+use bits::{WORD, WORD_BYTES, Zeros, low_bits, packed, read_i16, word};
 
 #[cfg(feature = "publish")]
 pub(crate) use encode::{Shape, encode};
@@ -165,6 +165,30 @@ impl<D: AsRef<[u8]>> Segment<D> {
         u8::try_from(self.shape.remainder_bits).unwrap_or(u8::MAX)
     }
 
+    /// How sure a hit is, exactly: log2 of the fingerprints that there are for each entry. No structure that is as sure takes
+    /// fewer bits an entry.
+    #[must_use]
+    pub fn bound(&self) -> f64 {
+        let (entries, buckets) = (u32::try_from(self.shape.entries).unwrap_or(u32::MAX), self.shape.buckets);
+        f64::from(self.shape.remainder_bits) + (f64::from(buckets) / f64::from(entries.max(1))).log2()
+    }
+
+    /// How often an id that was not put in is found at most, in units of 2^-92, rounded up.
+    #[cfg(feature = "publish")]
+    pub(crate) fn error_units(&self) -> u128 {
+        let entries = u128::try_from(self.shape.entries).unwrap_or(u128::MAX);
+        // 32 bits of entries, and 91 of shift.
+        let shift = 92_u32.saturating_sub(self.shape.remainder_bits);
+        let scaled = entries.checked_shl(shift).unwrap_or(u128::MAX);
+        scaled.div_ceil(u128::from(self.shape.buckets.max(1)))
+    }
+
+    /// How many bits the value of an entry takes; 0 where entries have none.
+    #[must_use]
+    pub const fn value_bits(&self) -> u32 {
+        self.shape.value_bits
+    }
+
     /// Its entries in ascending order, as far as it knows them.
     pub fn iter(&self) -> Entries<'_> {
         Entries::new(self.data.as_ref(), self.shape)
@@ -281,15 +305,13 @@ impl Layout {
         let mut index = from / WORD;
         // What lies before counts as entries, of which there is nothing to count.
         let before = low_bits(from, WORD.wrapping_sub(1));
-        let mut one = word(upper, index) | (1_u64 << before).wrapping_sub(1);
-        let mut sums = zeros_up_to(one);
-        while left >= sums >> 56 {
-            left = left.wrapping_sub(sums >> 56);
+        let mut zeros = Zeros::of(word(upper, index) | (1_u64 << before).wrapping_sub(1));
+        while left >= zeros.count() {
+            left = left.wrapping_sub(zeros.count());
             index = index.wrapping_add(1);
-            one = word(upper, index);
-            sums = zeros_up_to(one);
+            zeros = Zeros::of(word(upper, index));
         }
-        let zero = usize::try_from(select_zero(one, sums, left)).unwrap_or(0);
+        let zero = usize::try_from(zeros.select(left)).unwrap_or(0);
         let at = index.wrapping_mul(WORD).wrapping_add(zero).wrapping_add(1);
         (at, at.wrapping_sub(bucket))
     }
@@ -367,7 +389,7 @@ impl Layout {
             let sample = after / SAMPLE;
             if sample > ended / SAMPLE && sample.saturating_mul(SAMPLE) < buckets {
                 let nth = sample.saturating_mul(SAMPLE).saturating_sub(ended).saturating_sub(1);
-                let zero = select_zero(one, zeros_up_to(one), u64::try_from(nth).unwrap_or(0));
+                let zero = Zeros::of(one).select(u64::try_from(nth).unwrap_or(0));
                 let begin = begins.saturating_add(usize::try_from(zero).unwrap_or(0)).saturating_add(1);
                 let bucket = u32::try_from(sample.saturating_mul(SAMPLE)).unwrap_or(u32::MAX);
                 if self.begin_of(bytes, bucket) != begin {
@@ -494,7 +516,8 @@ const fn most_buckets(entries: u32) -> u64 {
     entries.saturating_mul(2).saturating_add(2)
 }
 
-#[cfg(all(test, feature = "publish"))]
+#[cfg(test)]
+#[cfg(feature = "publish")]
 mod tests {
     use super::*;
     use sha2::{Digest, Sha256};
@@ -506,8 +529,11 @@ mod tests {
 
     /// Sorted ids in the key range, of which the `nth` has the value `nth`.
     fn ids(count: u64, (bits, shard): (u8, u32)) -> Vec<(Id, i64)> {
-        let mut ids: Vec<Id> =
-            (0..).map(id).filter(|id| id.leading(bits) == shard).take(count as usize).collect();
+        let mut ids: Vec<Id> = (0..)
+            .map(id)
+            .filter(|id| id.leading(bits) == shard)
+            .take(usize::try_from(count).unwrap())
+            .collect();
         ids.sort_unstable();
         ids.into_iter().zip(0..).collect()
     }

@@ -1,0 +1,91 @@
+//! Checks again what readers leave to writers.
+
+use revocable::limits::COARSEST_SURE_EPSILON_BITS;
+use revocable::{Entry, Error, Interval, Jwks, List, Manifest, Offer, Revocations, Segment, SegmentRef};
+
+use crate::folder::Folder;
+use crate::output::Failure;
+
+/// Checks one segment, and the one that confirms it.
+pub(super) fn segment(
+    folder: &Folder<'_>,
+    manifest: &Manifest,
+    reference: &SegmentRef,
+    segment: &Segment<Vec<u8>>,
+) -> Result<(), Failure> {
+    let about = |error| Failure::about(folder.segment_path(&reference.name).display(), &error);
+    let wrong = |reason: &'static str| about(Error::SegmentInvalid(reason.into()));
+    let kind = manifest.tables().get(reference.table).map(|table| table.kind);
+    let range = (reference.range.bits, reference.range.shard);
+    segment.check().map_err(about)?;
+    if Some(segment.kind()) != kind || segment.range() != range {
+        return Err(wrong("its kind or its key range is not what the manifest says"));
+    }
+    if segment.entries() != reference.entries || length(segment.bytes()) != reference.bytes {
+        return Err(wrong("it has not as many entries or bytes as the manifest says"));
+    }
+    let Some(exact) = &reference.exact else { return Ok(()) };
+    let about = |error| Failure::about(folder.segment_path(&exact.name).display(), &error);
+    let wrong = |reason: &'static str| about(Error::SegmentInvalid(reason.into()));
+    let confirming = Segment::open(folder.segment(&exact.name)?).map_err(about)?;
+    confirming.check().map_err(about)?;
+    if Some(confirming.kind()) != kind
+        || confirming.range() != range
+        || length(confirming.bytes()) != exact.bytes
+    {
+        return Err(wrong("its kind, its key range or its length is not what the manifest says"));
+    }
+    if confirming.error_bits() < COARSEST_SURE_EPSILON_BITS {
+        return Err(wrong("it is to confirm, and too coarse for that"));
+    }
+    if !same_entries(segment, &confirming) {
+        return Err(wrong("it has not the entries of the segment that it confirms"));
+    }
+    Ok(())
+}
+
+/// Checks that a reader takes the whole of it, as of when it was made.
+pub(super) fn reader(folder: &Folder<'_>, manifest: &Manifest, keys: Jwks) -> Result<(), Failure> {
+    let list = List::new(manifest.authority(), keys, manifest.covered());
+    let mut reader = Revocations::new(vec![list]);
+    if let Offer::Newer(mut incoming) = reader.offer(manifest.text(), manifest.issued_at())? {
+        for name in incoming.missing() {
+            incoming.supply(folder.segment(&name)?)?;
+        }
+        reader.accept(*incoming, manifest.issued_at())?;
+    }
+    Ok(())
+}
+
+/// Whether every entry of one has a counterpart in the other, and the coarser has of those that it takes for one the
+/// strictest value. An exact entry that lies astride the border of two coarse ones may be either's.
+fn same_entries(coarse: &Segment<Vec<u8>>, exact: &Segment<Vec<u8>>) -> bool {
+    let mut fine = exact.iter().peekable();
+    let mut astride = None;
+    for (interval, entry) in coarse.iter() {
+        let mut found = astride
+            .take()
+            .is_some_and(|(finer, value): (Interval, Entry)| finer.to >= interval.from && value == entry);
+        while let Some((finer, value)) = fine.next_if(|(finer, _)| finer.from <= interval.to) {
+            if finer.to < interval.from {
+                return false;
+            }
+            found |= value == entry;
+            let is_within = finer.from >= interval.from && finer.to <= interval.to;
+            if is_within && value.value() > entry.value() {
+                return false;
+            }
+            if finer.to > interval.to {
+                astride = Some((finer, value));
+            }
+        }
+        if !found {
+            return false;
+        }
+    }
+    fine.next().is_none()
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,102 @@
+//! `revocable inspect`.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{AUTHORITY, Ended, ISSUER, NOW, SALT, Sandbox, line, revoke};
+
+fn inspect(sandbox: &Sandbox, snapshot: &str, more: &[&str]) -> Ended {
+    let now = (NOW + 90).to_string();
+    let inspect = ["inspect", "--snapshot", snapshot, "--keys", "list.pub.jwk", "--now", &now, "--json"];
+    sandbox.run(&[&inspect[..], more].concat())
+}
+
+fn tokens(count: usize) -> String {
+    (0..count).map(|number| revoke(&["jti"], &[&format!("t-{number}")])).collect()
+}
+
+#[test]
+fn entries_sizes_age_and_signer_are_told_beside_the_bound() {
+    let sandbox = Sandbox::with_keys("inspect-all");
+    let cutoff = line(
+        json!({ "rule": ["sub"], "issuer": ISSUER, "values": ["bob"], "before": NOW, "expires": NOW + 5000 }),
+    );
+    sandbox.build("out", &(tokens(3000) + &cutoff), &["--salt", SALT]).succeeds();
+    let undo = line(json!({ "rule": ["jti"], "issuer": ISSUER, "values": ["t-1"], "undo": true }));
+    sandbox.build("out", &undo, &["--recent", "--previous", "out"]).succeeds();
+    for more in [&[][..], &["--strict"]] {
+        let report = inspect(&sandbox, "out", more).succeeds().json();
+        assert_eq!((&report["authority"], &report["seq"]), (&json!(AUTHORITY), &json!(2)));
+        assert_eq!((&report["ageSeconds"], &report["expired"]), (&json!(90), &json!(false)));
+        let key: Value = serde_json::from_slice(&sandbox.read("list.pub.jwk")).unwrap();
+        assert_eq!(report["kid"], key["kid"]);
+        assert_eq!((&report["salt"], &report["epsilon"]), (&json!(SALT), &json!("2^-50")));
+        assert_eq!((&report["entries"], &report["recent"]), (&json!(3001), &json!(1)));
+        let table = &report["tables"][0];
+        assert_eq!(
+            (&table["rule"], &table["kind"], &table["removed"]),
+            (&json!(["jti"]), &json!("outright"), &json!(1))
+        );
+        let (bits, bound) = (table["bitsPerEntry"].as_f64().unwrap(), table["bound"].as_f64().unwrap());
+        assert!((51.0..51.2).contains(&bound), "two look-ups: {bound}");
+        assert!(bits > bound + 2.0 && bits < bound + 2.5, "{bits} {bound}");
+        let table = &report["tables"][1];
+        assert_eq!(
+            (&table["kind"], &table["expires"], &table["valueBits"]),
+            (&json!("cutoff"), &json!(NOW + 5000), &json!(0.0))
+        );
+    }
+    let inspect = ["inspect", "--snapshot", "out", "--keys", "list.pub.jwk", "--strict"];
+    let text = sandbox.run(&inspect).succeeds().stdout;
+    for part in [AUTHORITY, ISSUER, "number 2", "3001 in 2 segments", "the bound 51.", "checked again"] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
+}
+
+#[test]
+fn a_manifest_of_another_key_is_not_believed() {
+    let sandbox = Sandbox::with_keys("inspect-foreign");
+    sandbox.build("out", &tokens(1), &[]).succeeds();
+    sandbox.run(&["keygen", "--out", "other.jwk"]).succeeds();
+    let inspect = ["inspect", "--snapshot", "out", "--keys", "other.pub.jwk"];
+    sandbox.run(&inspect).fails(1, "ERR_REVOCATION_MANIFEST_UNTRUSTED");
+    sandbox.run(&[&inspect[..], &["--keys", "list.pub.jwk"]].concat()).succeeds();
+    sandbox.run(&["inspect", "--snapshot", "nowhere", "--keys", "list.pub.jwk"]).fails(1, "ERR_FILE_READ");
+}
+
+#[test]
+fn a_segment_that_is_damaged_or_missing_is_named() {
+    let sandbox = Sandbox::with_keys("inspect-damaged");
+    sandbox.build("out", &tokens(100), &[]).succeeds();
+    let segment = sandbox.segment("out");
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let ended = inspect(&sandbox, "out", &[]).fails(1, "ERR_REVOCATION_SEGMENT_HASH_MISMATCH");
+    assert!(ended.stderr.contains(segment.file_name().unwrap().to_str().unwrap()), "{}", ended.stderr);
+    fs::remove_file(&segment).unwrap();
+    inspect(&sandbox, "out", &[]).fails(1, "ERR_REVOCATION_SEGMENT_MISSING");
+}
+
+#[test]
+fn exact_segments_are_counted_apart_and_held_to_what_they_confirm() {
+    let sandbox = Sandbox::with_keys("inspect-exact");
+    let cutoffs: String = (0..2000)
+        .map(|number| {
+            let (user, before) = (format!("u-{number}"), NOW - number % 7);
+            line(json!({ "rule": ["sub"], "issuer": ISSUER, "values": [user], "before": before }))
+        })
+        .collect();
+    sandbox
+        .build("out", &(tokens(3000) + &cutoffs), &["--epsilon", "2^-8", "--max-segment", "8KiB"])
+        .succeeds();
+    let report = inspect(&sandbox, "out", &["--strict"]).succeeds().json();
+    assert!(report["exactBytes"].as_u64().unwrap() > report["bytes"].as_u64().unwrap());
+    let manifest = crate::support::manifest(&sandbox, "out");
+    let exact = manifest["segments"][0]["exact"]["hash"].as_str().unwrap();
+    fs::remove_file(sandbox.path(&format!("out/segments/{exact}"))).unwrap();
+    for more in [&[][..], &["--strict"]] {
+        inspect(&sandbox, "out", more).fails(1, "ERR_REVOCATION_SEGMENT_MISSING");
+    }
+}

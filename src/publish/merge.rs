@@ -1,0 +1,283 @@
+//! Several snapshots as one: whatever any of them says to be revoked is revoked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::Error;
+use crate::limits::{COARSEST_SURE_EPSILON_BITS, MAX_LAYERS, MAX_RECENT, MAX_RULES, MAX_TABLES};
+use crate::revocation::{Entry, Id, Manifest, Rule, Segment, SegmentName, SegmentRef, Table};
+use crate::time::UnixTime;
+
+use super::assembly::{Signed, members};
+use super::epsilon::lookups;
+use super::table::TableKey;
+use super::terms::Terms;
+use super::update::{Operation, groups};
+use super::wire::WireSegment;
+use super::{Epsilon, SigningKey, invalid};
+
+/// Snapshots that are to be one. Their segments stay as they are, in as many layers as it takes for key ranges not to overlap;
+/// an id about which one of them has an operation gets one that says what all of them together say of it.
+///
+/// Each layer costs a look-up, so the error of the result is the sum of theirs, and its `epsilon` says so.
+#[derive(Debug)]
+pub struct Merge {
+    terms: Terms,
+    /// In an order that does not depend on the one in which they were given.
+    parts: Vec<Manifest>,
+    rules: Vec<Rule>,
+    tables: Vec<Table>,
+}
+
+/// A segment, which table of the result it is of, and what it looks like.
+struct Placed {
+    reference: SegmentRef,
+    /// Its error in units of 2^-92, rounded up.
+    error: u128,
+}
+
+impl Merge {
+    /// Joins these under new terms, covering what any of them covers.
+    ///
+    /// # Errors
+    /// [`Error::RevocationInvalid`] when their salts are not that of the terms, or they have more rules or tables together than
+    /// readers take.
+    pub fn new(terms: Terms, mut parts: Vec<Manifest>) -> Result<Self, Error> {
+        if parts.iter().any(|part| part.salt() != terms.salt()) {
+            return Err(invalid(
+                "the snapshots have another salt, so that no id of one is an id of the other",
+            ));
+        }
+        parts.sort_by_key(|part| (part.seq(), *part.hash()));
+        parts.dedup_by_key(|part| *part.hash());
+        let terms = parts.iter().flat_map(Manifest::covered).fold(terms, Terms::cover);
+        let rules: BTreeSet<&Rule> = parts.iter().flat_map(Manifest::rules).collect();
+        let rules: Vec<Rule> = rules.into_iter().cloned().collect();
+        let mut keys = BTreeSet::new();
+        for part in &parts {
+            for table in part.tables() {
+                let rule = part.rules().get(table.rule).ok_or_else(|| invalid("a table has no rule"))?;
+                keys.insert(TableKey::new(rule.clone(), table.kind, table.claim.clone())?);
+            }
+        }
+        if rules.len() > MAX_RULES || keys.len() > MAX_TABLES {
+            return Err(invalid("together they have too many rules, or pairs of a rule and a way to revoke"));
+        }
+        let tables = keys.into_iter().map(|key| Table {
+            rule: rules.iter().position(|rule| rule == key.rule()).unwrap_or(usize::MAX),
+            kind: key.kind(),
+            claim: key.claim().map(str::to_owned),
+        });
+        let tables = tables.collect();
+        Ok(Self { terms, parts, rules, tables })
+    }
+
+    /// Makes the manifest. `segment` gives any of their segments by its name, and is asked for each at least once. No segment is
+    /// new.
+    ///
+    /// # Errors
+    /// [`Error::RevocationInvalid`] when a full build is due, because layers, operations or epsilon do not suffice;
+    /// [`Error::SegmentMissing`] or [`Error::SegmentInvalid`] of a segment.
+    pub fn finish(
+        self,
+        key: &SigningKey,
+        mut segment: impl FnMut(&SegmentName) -> Option<Vec<u8>>,
+    ) -> Result<Signed, Error> {
+        let mut expired = 0_u64;
+        let mut placed: Vec<Placed> = Vec::new();
+        let mut known: BTreeMap<(usize, SegmentName), usize> = BTreeMap::new();
+        for part in &self.parts {
+            for reference in part.segments() {
+                if !self.terms.is_live(reference.expires) {
+                    expired = expired.saturating_add(reference.entries);
+                    continue;
+                }
+                let table = self.table_of(part, reference.table)?;
+                if let Some(one) =
+                    known.get(&(table, reference.name)).and_then(|index| placed.get_mut(*index))
+                {
+                    let kept = &mut one.reference;
+                    kept.expires = later(kept.expires, reference.expires);
+                    kept.exact = kept.exact.or(reference.exact);
+                    continue;
+                }
+                let error = open(&reference.name, &mut segment)?.error_units();
+                let layer = free_layer(&placed, table, reference)?;
+                known.insert((table, reference.name), placed.len());
+                placed.push(Placed { reference: SegmentRef { table, layer, ..*reference }, error });
+            }
+        }
+        let operations = self.operations(&mut segment)?;
+        let epsilon = self.epsilon(&placed)?;
+        let terms = self.terms.epsilon(epsilon);
+        placed.sort_by_key(|Placed { reference: one, .. }| {
+            (one.table, one.layer, one.range.bits, one.range.shard)
+        });
+        let mut manifest = terms.manifest()?;
+        manifest.rules = members(&self.rules);
+        let written = placed.iter().filter_map(|Placed { reference, .. }| {
+            Some(WireSegment::new(reference, self.tables.get(reference.table)?))
+        });
+        manifest.segments = written.collect();
+        let tables = self.tables.iter().zip(&operations);
+        manifest.recent = tables.flat_map(|(table, operations)| groups(table, operations)).collect();
+        let manifest = manifest.sign(key)?;
+        let entries = placed.iter().fold(0_u64, |sum, one| sum.saturating_add(one.reference.entries));
+        Ok(Signed { manifest, seq: terms.seq, entries, expired })
+    }
+
+    /// Which table of the result one of a part's is.
+    fn table_of(&self, part: &Manifest, index: usize) -> Result<usize, Error> {
+        let found = part.tables().get(index).and_then(|table| {
+            let rule = part.rules().get(table.rule)?;
+            self.tables.iter().position(|other| {
+                self.rules.get(other.rule) == Some(rule)
+                    && other.kind == table.kind
+                    && other.claim == table.claim
+            })
+        });
+        found.ok_or_else(|| invalid("a segment is of no table"))
+    }
+
+    /// For every id of which a part has an operation: what all of them together say. It replaces what the segments say.
+    fn operations(
+        &self,
+        segment: &mut impl FnMut(&SegmentName) -> Option<Vec<u8>>,
+    ) -> Result<Vec<BTreeMap<Id, Operation>>, Error> {
+        let mut all = Vec::with_capacity(self.tables.len());
+        let mut count = 0_usize;
+        for index in 0..self.tables.len() {
+            let mut ids = BTreeSet::new();
+            let mut hits: Vec<BTreeMap<Id, (Entry, Option<UnixTime>)>> = Vec::new();
+            for part in &self.parts {
+                for group in part.recent() {
+                    if self.table_of(part, group.table)? == index {
+                        ids.extend(group.all().iter().map(|(id, _)| *id));
+                    }
+                }
+            }
+            for part in &self.parts {
+                hits.push(self.hits(part, index, &ids, segment)?);
+            }
+            let mut operations = BTreeMap::new();
+            for id in ids {
+                let states =
+                    self.parts.iter().zip(&hits).map(|(part, hits)| self.state(part, index, hits, &id));
+                let strictest = states.flatten().reduce(|one, other| Operation {
+                    value: one.value.max(other.value),
+                    expires: later(one.expires, other.expires),
+                });
+                // Where a segment says so, and whoever has it has taken it back.
+                let undone = || hits.iter().any(|hits| hits.contains_key(&id));
+                let undone = || undone().then_some(Operation { value: None, expires: None });
+                if let Some(operation) = strictest.or_else(undone) {
+                    operations.insert(id, operation);
+                }
+            }
+            count = count.saturating_add(operations.len());
+            all.push(operations);
+        }
+        if count > MAX_RECENT {
+            return Err(invalid(
+                "together they have more operations than a manifest takes: a full build is due",
+            ));
+        }
+        Ok(all)
+    }
+
+    /// What a part's segments say of these ids.
+    fn hits(
+        &self,
+        part: &Manifest,
+        index: usize,
+        ids: &BTreeSet<Id>,
+        segment: &mut impl FnMut(&SegmentName) -> Option<Vec<u8>>,
+    ) -> Result<BTreeMap<Id, (Entry, Option<UnixTime>)>, Error> {
+        let mut hits: BTreeMap<Id, (Entry, Option<UnixTime>)> = BTreeMap::new();
+        for reference in part.segments() {
+            if self.table_of(part, reference.table)? != index
+                || !ids.iter().any(|id| reference.range.contains(id))
+            {
+                continue;
+            }
+            let mut opened = open(&reference.name, segment)?;
+            if let (true, Some(exact)) = (opened.error_bits() < COARSEST_SURE_EPSILON_BITS, &reference.exact)
+            {
+                opened = open(&exact.name, segment)?;
+            }
+            for id in ids {
+                let Some(entry) = opened.get(id) else { continue };
+                let expires = reference.expires;
+                let hit = hits.entry(*id).or_insert((entry, expires));
+                if entry.value() > hit.0.value() {
+                    hit.0 = entry;
+                }
+                hit.1 = later(hit.1, expires);
+            }
+        }
+        Ok(hits)
+    }
+
+    /// What a part says of an id: nothing, or how it is revoked.
+    fn state(
+        &self,
+        part: &Manifest,
+        index: usize,
+        hits: &BTreeMap<Id, (Entry, Option<UnixTime>)>,
+        id: &Id,
+    ) -> Option<Operation> {
+        let groups = part.recent().iter().filter(|group| self.table_of(part, group.table) == Ok(index));
+        let said = groups.filter_map(|group| group.get(id).map(|entry| (entry, group.expiry(id)))).next();
+        let (entry, expires) = match said {
+            Some((entry, expires)) => (entry?, expires),
+            None => *hits.get(id)?,
+        };
+        Some(Operation { value: Some(entry.value()), expires })
+    }
+
+    /// How seldom a decision is wrong that asks every layer of every table, rounded to what is worse.
+    fn epsilon(&self, placed: &[Placed]) -> Result<Epsilon, Error> {
+        let mut worst: BTreeMap<(usize, u8), u128> = BTreeMap::new();
+        for Placed { reference, error } in placed {
+            let layer = worst.entry((reference.table, reference.layer)).or_default();
+            *layer = (*layer).max(*error);
+        }
+        let mut sum = 0_u128;
+        for ((table, _), error) in worst {
+            let rule = self.tables.get(table).and_then(|table| self.rules.get(table.rule));
+            sum = sum.saturating_add(error.saturating_mul(u128::from(rule.map_or(1, lookups))));
+        }
+        // 92 less the logarithm of the sum, rounded up.
+        let logarithm = u128::BITS.saturating_sub(sum.saturating_sub(1).leading_zeros());
+        let bits = ERROR_UNIT_BITS.saturating_sub(logarithm).min(u32::from(Epsilon::FINEST_BITS));
+        let stated = self.parts.iter().map(Manifest::epsilon_bits).min().unwrap_or(Epsilon::FINEST_BITS);
+        let bits = if placed.is_empty() { stated } else { u8::try_from(bits).unwrap_or(stated) };
+        Epsilon::from_bits(bits).ok_or_else(|| invalid("together they are too coarse: a full build is due"))
+    }
+}
+
+/// The later of two expiries; none where one never expires.
+fn later(one: Option<UnixTime>, other: Option<UnixTime>) -> Option<UnixTime> {
+    one.zip(other).map(|(one, other)| one.max(other))
+}
+
+/// The first layer of a table in which a segment's key range overlaps no other.
+fn free_layer(placed: &[Placed], table: usize, wanted: &SegmentRef) -> Result<u8, Error> {
+    let is_free = |layer: &u8| {
+        !placed.iter().any(|Placed { reference, .. }| {
+            (reference.table, reference.layer) == (table, *layer) && reference.range.overlaps(&wanted.range)
+        })
+    };
+    (0..MAX_LAYERS)
+        .find(is_free)
+        .ok_or_else(|| invalid("together they have more layers than readers ask: a full build is due"))
+}
+
+fn open(
+    name: &SegmentName,
+    segment: &mut impl FnMut(&SegmentName) -> Option<Vec<u8>>,
+) -> Result<Segment<Vec<u8>>, Error> {
+    Segment::open(segment(name).ok_or(Error::SegmentMissing)?)
+}
+
+/// Errors are counted in units of 2^-92.
+const ERROR_UNIT_BITS: u32 = 92;
