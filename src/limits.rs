@@ -97,6 +97,19 @@ pub const MAX_RECENT: usize = 2048;
 /// opened while the one before still answers.
 pub const DEFAULT_RESIDENT_BYTES: u64 = 48 * 1024 * 1024;
 
+/// The fewest bytes of segments that a gate may be told to hold: room for what one decision asks of small segments.
+pub const MIN_RESIDENT_BYTES: u64 = 64 * 1024;
+
+/// The most bytes of segments that a gate may be told to hold: a quarter more while a newer snapshot is gathered, and all else,
+/// must find room in the 128 MiB of an isolate.
+pub const MAX_RESIDENT_BYTES: u64 = 96 * 1024 * 1024;
+
+/// The most targets about which a confirmation is asked at once: as many as a token may have values where a rule names a list.
+pub const MAX_CONFIRM_TARGETS: usize = MAX_LIST_VALUES;
+
+/// The longest question about confirmations, and the longest answer, in bytes: [`MAX_CONFIRM_TARGETS`] with long rules.
+pub const MAX_CONFIRM_BYTES: usize = 64 * 1024;
+
 /// The most answers to confirmations that a reader keeps for one snapshot.
 pub const MAX_CONFIRMATIONS: usize = 4096;
 

@@ -139,6 +139,13 @@ impl Verifier {
         self
     }
 
+    /// Changes how its lists are kept, where it asks any: how much of them is held, how early they are looked for again.
+    #[must_use]
+    pub fn lists(mut self, change: impl FnOnce(Revocations) -> Revocations) -> Self {
+        self.revocations = self.revocations.map(change);
+        self
+    }
+
     /// Takes a token the whole way, with engines that answer at once; one that is left to the host is refused.
     pub fn verify(&self, token: &str, now: UnixTime) -> Decision {
         self.verify_under(&self.policy, token, now)

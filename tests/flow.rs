@@ -29,3 +29,5 @@ mod manifests;
 mod rules;
 #[path = "flow/tokens.rs"]
 mod tokens;
+#[path = "flow/updates.rs"]
+mod updates;

@@ -25,7 +25,7 @@ use revocable::config::{GateConfig, VerifierConfig};
 use revocable::publish::{Built, Epsilon, Revocation, SigningKey};
 use revocable::{
     Discovery, Entry, Fetched, Freshness, Id, Jwks, KeyCache, Kind, Offer, Revocations, Rule, Secrets,
-    Segment as _, SegmentRef, SortedIds, UnixTime, Unverified, Value, Verifier, engine,
+    Segment, SegmentRef, UnixTime, Unverified, Value, Verifier, engine,
 };
 
 use common::*;
@@ -90,23 +90,25 @@ fn built(targets: &[Target], epsilon: Epsilon) -> Built {
     publisher(&lines).epsilon(epsilon).finish(&authority_key()).unwrap()
 }
 
-/// A snapshot's segments, with what its manifest says of them.
-fn opened(built: &Built) -> Vec<(SegmentRef, SortedIds<&[u8]>)> {
+/// A snapshot's segments, with what its manifest says of them and of their kind.
+fn opened(built: &Built) -> Vec<(SegmentRef, Kind, Segment<&[u8]>)> {
     let mut verifier = build(&config()).unwrap();
     let Ok(Offer::Newer(incoming)) = offer(verifier.revocations_mut().unwrap(), built, NOW) else {
         panic!("newer")
     };
     let bytes: HashMap<_, _> = built.segments.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
-    let references = incoming.manifest().segments().iter();
-    references.map(|segment| (*segment, SortedIds::open(bytes[&segment.name]).unwrap())).collect()
+    let manifest = incoming.manifest();
+    let segments = manifest.segments().iter().map(|segment| {
+        let opened = Segment::open(bytes[&segment.name]).unwrap();
+        (*segment, manifest.tables()[segment.table].kind, opened)
+    });
+    segments.collect()
 }
 
 /// What all segments of a kind whose range fits say of an id.
-fn found(segments: &[(SegmentRef, SortedIds<&[u8]>)], id: &Id, kind: Kind) -> Vec<Entry> {
-    let fitting = segments
-        .iter()
-        .filter(|(segment, _)| segment.kind == kind && segment.from <= *id && *id <= segment.to);
-    fitting.filter_map(|(_, segment)| segment.get(id)).collect()
+fn found(segments: &[(SegmentRef, Kind, Segment<&[u8]>)], id: &Id, kind: Kind) -> Vec<Entry> {
+    let fitting = segments.iter().filter(|(segment, of, _)| *of == kind && segment.range.contains(id));
+    fitting.filter_map(|(_, _, segment)| segment.get(id)).collect()
 }
 
 proptest! {
@@ -183,12 +185,12 @@ proptest! {
         for (name, bytes) in &built.segments {
             let mut changed = bytes.clone();
             changed[index.index(bytes.len())] ^= change;
-            if let Ok(segment) = SortedIds::open(changed.as_slice()) {
-                segment.get(&Id::from_bytes(asked));
+            if let Ok(segment) = Segment::open(changed.as_slice()) {
+                let _ = segment.get(&Id::from_bytes(asked));
             }
-            prop_assert!(incoming.supply(changed.clone().into()).is_err());
+            prop_assert!(incoming.supply(changed).is_err());
             prop_assert!(incoming.missing().contains(name));
-            prop_assert!(incoming.supply(bytes[..index.index(bytes.len())].into()).is_err());
+            prop_assert!(incoming.supply(bytes[..index.index(bytes.len())].to_vec()).is_err());
         }
         prop_assert!(lists.accept(*incoming, NOW).is_err());
         prop_assert!(lists.snapshot().is_none());
@@ -220,9 +222,7 @@ proptest! {
         let _ = Jwks::parse(&bytes, Secrets::Allow);
         let _ = SigningKey::from_jwk(&bytes);
         prop_assert!(lists().offer(&bytes, NOW).is_err());
-        if let Ok(segment) = SortedIds::open(bytes.as_slice()) {
-            segment.get(&Id::from_bytes(asked));
-        }
+        read_segment(&bytes, asked);
     }
 
     #[test]
@@ -315,16 +315,50 @@ proptest! {
 
     #[test]
     fn a_segment_header_of_any_numbers_is_read_without_a_panic(
-        kind in 0_u8..3,
-        width in 0_u8..20,
-        count in prop_oneof![0_u64..20, any::<u64>()],
-        rest in vec(any::<u8>(), 0..200),
+        kind in 0_u8..4,
+        prefix in 0_u8..18,
+        remainder in 0_u8..67,
+        entries in prop_oneof![1_u32..40, any::<u32>()],
+        more in prop_oneof![0_u32..40, any::<u32>()],
+        shard in prop_oneof![Just(0), any::<u32>()],
+        (value, base) in (0_u8..56, prop_oneof![Just(0), any::<i64>()]),
+        is_long_enough in any::<bool>(),
+        rest in vec(any::<u8>(), 0..400),
         asked in any::<[u8; 16]>(),
     ) {
-        let bytes = [b"RVOC\x01".as_slice(), &[kind, width, 0], &count.to_le_bytes(), &rest].concat();
-        if let Ok(segment) = SortedIds::open(bytes.as_slice()) {
-            prop_assert_eq!(segment.entries(), count);
-            segment.get(&Id::from_bytes(asked));
+        let mut bytes = [b"RVOC\x02".as_slice(), &[kind, prefix, remainder]].concat();
+        let buckets = entries.saturating_add(more);
+        [entries, buckets, shard].iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+        bytes.extend([value, 0, 0, 0]);
+        bytes.extend(base.to_le_bytes());
+        if is_long_enough && entries < 40 && more < 40 {
+            // All entries in the first bucket or in the last.
+            let ones = (1_u128 << entries) - 1;
+            let upper = if more % 2 == 0 { ones } else { ones << (buckets - 1) };
+            let words = (entries + buckets).div_ceil(64);
+            bytes.extend(&upper.to_le_bytes()[..usize::try_from(words * 8).unwrap()]);
+            let packed = (entries * u32::from(remainder)).div_ceil(8) + (entries * u32::from(value)).div_ceil(8);
+            bytes.extend(rest.iter().copied().chain(std::iter::repeat(7)).take(usize::try_from(packed).unwrap()));
+            bytes.extend([0; 8]);
+        } else {
+            bytes.extend(&rest);
+        }
+        read_segment(&bytes, asked);
+    }
+}
+
+/// Asks all there is to ask of a segment, if it is one.
+fn read_segment(bytes: &[u8], asked: [u8; 16]) {
+    let Ok(segment) = Segment::open(bytes) else { return };
+    let _ = segment.get(&Id::from_bytes(asked));
+    let entries: Vec<_> = segment.iter().collect();
+    assert_eq!(u64::try_from(entries.len()).unwrap(), segment.entries());
+    let is_good = segment.check().is_ok();
+    for (interval, entry) in &entries {
+        assert_eq!(entry.kind(), segment.kind());
+        if is_good {
+            assert_eq!(segment.get(&interval.from), Some(*entry));
+            assert_eq!(segment.get(&interval.to), Some(*entry));
         }
     }
 }

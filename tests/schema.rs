@@ -45,6 +45,11 @@ fn gate(fields: Value) -> Value {
     changed(|document| document.as_object_mut().unwrap().extend(object(fields)))
 }
 
+/// [`good`] with one route.
+fn route(path: &str) -> Value {
+    gate(json!({ "routes": [{ "path": path, "unknown": "allow" }] }))
+}
+
 /// [`good`], the issuer's keys being fetched.
 fn fetched(uri: Value) -> Value {
     changed(|document| document["issuers"][0] = json!({ "issuer": ISSUER, "jwksUri": uri }))
@@ -126,6 +131,27 @@ fn documents_that_are_good_are_good_for_both() {
         gate(json!({ "publicSnapshot": true, "exposeReason": true })),
         gate(json!({ "publicSnapshot": false, "readKey": { "secret": "READ_KEY" } })),
         gate(json!({ "readKey": { "secret": "READ_KEY" } })),
+        gate(json!({ "unknown": "allow" })),
+        gate(json!({ "unknown": { "noSnapshot": "allow", "tooOld": "deny" } })),
+        gate(json!({ "unknown": {} })),
+        gate(json!({ "routes": [] })),
+        gate(json!({ "routes": [
+            { "path": "/reports/secret", "unknown": "deny" },
+            { "path": "/reports/*", "unknown": { "needsConfirmation": "allow" } },
+        ] })),
+        route("/"),
+        route("/*"),
+        route("/reports*"),
+        route("/a.b/.well-known/...x!$&'()+,:=@~-_"),
+        gate(json!({ "source": { "url": "https://gate.example/_revocable/" } })),
+        gate(json!({ "source": { "url": "http://127.0.0.1:8787/", "readKey": { "secret": "K" } } })),
+        gate(
+            json!({ "fallback": { "url": "https://gate.example/_revocable/", "readKey": { "secret": "K" } } }),
+        ),
+        gate(json!({ "confirm": { "url": "https://gate.example/_revocable/confirm?x=1" } })),
+        gate(json!({ "confirm": { "url": "http://[::1]/confirm", "key": { "secret": "K" } } })),
+        gate(json!({ "residentBytes": 65_536 })),
+        gate(json!({ "residentBytes": 100_663_296 })),
         gate(json!({ "cors": { "allowOrigins": [] } })),
         gate(json!({ "cors": { "allowOrigins": ["*", "https://a.example", "http://[::1]:8080"] } })),
         issuer(json!({ "jwks": public_jwk(&issuer_key()) })),
@@ -211,6 +237,31 @@ fn documents_with_one_fault_are_bad_for_both() {
         gate(json!({ "readKey": { "secret": "K", "value": "V" } })),
         gate(json!({ "readKey": ["K"] })),
         gate(json!({ "readKey": "K" })),
+        gate(json!({ "unknown": "pass" })),
+        gate(json!({ "unknown": { "later": "allow" } })),
+        gate(json!({ "unknown": { "tooOld": true } })),
+        gate(json!({ "unknown": ["allow"] })),
+        gate(json!({ "routes": {} })),
+        gate(json!({ "routes": ["/a"] })),
+        gate(json!({ "routes": [{ "path": "/a" }] })),
+        gate(json!({ "routes": [{ "unknown": "allow" }] })),
+        gate(json!({ "routes": [{ "path": 1, "unknown": "allow" }] })),
+        gate(json!({ "routes": [{ "path": "/a", "unknown": null }] })),
+        gate(json!({ "routes": [{ "path": "/a", "unknown": "pass" }] })),
+        gate(json!({ "routes": [{ "path": "/a", "unknown": "allow", "method": "GET" }] })),
+        gate(json!({ "source": {} })),
+        gate(json!({ "source": "https://gate.example/" })),
+        gate(json!({ "source": { "url": "https://gate.example/", "key": { "secret": "K" } } })),
+        gate(json!({ "source": { "url": "https://gate.example/", "readKey": "K" } })),
+        gate(json!({ "fallback": { "url": "https://gate.example" } })),
+        gate(json!({ "confirm": {} })),
+        gate(json!({ "confirm": { "url": "http://gate.example/confirm" } })),
+        gate(json!({ "confirm": { "url": "https://gate.example/confirm#x" } })),
+        gate(json!({ "confirm": { "url": "https://gate.example/confirm", "readKey": { "secret": "K" } } })),
+        gate(json!({ "residentBytes": 65_535 })),
+        gate(json!({ "residentBytes": 100_663_297 })),
+        gate(json!({ "residentBytes": "48 MiB" })),
+        gate(json!({ "residentBytes": 100_000.5 })),
         gate(json!({ "cors": {} })),
         gate(json!({ "cors": [["*"]] })),
         gate(json!({ "cors": { "allowOrigins": "*" } })),
@@ -287,6 +338,45 @@ fn documents_with_one_fault_are_bad_for_both() {
     {
         documents.push(gate(json!({ "cors": { "allowOrigins": [origin] } })));
     }
+    for path in [
+        "",
+        "*",
+        "reports",
+        "//",
+        "/a//b",
+        "/a//*",
+        "/a/*/b",
+        "/a**",
+        "/.",
+        "/./a",
+        "/a/..",
+        "/a/..*",
+        "/a%2fb",
+        "/a b",
+        "/a\\b",
+        "/a;b",
+        "/a?b",
+        "/a#b",
+        "/\u{e9}",
+        "/a\n",
+        "https://gate.example/a",
+    ] {
+        documents.push(route(path));
+    }
+    for url in [
+        "",
+        "/_revocable/",
+        "https://",
+        "http://gate.example/",
+        "https://user@gate.example/",
+        "https://gate.example/a",
+        "https://gate.example/?a/",
+        "https://gate.example/#a/",
+        "http://localhost.evil.example/",
+    ] {
+        documents.push(gate(json!({ "source": { "url": url } })));
+        documents.push(gate(json!({ "fallback": { "url": url } })));
+    }
     for uri in [
         "",
         "jwks.json",
@@ -361,12 +451,32 @@ fn what_the_schema_cannot_express_is_refused_by_the_parser_alone() {
             issuer(json!({ "jwks": { "kty": "oct", "k": { "secret": "HS_KEY" } } })),
         ),
         ("the platform does not have a secret, or too short a one", issuer(json!({ "jwks": short }))),
+        (
+            "no path reaches a route",
+            gate(
+                json!({ "routes": [{ "path": "/a/*", "unknown": "allow" }, { "path": "/a/b", "unknown": "deny" }] }),
+            ),
+        ),
+        (
+            "a source's secret cannot be a bearer token",
+            gate(json!({ "source": { "url": "https://gate.example/", "readKey": { "secret": "SPACED" } } })),
+        ),
+        (
+            "a confirmer's secret cannot be a bearer token",
+            gate(json!({ "confirm": { "url": "https://gate.example/", "key": { "secret": "SPACED" } } })),
+        ),
         ("the document is nested too deeply", issuer(json!({ "claims": { "deep": nested } }))),
         ("an integer is spelled with a fraction", issuer(json!({ "clockTolerance": 5.0 }))),
     ];
     let validator = Validator::new();
     for (name, document) in cases {
-        let secret = |name: &str| Some(base64url(if name == "SHORT" { vec![9; 8] } else { vec![9; 64] }));
+        let secret = |name: &str| {
+            Some(match name {
+                "SHORT" => base64url([9; 8]),
+                "SPACED" => "a b".to_owned(),
+                _ => base64url([9; 64]),
+            })
+        };
         let parsed =
             GateConfig::parse(&document.to_string()).and_then(|config| config.build(secret)).map(drop);
         assert!(matches!(parsed, Err(Error::ConfigInvalid { .. })), "{name}: {parsed:?}");
@@ -384,6 +494,10 @@ fn fields(place: &str) -> BTreeSet<String> {
         "" => gate(json!({ "?": 1 })),
         "issuers[0]." => issuer(json!({ "?": 1 })),
         "lists[0]." => changed(|document| document["lists"][0]["?"] = json!(1)),
+        "routes[0]." => gate(json!({ "routes": [{ "?": 1 }] })),
+        "source." => gate(json!({ "source": { "?": 1 } })),
+        "fallback." => gate(json!({ "fallback": { "?": 1 } })),
+        "confirm." => gate(json!({ "confirm": { "?": 1 } })),
         "cors." => gate(json!({ "cors": { "?": 1 } })),
         "readKey." => gate(json!({ "readKey": { "?": 1 } })),
         other => panic!("{other}"),
@@ -402,9 +516,13 @@ fn fields(place: &str) -> BTreeSet<String> {
 fn every_field_that_the_parser_knows_is_in_the_schema_with_a_description_and_no_other() {
     let schema = schema();
     for (place, pointer, count) in [
-        ("", "", 7),
+        ("", "", 12),
         ("issuers[0].", "/$defs/issuer", 17),
         ("lists[0].", "/$defs/list", 3),
+        ("routes[0].", "/properties/routes/items", 2),
+        ("source.", "/$defs/source", 2),
+        ("fallback.", "/$defs/source", 2),
+        ("confirm.", "/properties/confirm", 2),
         ("cors.", "/properties/cors", 1),
         ("readKey.", "/$defs/secret", 1),
     ] {

@@ -85,7 +85,7 @@ fn built() -> Built {
     let salt = Salt::from_hex("000102030405060708090a0b0c0d0e0f").unwrap();
     let mut publisher = Publisher::new(AUTHORITY, salt, NOW).cover(ISSUER).seq(42);
     for line in read("snapshot/revocations.ndjson").lines() {
-        publisher.add(Revocation::from_json(line).unwrap());
+        publisher.add(&Revocation::from_json(line).unwrap());
     }
     publisher.finish(&authority_key()).unwrap()
 }
@@ -144,6 +144,11 @@ fn tokens() -> Json {
             es256(api(json!({ "azp": "app-2", "iat": SECONDS - 99 }))),
             "allow",
         ),
+        ("below the user's minimum", es256(api(json!({ "sub": "bob", "pwd_ver": 6 }))), revoked),
+        ("without the claim of the user's minimum", es256(api(json!({ "sub": "bob" }))), revoked),
+        ("at the user's minimum", es256(api(json!({ "sub": "bob", "pwd_ver": 7 }))), "allow"),
+        ("of a revoked session", es256(api(json!({ "sid": "s-2" }))), revoked),
+        ("of a session whose revocation was taken back", es256(api(json!({ "sid": "s-1" }))), "allow"),
         ("signed with a revoked key", mac(LEAKED, "leaked-secret", api(json!({}))), revoked),
         ("issued before the other issuer's cutoff", other(SECONDS - 101), revoked),
         ("expired", es256(api(json!({ "exp": SECONDS }))), "deny ERR_JWT_EXPIRED"),

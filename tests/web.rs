@@ -8,8 +8,6 @@
     reason = "a test may stop at the first surprise"
 )]
 
-use std::sync::Arc;
-
 use serde_json::Value as Json;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -115,9 +113,9 @@ fn a_changed_or_truncated_segment_is_refused() {
     for segment in SEGMENTS {
         let mut changed = segment.to_vec();
         changed[16] ^= 1;
-        assert_eq!(incoming.supply(changed.into()), Err(Error::SegmentHashMismatch));
+        assert_eq!(incoming.supply(changed), Err(Error::SegmentHashMismatch));
         let (_, truncated) = segment.split_last().unwrap();
-        assert_eq!(incoming.supply(Arc::from(truncated)), Err(Error::SegmentHashMismatch));
+        assert_eq!(incoming.supply(truncated.to_vec()), Err(Error::SegmentHashMismatch));
     }
     assert_eq!(incoming.missing().len(), SEGMENTS.len());
     assert_eq!(lists.accept(*incoming, now()), Err(Error::SegmentMissing));
@@ -132,7 +130,7 @@ fn with_snapshot() -> Verifier {
     let lists = verifier.revocations_mut().unwrap();
     let Ok(Offer::Newer(mut incoming)) = lists.offer(MANIFEST, now()) else { panic!("a good manifest") };
     for segment in SEGMENTS {
-        incoming.supply(Arc::from(*segment)).unwrap();
+        incoming.supply(segment.to_vec()).unwrap();
     }
     lists.accept(*incoming, now()).unwrap();
     verifier

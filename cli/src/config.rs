@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use revocable::Error;
 use revocable::config::{GATE_SCHEMA, GateConfig};
+use revocable::{Action, Error, Policy, Unknown};
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
@@ -136,6 +136,38 @@ fn warnings(config: &GateConfig) -> Vec<Warning> {
     }
     if config.lists.is_empty() {
         warn("lists".to_owned(), "no list is asked: a revoked token passes until it expires");
+        return warnings;
+    }
+    let lets_pass = |policy: &Policy| Unknown::ALL.into_iter().any(|why| policy.action(why) == Action::Allow);
+    if lets_pass(&config.unknown) {
+        warn("unknown".to_owned(), LETS_PASS);
+    }
+    for (index, route) in config.routes.iter().enumerate() {
+        let at = |field: &str| format!("routes[{index}].{field}");
+        if route.unknown != config.unknown && lets_pass(&route.unknown) {
+            warn(at("unknown"), LETS_PASS);
+        }
+        let is_stricter = |why: &Unknown| {
+            config.unknown.action(*why) == Action::Allow && route.unknown.action(*why) != Action::Allow
+        };
+        if Unknown::ALL.iter().any(is_stricter) {
+            warn(
+                at("path"),
+                "it is stricter than the gate, and the origin may know it by other paths too: let the gate be strict, and \
+                 relax it by route",
+            );
+        }
+    }
+    let places = [
+        ("source.url", config.source.as_ref().map(|source| &source.url)),
+        ("fallback.url", config.fallback.as_ref().map(|fallback| &fallback.url)),
+        ("confirm.url", config.confirm.as_ref().map(|confirm| &confirm.url)),
+    ];
+    for (path, _) in places.iter().filter(|(_, url)| url.is_some_and(|url| url.starts_with("http://"))) {
+        warn(
+            (*path).to_owned(),
+            "from this machine without TLS: for development, and no deployed gate reaches it",
+        );
     }
     warnings
 }
@@ -158,6 +190,7 @@ const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 /// 64 bytes in base64url, which is long enough for every algorithm.
 const DUMMY_SECRET: &str =
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const LETS_PASS: &str = "tokens of which the list cannot tell pass, revoked ones among them";
 const INVALID: &str = revocable::Code::ConfigInvalid.as_str();
 
 const AFTER_HELP: &str = "\

@@ -36,7 +36,7 @@ const RUSTFLAGS = [
 const SEPARATOR = "\x1f";
 
 /** What a page needs: the entry for browsers and what it imports. */
-const FOR_PAGE = /^(?!node|workerd).*\.(js|wasm)$/;
+const FOR_PAGE = /^(?!node|workerd|folder_source).*\.(js|wasm)$/;
 
 /**
  * What wasm-pack writes beside its output is not for the tarball: its `.gitignore` would hide all of `dist/` from

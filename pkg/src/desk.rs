@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::ptr;
 
 use revocable::limits::MAX_TOKEN_BYTES;
-use revocable::{Claims, Decision, Error, SnapshotInfo, Status};
+use revocable::{Claims, Decision, Error, SnapshotInfo, Status, Unknown};
 use wasm_bindgen::prelude::*;
 
 use crate::fault;
@@ -108,16 +108,21 @@ pub(crate) fn with_decision<T>(look: impl FnOnce(&Decision) -> T) -> Option<T> {
 /// | 2 | what the lists said: 0 they were not asked, 1 not revoked, 2 unknown |
 /// | 3 | whether there are times: the snapshot's number, its age and how long ago it was confirmed, in seconds |
 /// | 4 | whether something is due |
+/// | 5 | why the lists could not tell, as an index of `Unknown::ALL` |
 pub(crate) fn put_decision(decision: Decision, is_due: bool) -> u32 {
     DESK.with_borrow_mut(|desk| {
         let Desk { text, numbers, times, decision: last, .. } = desk;
-        let mut status = 0;
+        let (mut status, mut reason) = (0, 0);
         let outcome = match &decision {
             Decision::Allow(allowed) => {
                 write(text, &allowed.claims);
                 status = match allowed.status {
                     None => 0,
-                    Some(Status::Unknown(_)) => 2,
+                    Some(Status::Unknown(why)) => {
+                        let index = Unknown::ALL.iter().position(|known| *known == why);
+                        reason = index.and_then(|index| u32::try_from(index).ok()).unwrap_or(u32::MAX);
+                        2
+                    }
                     Some(_) => 1,
                 };
                 outcome::ALLOW
@@ -131,7 +136,7 @@ pub(crate) fn put_decision(decision: Decision, is_due: bool) -> u32 {
         }
         let length = u32::try_from(text.len()).unwrap_or_default();
         let (has_times, is_due) = (u32::from(snapshot.is_some()), u32::from(is_due));
-        *numbers = [address(text), length, status, has_times, is_due, 0, 0, 0];
+        *numbers = [address(text), length, status, has_times, is_due, reason, 0, 0];
         *last = Some(decision);
         outcome
     })

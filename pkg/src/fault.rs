@@ -24,7 +24,7 @@ pub(crate) fn plain(error: &Error) -> Object {
     fault
 }
 
-/// What is wrong with a claim, in the words of `jose`.
+/// What is wrong with a claim, in the words of `jose`; why lists could not tell, in those of the option `unknown`.
 fn reason(error: &Error) -> Option<&'static str> {
     match error {
         Error::ClaimInvalid { claim, reason } => Some(match reason {
@@ -34,6 +34,7 @@ fn reason(error: &Error) -> Option<&'static str> {
             _ => "check_failed",
         }),
         Error::Expired { .. } | Error::TooOld { .. } => Some("check_failed"),
+        Error::RevocationUnavailable(why) | Error::RevocationUnknown(why) => Some(why.name()),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! `jwtVerify`: what one call expects of its token, compiled once for all calls that expect the same.
 
 use revocable::{
-    Answer, Claims, Code, Decision, Error, Expectations, MissingIssuer, Policy, Profile, Question, UnixTime,
+    Answer, Claims, Code, Decision, Error, Expectations, MissingIssuer, Profile, Question, Status, UnixTime,
     Unknown, Unverified, Urgency, Verification, danger, read_object,
 };
 use serde_json::Value;
@@ -15,6 +15,8 @@ use crate::{desk, fault, instant, question};
 const KEYS: u32 = 1;
 /// What [`Check::remedy`] says: the snapshot is to be read.
 const SNAPSHOT: u32 = 2;
+/// What [`Check::remedy`] says: what the decision lacks is to be read.
+const LACKING: u32 = 4;
 
 /// What is expected of a token.
 #[wasm_bindgen]
@@ -116,21 +118,26 @@ impl Check {
         })
     }
 
-    /// What could be read so that the token on the desk might fare otherwise: 0 nothing, 1 the keys, 2 the snapshot.
+    /// What could be read so that the token on the desk might fare otherwise: 0 nothing, 1 the keys, 2 the snapshot, 4 what
+    /// the decision lacks.
     ///
     /// # Errors
     /// `ERR_CONFIG_INVALID` when `now` is not an instant.
     pub fn remedy(&self, keys: &KeySet, length: usize, now: f64) -> Result<u32, JsValue> {
         let now = instant(now)?;
-        let found = desk::with_decision(|decision| match decision.error() {
-            // Whatever else is not known, reading the lists again does not tell.
-            Some(Error::RevocationUnavailable(Unknown::NoSnapshot | Unknown::TooOld)) => (None, true),
-            Some(error) => (Some(error.code()), false),
-            None => (None, false),
+        let found = desk::with_decision(|decision| {
+            let code = decision.error().map(Error::code);
+            let remedy = match unknown(decision) {
+                Some(Unknown::NoSnapshot | Unknown::TooOld) => Some(SNAPSHOT),
+                Some(_) if !decision.lacking().is_empty() => Some(LACKING),
+                // Whatever else is not known, reading the lists again does not tell.
+                _ => None,
+            };
+            (code, remedy)
         });
-        let (code, wants_snapshot) = found.unwrap_or_default();
-        if wants_snapshot {
-            return Ok(SNAPSHOT);
+        let (code, remedy) = found.unwrap_or_default();
+        if let Some(remedy) = remedy {
+            return Ok(remedy);
         }
         let has_kid = || {
             desk::with_token(length, |token| {
@@ -213,7 +220,21 @@ impl Check {
             return Err(Error::JwkInvalid("a key without a name cannot be revoked: a secret needs a `kid`"));
         }
         let checked = claims.check_revocation(lists.revocations(), self.required.as_deref(), now)?;
-        Ok(Judged::Looked(checked.apply(&Policy::default())))
+        Ok(Judged::Looked(checked.apply(lists.policy())))
+    }
+}
+
+/// Why the lists could not tell, whatever the policy made of it.
+fn unknown(decision: &Decision) -> Option<Unknown> {
+    match decision {
+        Decision::Allow(allowed) => match allowed.status {
+            Some(Status::Unknown(why)) => Some(why),
+            _ => None,
+        },
+        Decision::Deny(_) | Decision::Unavailable(_) => match decision.error() {
+            Some(Error::RevocationUnavailable(why) | Error::RevocationUnknown(why)) => Some(*why),
+            _ => None,
+        },
     }
 }
 

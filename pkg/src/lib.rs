@@ -19,27 +19,27 @@ mod fault;
 pub mod fetch;
 pub mod jose;
 pub mod keys;
+mod lacking;
 pub mod lists;
 mod number;
 mod plain;
 pub mod question;
 mod snapshot;
+mod terms;
 
-use js_sys::{Array, Object, Uint8Array};
+use js_sys::{Array, Object};
 use revocable::config::VerifierConfig;
-use revocable::{
-    Decision, Error, Offered, Progress, Remedy, SegmentName, UnixTime, Verifier, engine, limits,
-};
+use revocable::{Decision, Error, Offered, Progress, Remedy, UnixTime, Verifier, engine, limits};
 use wasm_bindgen::prelude::*;
 
 use fetch::KeysFetch;
 use plain::set;
 
-/// What [`Core::remedy`] says when single segments, or confirmations, are to be read.
-const LACKING: i32 = -2;
 /// What [`Core::due`] and [`Core::remedy`] say when it is the snapshot that should be read. Any other number is the
 /// index of the issuer whose keys should be.
 const SNAPSHOT: i32 = -1;
+/// What [`Core::remedy`] says when it is what the decision lacks ([`Core::lacking`]).
+const LACKING: i32 = -2;
 
 /// A verifier, with the keys and the snapshot it has been given so far.
 #[wasm_bindgen]
@@ -62,14 +62,24 @@ pub struct Incoming {
 
 #[wasm_bindgen]
 impl Core {
-    /// Makes a verifier from the JSON text of `{ issuers, lists }`.
+    /// Makes a verifier from the JSON text of `{ issuers, lists }`. The rest are `Terms` of `pkg/ts/revocation_options.ts`.
     ///
     /// # Errors
     /// `ERR_CONFIG_INVALID`, naming the field as the npm package's options call it.
     #[wasm_bindgen(constructor)]
-    pub fn new(config: &str) -> Result<Core, JsValue> {
+    pub fn new(
+        config: &str,
+        unknown: Vec<String>,
+        resident_limit: Option<u32>,
+        jitter: f64,
+    ) -> Result<Core, JsValue> {
         let verifier = VerifierConfig::parse(config).and_then(|config| config.build_with(engine::SMALL));
-        Ok(Self { verifier: verifier.map_err(|error| fault::thrown(&as_option(error)))? })
+        let verifier = verifier.map_err(|error| fault::thrown(&as_option(error)))?;
+        let mut verifier = verifier.policy(terms::policy(&unknown));
+        if let Some(lists) = verifier.revocations_mut() {
+            terms::keep(lists, resident_limit, jitter);
+        }
+        Ok(Self { verifier })
     }
 
     /// Takes the token on the desk, `length` bytes long, as far as it comes: an `OUTCOME` of `pkg/ts/core.ts`, whose
@@ -98,7 +108,7 @@ impl Core {
     }
 
     /// What could be read so that the decision on the desk, about the token of this length there, might be another one:
-    /// an issuer's index, or −1 for the snapshot.
+    /// an issuer's index, −1 for the snapshot, or −2 for what [`Core::lacking`] says.
     ///
     /// # Errors
     /// `ERR_CONFIG_INVALID` when `now` is not an instant.
@@ -263,6 +273,29 @@ impl Core {
         self.verifier.revocations_mut().map_or(Ok(()), |lists| lists::accept(lists, incoming, now))
     }
 
+    /// What the decision on the desk lacks: a list of `Lack` of `pkg/ts/core.ts`.
+    #[must_use]
+    pub fn lacking(&self) -> Array {
+        self.verifier.revocations().map_or_else(Array::new, lacking::plain)
+    }
+
+    /// Gives the segment `name` that a decision lacked. `digest`, where the host could compute it faster, is the SHA-256 of
+    /// these very bytes.
+    ///
+    /// # Errors
+    /// `ERR_REVOCATION_SEGMENT_HASH_MISMATCH` or `ERR_REVOCATION_SEGMENT_INVALID`.
+    pub fn supply(&mut self, name: &str, bytes: Vec<u8>, digest: Option<Box<[u8]>>) -> Result<(), JsValue> {
+        let lists = self.verifier.revocations_mut();
+        lists.map_or(Ok(()), |lists| lacking::supply(lists, name, bytes, digest))
+    }
+
+    /// Gives an exact answer about an id that a decision lacked: revoked, and with which value where the table has any, or not.
+    pub fn confirm(&mut self, seq: u64, table: usize, id: &str, revoked: bool, value: Option<i64>) {
+        if let Some(lists) = self.verifier.revocations_mut() {
+            lacking::confirm(lists, seq, (table, id), revoked.then_some(value));
+        }
+    }
+
     /// How current the snapshot in force is: a `SnapshotInfo` of `pkg/ts/decision.ts`, or nothing without one.
     ///
     /// # Errors
@@ -311,29 +344,17 @@ impl Incoming {
     /// The names and lengths of the segments that are not at hand yet: a list of `WantedSegment` of `pkg/ts/core.ts`.
     #[must_use]
     pub fn missing(&self) -> Array {
-        let wanted = Array::new();
-        for name in self.incoming.missing() {
-            if let Some(bytes) = self.incoming.length(&name) {
-                let plain = Object::new();
-                set(&plain, "name", name.object_name());
-                set(&plain, "bytes", number::from_u64(bytes));
-                wanted.push(&plain);
-            }
-        }
-        wanted
+        let described = |name| Some(lacking::segment(&name, self.incoming.length(&name)?));
+        self.incoming.missing().into_iter().filter_map(described).collect()
     }
 
     /// Gives a segment's bytes. `digest`, where the host could compute it faster, is the SHA-256 of these very bytes.
     ///
     /// # Errors
     /// `ERR_REVOCATION_SEGMENT_HASH_MISMATCH` or `ERR_REVOCATION_SEGMENT_INVALID`.
-    pub fn supply(&mut self, bytes: &Uint8Array, digest: Option<Box<[u8]>>) -> Result<(), JsValue> {
-        let bytes = bytes.to_vec();
-        match digest.and_then(|digest| <[u8; 32]>::try_from(digest.as_ref()).ok()) {
-            Some(digest) => self.incoming.supply_hashed(SegmentName::from_digest(digest), bytes),
-            None => self.incoming.supply(bytes),
-        }
-        .map_err(|error| fault::thrown(&error))
+    pub fn supply(&mut self, bytes: Vec<u8>, digest: Option<Box<[u8]>>) -> Result<(), JsValue> {
+        let name = lacking::named(&bytes, digest);
+        self.incoming.supply_hashed(name, bytes).map_err(|error| fault::thrown(&error))
     }
 }
 

@@ -1,29 +1,42 @@
 //! Revocation lists that many calls of `jwtVerify` share.
 
-use revocable::{Jwks, KeyOptions, List, Offer, Offered, Revocations, Secrets, UnixTime, Urgency, engine};
+use js_sys::Array;
+use revocable::{
+    Jwks, KeyOptions, List, Offer, Offered, Policy, Revocations, Secrets, UnixTime, Urgency, engine,
+};
 use wasm_bindgen::prelude::*;
 
-use crate::{Incoming, Offering, fault, instant, snapshot};
+use crate::{Incoming, Offering, fault, instant, lacking, snapshot, terms};
 
 /// One authority's list, with the snapshot that is in force.
 #[wasm_bindgen]
 pub struct Lists {
     revocations: Revocations,
+    policy: Policy,
 }
 
 #[wasm_bindgen]
 impl Lists {
     /// Believes the lists of this authority, which it signs with one of `keys` (the JSON text of a JWKS or a JWK), for
-    /// tokens of the issuers `speaks_for`.
+    /// tokens of the issuers `speaks_for`. The rest are `Terms` of `pkg/ts/revocation_options.ts`.
     ///
     /// # Errors
     /// `ERR_JWKS_INVALID` or `ERR_JWK_INVALID`.
     #[wasm_bindgen(constructor)]
-    pub fn new(authority: String, keys: &str, speaks_for: Vec<String>) -> Result<Lists, JsValue> {
+    pub fn new(
+        authority: String,
+        keys: &str,
+        speaks_for: Vec<String>,
+        unknown: Vec<String>,
+        resident_limit: Option<u32>,
+        jitter: f64,
+    ) -> Result<Lists, JsValue> {
         // A shared secret cannot vouch for a list: every reader could sign one.
         let options = KeyOptions { secrets: Secrets::Ignore, algorithms: &[], engines: engine::SMALL };
         let keys = Jwks::parse_with(keys.as_bytes(), &options).map_err(|error| fault::thrown(&error))?;
-        Ok(Self { revocations: Revocations::new(vec![List::new(authority, keys, speaks_for)]) })
+        let mut revocations = Revocations::new(vec![List::new(authority, keys, speaks_for)]);
+        terms::keep(&mut revocations, resident_limit, jitter);
+        Ok(Self { revocations, policy: terms::policy(&unknown) })
     }
 
     /// As [`crate::Core::begin_snapshot`].
@@ -61,6 +74,25 @@ impl Lists {
         accept(&mut self.revocations, incoming, now)
     }
 
+    /// As [`crate::Core::lacking`].
+    #[must_use]
+    pub fn lacking(&self) -> Array {
+        lacking::plain(&self.revocations)
+    }
+
+    /// As [`crate::Core::supply`].
+    ///
+    /// # Errors
+    /// `ERR_REVOCATION_SEGMENT_HASH_MISMATCH` or `ERR_REVOCATION_SEGMENT_INVALID`.
+    pub fn supply(&mut self, name: &str, bytes: Vec<u8>, digest: Option<Box<[u8]>>) -> Result<(), JsValue> {
+        lacking::supply(&mut self.revocations, name, bytes, digest)
+    }
+
+    /// As [`crate::Core::confirm`].
+    pub fn confirm(&mut self, seq: u64, table: usize, id: &str, revoked: bool, value: Option<i64>) {
+        lacking::confirm(&mut self.revocations, seq, (table, id), revoked.then_some(value));
+    }
+
     /// As [`crate::Core::snapshot`].
     ///
     /// # Errors
@@ -82,6 +114,10 @@ impl Lists {
 impl Lists {
     pub(crate) const fn revocations(&self) -> &Revocations {
         &self.revocations
+    }
+
+    pub(crate) const fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     pub(crate) fn wanted(&self, now: UnixTime) -> bool {

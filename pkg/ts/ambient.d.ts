@@ -2,6 +2,19 @@
 
 declare module "node:fs/promises" {
   export function readFile(path: URL): Promise<Uint8Array<ArrayBuffer>>;
+  export function open(path: string): Promise<{
+    stat(): Promise<{ size: number }>;
+    readFile(options: { signal: AbortSignal }): Promise<Uint8Array>;
+    close(): Promise<void>;
+  }>;
+}
+
+declare module "node:path" {
+  export function join(...parts: string[]): string;
+}
+
+declare module "node:url" {
+  export function fileURLToPath(url: URL): string;
 }
 
 declare module "node:fs" {

@@ -1,11 +1,13 @@
 // The Wasm, loaded once, and its types as pkg/src hands them over.
 
+import type { Kind } from "./confirm/confirm.js";
 import { setUpDesk } from "./desk.js";
 import type { ErrorCode, RevocableError, Stage } from "./error.js";
 import { InvalidArgument } from "./error.js";
 import { errorOf } from "./error_of.js";
 import type { Host } from "./host/host.js";
 import type { Algorithm, EngineName } from "./host/question.js";
+import type { Terms } from "./revocation_options.js";
 import init, * as wasm from "./revocable_wasm.js";
 
 export { Check, KeySet, Lists, decode } from "./revocable_wasm.js";
@@ -31,7 +33,7 @@ export interface Fault {
   claim: string | undefined;
   reason: string | undefined;
   rule: string[] | undefined;
-  kind: "outright" | "cutoff" | undefined;
+  kind: Kind | undefined;
 }
 
 /** A question in a form of its own, for where speed does not matter. */
@@ -51,6 +53,23 @@ export interface WantedSegment {
   bytes: number;
 }
 
+/** What a decision lacks to be another one, or sure: a segment, or an exact answer about a hit that is too coarse. */
+export type Lack =
+  | WantedSegment
+  | {
+      /** The number of the manifest that has the hit. */
+      seq: number;
+      /** Which of its tables. */
+      table: number;
+      /** 32 hexadecimal digits. */
+      id: string;
+      rule: string[];
+      kind: Kind;
+      claim: string | undefined;
+      /** The segment that confirms, where there is one. */
+      exact: WantedSegment | undefined;
+    };
+
 /** How many bytes to read at most. */
 export interface Limits {
   token: number;
@@ -60,6 +79,8 @@ export interface Limits {
 
 /** What stands for the snapshot among issuers' indices. */
 export const SNAPSHOT = -1;
+/** What stands for what the decision says that it lacks. */
+export const LACKING = -2;
 
 /**
  * Loads the Wasm unless it is there or on its way.
@@ -112,9 +133,10 @@ export function isWasmLoaded(): boolean {
 let isLoaded = false;
 let loading: Promise<void> | undefined;
 
-/** A core with this configuration, a JSON text. */
-export function coreOf(config: string): wasm.Core {
-  return typed(() => new wasm.Core(config));
+/** A core with this configuration, a JSON text, and without terms where no list is asked. */
+export function coreOf(config: string, terms: Terms | undefined): wasm.Core {
+  const { unknown = [], residentLimit, jitter = 0 } = terms ?? {};
+  return typed(() => new wasm.Core(config, unknown, residentLimit, jitter));
 }
 
 /** The core's own limits. */

@@ -12,8 +12,13 @@ export interface Allow {
   claims: Claims;
   /** Its JOSE header, authentic. */
   header: Header;
-  /** What the revocation lists said; `"not-asked"` with `revocations: false`. */
-  status: "not-revoked" | "not-asked";
+  /**
+   * What the revocation lists said; `"not-asked"` with `revocations: false`, and `"unknown"` where they could not tell and
+   * the option `unknown` lets such tokens pass.
+   */
+  status: Status;
+  /** Why the lists could not tell; with `"unknown"` only. */
+  reason: UnknownReason | undefined;
   /** How current the lists were; `undefined` where none was asked. */
   snapshot: SnapshotInfo | undefined;
 }
@@ -34,6 +39,27 @@ export interface Unavailable {
   error: RevocableError;
   snapshot: SnapshotInfo | undefined;
 }
+
+/** What the revocation lists said of a token that stands. */
+export type Status = "not-asked" | "not-revoked" | "unknown";
+
+/** In the order that the core counts them. @internal */
+export const STATUSES: readonly Status[] = ["not-asked", "not-revoked", "unknown"];
+
+/**
+ * Why revocation lists cannot tell: there is no snapshot; it is past its hard limit; no list covers the token's issuer; a
+ * segment that would tell is not at hand; a hit is too coarse to be believed, and nobody confirmed it.
+ */
+export type UnknownReason = "noSnapshot" | "tooOld" | "notCovered" | "segmentMissing" | "needsConfirmation";
+
+/** In the order that the core counts them. @internal */
+export const UNKNOWN_REASONS: readonly UnknownReason[] = [
+  "noSnapshot",
+  "tooOld",
+  "notCovered",
+  "segmentMissing",
+  "needsConfirmation",
+];
 
 /** How current an answer is. */
 export interface SnapshotInfo {

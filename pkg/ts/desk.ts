@@ -3,7 +3,8 @@
 // Whatever lies here is good until the next token: pick it up before anything is waited for.
 
 import type { Fault } from "./core.js";
-import type { Claims, Header, SnapshotInfo } from "./decision.js";
+import type { Claims, Header, SnapshotInfo, Status, UnknownReason } from "./decision.js";
+import { STATUSES, UNKNOWN_REASONS } from "./decision.js";
 import type { Algorithm } from "./host/question.js";
 import * as wasm from "./revocable_wasm.js";
 
@@ -34,6 +35,7 @@ const TEXT_BYTES = 1;
 const STATUS = 2;
 const HAS_TIMES = 3;
 const IS_DUE = 4;
+const REASON = 5;
 /** And when they are about a question. */
 const TICKET = 0;
 const KEY_NUMBER = 1;
@@ -111,8 +113,10 @@ export function faultOnDesk(): Fault {
 }
 
 /** What the lists said of a token that stands. */
-export function statusOnDesk(): "not-asked" | "not-revoked" | undefined {
-  return ([`not-asked`, `not-revoked`] as const)[number(STATUS)];
+export function statusOnDesk(): { status: Status; reason: UnknownReason | undefined } {
+  const status = STATUSES[number(STATUS)];
+  if (status === undefined) throw new TypeError("the core let a token pass that it knows nothing of");
+  return { status, reason: status === "unknown" ? UNKNOWN_REASONS[number(REASON)] : undefined };
 }
 
 /** How current the lists were. */

@@ -1,7 +1,9 @@
 // Errors: a stable code for programs, a sentence for people, and never a token or a claim's value in either.
 
 import type { CODES } from "./codes.js";
+import type { Kind } from "./confirm/confirm.js";
 import type { Fault } from "./core.js";
+import type { SnapshotInfo } from "./decision.js";
 
 /** A stable error code. Where the `jose` package has a code for the case, it is that one. */
 export type ErrorCode = (typeof CODES)[number];
@@ -21,12 +23,15 @@ interface Details {
   readonly stage: Stage | undefined;
   /** The claim that was refused, where one was. */
   readonly claim: string | undefined;
-  /** What is wrong with that claim. */
+  /**
+   * What is wrong with that claim. Of `ERR_REVOCATION_UNAVAILABLE` and `ERR_REVOCATION_UNKNOWN`, why the lists could not tell:
+   * an `UnknownReason`.
+   */
   readonly reason: string | undefined;
   /** `ERR_JWT_REVOKED`: the members that name the revoked target, such as `["jti"]` or `["azp", "sub"]`. */
   readonly rule: readonly string[] | undefined;
   /** `ERR_JWT_REVOKED`: how it was revoked. */
-  readonly kind: "outright" | "cutoff" | undefined;
+  readonly kind: Kind | undefined;
 }
 
 /** Why a token, a key set, a snapshot or an option was refused. Each code has a class of its own in `errors`. */
@@ -39,7 +44,10 @@ export class RevocableError extends Error implements Details {
   readonly claim: string | undefined;
   readonly reason: string | undefined;
   readonly rule: readonly string[] | undefined;
-  readonly kind: "outright" | "cutoff" | undefined;
+  readonly kind: Kind | undefined;
+
+  /** How current the revocation lists were that `jwtVerify` asked; decisions of a verifier have it beside the error. */
+  declare readonly snapshot?: SnapshotInfo;
 
   /** @internal */
   constructor(fault: Fault, cause?: unknown) {

@@ -10,12 +10,16 @@ import { createLocalJWKSetOn } from "./jose/local_jwk_set.js";
 import { createRemoteJWKSetOn } from "./jose/remote_jwk_set.js";
 import { createRevocationsOn } from "./jose/revocations.js";
 import { platform } from "./node_platform.js";
+import { httpSourceOn } from "./source/http_source.js";
 import { createVerifierOn } from "./verifier.js";
 
 export * from "./api.js";
 
 /** Makes a verifier. It reads keys and snapshot when the first token comes. */
 export const createVerifier = createVerifierOn(platform);
+
+/** Makes a source of snapshots of a folder's URL; with headers, where a read key is asked for. */
+export const httpSource = httpSourceOn(platform);
 
 /** Loads the Wasm, so that what answers at once can: `decodeJwt`, `decodeProtectedHeader` and the entry `revocable/sync`. */
 export const init = (): Promise<void> => loadWasm(platform);

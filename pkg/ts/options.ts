@@ -1,9 +1,14 @@
 // The options of `createVerifier`. A field that is unknown or wrong is refused and named; none is ignored.
 
-import type { Core } from "./core.js";
+import type { Core, Platform } from "./core.js";
 import { coreOf, failure } from "./core.js";
 import { RevocableError } from "./error.js";
 import type { EngineName } from "./host/question.js";
+import { runtimeFetch } from "./read.js";
+import type { Confirm } from "./confirm/confirm.js";
+import type { ListOptions, RevocationOptions } from "./revocation_options.js";
+import { REVOCATION_FIELDS, checkRevocations } from "./revocation_options.js";
+import type { Source } from "./source/source.js";
 
 /** Whose tokens pass, and whose revocation lists are believed. */
 export interface VerifierOptions {
@@ -93,30 +98,6 @@ export interface IssuerSettings {
   seed?: string | undefined;
 }
 
-/** Where the revocation lists are, and whose are believed. */
-export interface RevocationOptions {
-  /**
-   * A folder's URL, to which object names are appended: `manifest.jwt` and `segments/<64 hexadecimal digits>`. So a
-   * gate's `https://gate.example/_revocable/`, a folder on a CDN, or anything that a function can read by name.
-   */
-  source: string | URL | GetObject;
-  /** Whose list is believed, and for which issuers: one, as a source holds one manifest. It must speak for every issuer. */
-  lists: readonly [ListOptions];
-}
-
-/** Reads an object by its name; `null` when there is none. */
-export type GetObject = (name: string) => Promise<Uint8Array | null>;
-
-/** An authority whose lists are believed. */
-export interface ListOptions {
-  /** The authority's name: `iss` of its manifests. */
-  issuer: string;
-  /** The authority's public keys: a JWKS, or a single JWK. */
-  keys: object;
-  /** The token issuers it may speak for. */
-  for: readonly string[];
-}
-
 /**
  * Options that have been checked.
  * @internal
@@ -124,7 +105,8 @@ export interface ListOptions {
 export interface CheckedOptions {
   core: Core;
   engine: EngineName | undefined;
-  source: URL | GetObject | undefined;
+  source: Source | undefined;
+  confirm: Confirm | undefined;
   /** Saved keys, by the index of their issuer. */
   seeds: readonly (readonly [number, string])[];
   now: () => number;
@@ -136,7 +118,7 @@ export interface CheckedOptions {
  * Checks the options. What the core understands better is checked there.
  * @internal
  */
-export function checkOptions(options: VerifierOptions): CheckedOptions {
+export function checkOptions(options: VerifierOptions, { hasHttpCache }: Pick<Platform, "hasHttpCache">): CheckedOptions {
   onlyFields(options, "", ["issuers", "revocations", "now", "fetch", "onReadError", "engine"]);
   const { revocations, now = Date.now, fetch = runtimeFetch, onReadError = ignore, engine } = options;
   checkEngine(engine);
@@ -146,10 +128,11 @@ export function checkOptions(options: VerifierOptions): CheckedOptions {
     if (typeof value !== "function") throw wrong(name, "expected a function");
   }
   if (revocations === false) {
-    return { core: coreOf(configText({ issuers, lists: [] })), source: undefined, engine, seeds, ...functions };
+    const core = coreOf(configText({ issuers, lists: [] }), undefined);
+    return { core, source: undefined, confirm: undefined, engine, seeds, ...functions };
   }
-  onlyFields(revocations, "revocations", ["source", "lists"]);
-  const { source, lists: given }: { source: unknown; lists: unknown } = revocations;
+  onlyFields(revocations, "revocations", REVOCATION_FIELDS);
+  const given: unknown = revocations.lists;
   const lists = Array.isArray(given) ? given.map((list: unknown) => recordOf(list, LIST_FIELDS)) : given;
   if (Array.isArray(lists) && lists.length === 0) {
     throw wrong("revocations.lists", "there must be at least one; `revocations: false` asks none");
@@ -157,13 +140,9 @@ export function checkOptions(options: VerifierOptions): CheckedOptions {
   if (Array.isArray(lists) && lists.length > 1) {
     throw wrong("revocations.lists", "expected at most one: a source holds one manifest");
   }
-  return {
-    core: coreOf(configText({ issuers, lists })),
-    source: sourceOf(source),
-    engine,
-    seeds,
-    ...functions,
-  };
+  const checked = checkRevocations(revocations as unknown as Record<string, unknown>, "revocations.", { fetch, hasHttpCache });
+  const core = coreOf(configText({ issuers, lists }), checked.terms);
+  return { core, source: checked.source, confirm: checked.confirm, engine, seeds, ...functions };
 }
 
 /** Whatever is no number is no time either: the core says so. */
@@ -284,25 +263,6 @@ export function onlyFields(value: unknown, path: string, known: readonly string[
   }
 }
 
-/** Where a snapshot is read from. */
-export function sourceOf(source: unknown): URL | GetObject {
-  if (typeof source === "function") return source as GetObject;
-  const expected = "expected the URL of a folder, without query or fragment, or a function";
-  if (typeof source !== "string" && !(source instanceof URL)) throw wrong("revocations.source", expected);
-  let url: URL;
-  try {
-    // A page may name a folder beside itself.
-    url = new URL(source, globalThis.location?.href);
-  } catch {
-    throw wrong("revocations.source", expected);
-  }
-  if (!["http:", "https:"].includes(url.protocol) || url.search !== "" || url.hash !== "") {
-    throw wrong("revocations.source", expected);
-  }
-  if (!url.pathname.endsWith("/")) url.pathname += "/";
-  return url;
-}
-
 /** JSON, without silently dropping or changing what JSON has no word for. */
 function configText(config: object): string {
   // Where the objects and lists are that are being gone through.
@@ -350,8 +310,5 @@ export function isUnsayable(value: unknown): boolean {
 export function wrong(path: string, reason: string): RevocableError {
   return failure("ERR_CONFIG_INVALID", path === "" ? reason : `\`${path}\`: ${reason}`);
 }
-
-// Looked up at every call, so that a `fetch` that is replaced later counts.
-export const runtimeFetch: typeof fetch = (input, init) => globalThis.fetch(input, init);
 
 function ignore(): void {}

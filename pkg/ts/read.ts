@@ -1,7 +1,5 @@
 // Reading what others send: for a bounded time, and no more bytes than asked for.
 
-import type { Alive } from "./reading.js";
-
 /** How long reading something may take whose length is not known beforehand. */
 export const READ_TIMEOUT_MILLIS = 5000;
 /** The longest that timers can wait; they take more for nothing. */
@@ -30,8 +28,11 @@ export class TookTooLong extends Error {
   }
 }
 
+/** The runtime's own. It is looked up at every call, so that a `fetch` that is replaced later counts. */
+export const runtimeFetch: typeof fetch = (input, init) => globalThis.fetch(input, init);
+
 /** The whole body, unless it is longer than `limit`; `alive` hears of every piece. */
-export async function readBody(response: Response, limit: number, alive: Alive): Promise<Uint8Array<ArrayBuffer>> {
+export async function readBody(response: Response, limit: number, alive: () => void): Promise<Uint8Array<ArrayBuffer>> {
   if (Number(response.headers.get("content-length") ?? 0) > limit) {
     await response.body?.cancel();
     throw new TooLarge(limit);

@@ -107,18 +107,22 @@ export function readingThat(
       return undefined;
     } catch (thrown) {
       const error = thrown instanceof RevocableError ? thrown : failure(otherwise, messageOf(thrown), thrown);
-      void report(error, onReadError);
+      tell(error, onReadError);
       return error;
     }
   });
 }
 
-async function report(error: RevocableError, onReadError: (error: RevocableError) => unknown): Promise<void> {
-  try {
-    await onReadError(error);
-  } catch {
-    // What goes wrong in the caller's function decides about no token, and ends no process.
-  }
+/** Has the caller's function hear of an error. */
+export function tell(error: RevocableError, onReadError: (error: RevocableError) => unknown): void {
+  const tried = async (): Promise<void> => {
+    try {
+      await onReadError(error);
+    } catch {
+      // What goes wrong in the caller's function decides about no token, and ends no process.
+    }
+  };
+  void tried();
 }
 
 function elapsed(since: number): number {

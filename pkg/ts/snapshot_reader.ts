@@ -7,8 +7,8 @@ import { RevocableError } from "./error.js";
 import type { Host } from "./host/host.js";
 import { digestByHost } from "./read.js";
 import type { Alive } from "./reading.js";
-import type { ReadObject } from "./source.js";
-import { MANIFEST } from "./source.js";
+import type { ReadObject } from "./source/source.js";
+import { MANIFEST } from "./source/source.js";
 
 /** How many segments are read at a time: browsers keep six connections to a host. */
 const SEGMENTS_AT_A_TIME = 6;

@@ -1,8 +1,8 @@
 // The verifier: asks the core, reads what the core says is missing, and asks again.
 
 import { answering, settled } from "./answering.js";
-import type { Core, Platform } from "./core.js";
-import { SNAPSHOT, limits, loadWasm, typed } from "./core.js";
+import type { Core, Lack, Platform } from "./core.js";
+import { LACKING, SNAPSHOT, limits, loadWasm, typed } from "./core.js";
 import type { Decision, SnapshotInfo } from "./decision.js";
 import {
   ALLOW,
@@ -22,12 +22,13 @@ import { errorOf } from "./error_of.js";
 import type { Host } from "./host/host.js";
 import type { RemoteKeys } from "./keys_reader.js";
 import { readKeys } from "./keys_reader.js";
+import { LackingReader, MOST_ROUNDS } from "./lacking.js";
 import type { CheckedOptions, VerifierOptions } from "./options.js";
 import { checkOptions } from "./options.js";
 import type { Reading } from "./reading.js";
 import { readingThat } from "./reading.js";
 import { readSnapshot } from "./snapshot_reader.js";
-import { readByFunction, readFromUrl } from "./source.js";
+import { readFrom } from "./source/source.js";
 
 /**
  * What `createVerifier` of a runtime is made of.
@@ -36,7 +37,7 @@ import { readByFunction, readFromUrl } from "./source.js";
 export function createVerifierOn(platform: Platform): (options: VerifierOptions) => Promise<Verifier> {
   return async (options) => {
     await loadWasm(platform);
-    return new Verifier(checkOptions(options), platform);
+    return new Verifier(checkOptions(options, platform), platform);
   };
 }
 
@@ -47,9 +48,11 @@ export class Verifier {
   readonly #now: () => number;
   readonly #keys: Reading[];
   readonly #snapshot: Reading | undefined;
+  readonly #lacking: LackingReader | undefined;
 
   /** @internal */
-  constructor({ core, engine, source, now, fetch, onReadError, seeds }: CheckedOptions, platform: Platform) {
+  constructor(options: CheckedOptions, platform: Platform) {
+    const { core, engine, source, confirm, now, fetch, onReadError, seeds } = options;
     this.#core = core;
     this.#host = platform.hostHere(engine);
     this.#now = now;
@@ -59,13 +62,14 @@ export class Verifier {
       readingThat((alive) => readKeys(this.#keysOf(issuer), reads, alive), "ERR_JWKS_UNAVAILABLE", onReadError),
     );
     if (source !== undefined) {
-      const read = source instanceof URL ? readFromUrl(source, fetch, hasHttpCache) : readByFunction(source);
+      const read = readFrom(source);
       const limit = limits().manifest;
       this.#snapshot = readingThat(
         (alive) => readSnapshot({ into: core, read, host: this.#host, now, limit }, alive),
         "ERR_REVOCATION_SOURCE_UNAVAILABLE",
         onReadError,
       );
+      this.#lacking = new LackingReader({ into: core, read, confirm, onReadError });
     }
     for (const [issuer, saved] of seeds) this.#seed(issuer, saved, onReadError);
   }
@@ -82,7 +86,7 @@ export class Verifier {
     const verdict = this.#decide(token);
     const decided = verdict instanceof Promise ? await verdict : verdict;
     // What stands with lists that know it is final; of anything else it has to be seen whether something is lacking.
-    const final = decided.decision.decision === "allow" ? decided : await this.#remedied(token, decided);
+    const final = isFinal(decided) ? decided : await this.#remedied(token, decided);
     if (final.isDue) this.#readWhatIsDue(options?.waitUntil);
     return final.decision;
   }
@@ -95,7 +99,8 @@ export class Verifier {
   verifyNow(token: string): Decision {
     const verdict = this.#decide(token);
     if (verdict instanceof Promise) throw new TypeError("an engine that answers later was asked");
-    if (verdict.remedy !== undefined) void this.#readingOf(verdict.remedy)?.inBackground();
+    if (verdict.remedy === LACKING) void this.#lacking?.inBackground(verdict.lacking);
+    else if (verdict.remedy !== undefined) void this.#readingOf(verdict.remedy)?.inBackground();
     if (verdict.isDue) this.#readWhatIsDue(undefined);
     return verdict.decision;
   }
@@ -143,14 +148,19 @@ export class Verifier {
 
   /** Has read what a decision lacks, each thing once, and decides again. */
   async #remedied(token: string, verdict: Verdict): Promise<Verdict> {
-    const failures = new Map<number, RevocableError | undefined>();
-    while (verdict.remedy !== undefined && !failures.has(verdict.remedy)) {
-      failures.set(verdict.remedy, await this.#readingOf(verdict.remedy)?.now());
+    const rounds = new Map<number, number>();
+    let failure: RevocableError | undefined;
+    while (verdict.remedy !== undefined) {
+      const { remedy, lacking } = verdict;
+      const before = rounds.get(remedy) ?? 0;
+      if (before >= (remedy === LACKING && failure === undefined ? MOST_ROUNDS : 1)) break;
+      rounds.set(remedy, before + 1);
+      failure = await (remedy === LACKING ? this.#lacking?.now(lacking) : this.#readingOf(remedy)?.now());
       verdict = await this.#decide(token);
     }
     const { decision } = verdict;
     if (decision.decision === "allow") return verdict;
-    const cause = [...failures.values()].at(-1) ?? this.#causeOf(decision.error);
+    const cause = failure ?? this.#causeOf(decision.error);
     if (cause !== undefined) decision.error.cause = cause;
     return verdict;
   }
@@ -179,15 +189,21 @@ export class Verifier {
     const isDue = isDueOnDesk();
     const snapshot = snapshotOnDesk();
     if (outcome === ALLOW) {
-      const status = statusOnDesk();
-      if (status === undefined) throw new TypeError("the core let a token pass that it knows nothing of");
+      const { status, reason } = statusOnDesk();
       const [header, claims] = claimsOnDesk();
-      return { decision: { decision: "allow", claims, header, status, snapshot }, remedy: undefined, isDue };
+      const decision: Decision = { decision: "allow", claims, header, status, reason, snapshot };
+      return { decision, ...(status === "unknown" ? this.#lacks(token) : NOTHING_LACKS), isDue };
     }
     const fault = faultOnDesk();
     const error = errorOf(fault, cause, fault.stage === "claims" ? payloadOf(token) : undefined);
+    const decision: Decision = { decision: outcome === DENY ? "deny" : "unavailable", error, snapshot };
+    return { decision, ...this.#lacks(token), isDue };
+  }
+
+  /** What could be read for the token whose decision lies on the desk. */
+  #lacks(token: string): Pick<Verdict, "remedy" | "lacking"> {
     const remedy = typed(() => this.#core.remedy(putToken(token), this.#now()));
-    return { decision: { decision: outcome === DENY ? "deny" : "unavailable", error, snapshot }, remedy, isDue };
+    return { remedy, lacking: remedy === LACKING ? (this.#core.lacking() as Lack[]) : [] };
   }
 
   #readWhatIsDue(waitUntil: VerifyOptions["waitUntil"]): void {
@@ -218,7 +234,15 @@ export class Verifier {
 interface Verdict {
   decision: Decision;
   remedy: number | undefined;
+  /** With [`LACKING`]: what is to be read. */
+  lacking: readonly Lack[];
   isDue: boolean;
+}
+
+const NOTHING_LACKS = { remedy: undefined, lacking: [] };
+
+function isFinal({ decision }: Verdict): boolean {
+  return decision.decision === "allow" && decision.status !== "unknown";
 }
 
 /** What one call of `verify` may be given. */

@@ -14,7 +14,7 @@ use super::{Wrong, element, member, wrong};
 
 /// The fields of one object. What is said of a wrong one names the field and what was expected, and never repeats what was
 /// found: a secret may have been pasted into the wrong place.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     object: &'a Object,
     /// Where the object is; empty for the document itself.
     path: String,
@@ -28,7 +28,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// [`Error::ConfigInvalid`] when it is something else, has a field that is unknown, or `read` met one that is missing or
     /// wrong.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         value: &'a Value,
         path: String,
         known: &[&str],
@@ -39,7 +39,7 @@ impl<'a> Fields<'a> {
     }
 
     /// [`Fields::read`] for what is known to be an object.
-    pub(super) fn read_object<T>(
+    pub(crate) fn read_object<T>(
         object: &'a Object,
         path: String,
         known: &[&str],
@@ -62,7 +62,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Says that a field is wrong.
-    pub(super) fn refuse(&self, field: &str, reason: &str) {
+    pub(crate) fn refuse(&self, field: &str, reason: &str) {
         self.fault(wrong(self.path(field), reason));
     }
 
@@ -72,17 +72,17 @@ impl<'a> Fields<'a> {
     }
 
     /// Where a field is.
-    pub(super) fn path(&self, field: &str) -> String {
+    pub(crate) fn path(&self, field: &str) -> String {
         member(&self.path, field)
     }
 
     /// A field that may be left out. One that is `null` is there: nobody can tell what that was to mean.
-    pub(super) fn value(&self, field: &str) -> Option<&'a Value> {
+    pub(crate) fn value(&self, field: &str) -> Option<&'a Value> {
         self.object.get(field)
     }
 
     /// A field that must be there.
-    fn required(&self, field: &str) -> Option<&'a Value> {
+    pub(crate) fn required(&self, field: &str) -> Option<&'a Value> {
         let value = self.value(field);
         if value.is_none() {
             self.fault(wrong(self.path.as_str(), &["missing field `", field, "`"].concat()));
@@ -91,13 +91,13 @@ impl<'a> Fields<'a> {
     }
 
     /// A text that must be there.
-    pub(super) fn text(&self, field: &str) -> String {
+    pub(crate) fn text(&self, field: &str) -> String {
         self.required(field);
         self.text_if_any(field).unwrap_or_default()
     }
 
     /// A text.
-    pub(super) fn text_if_any(&self, field: &str) -> Option<String> {
+    pub(crate) fn text_if_any(&self, field: &str) -> Option<String> {
         let value = self.value(field)?;
         if !value.is_string() {
             self.refuse(field, "expected a string");
@@ -106,7 +106,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A list of texts that must be there.
-    pub(super) fn texts(&self, field: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, field: &str) -> Vec<String> {
         self.list(field, |value, path| match value {
             Value::String(text) => Ok(text.clone()),
             _ => Err(wrong(path, "expected a string")),
@@ -114,13 +114,13 @@ impl<'a> Fields<'a> {
     }
 
     /// A list of texts.
-    pub(super) fn texts_if_any(&self, field: &str) -> Option<Vec<String>> {
+    pub(crate) fn texts_if_any(&self, field: &str) -> Option<Vec<String>> {
         self.value(field).map(|_| self.texts(field))
     }
 
     /// A text, or a list of at least one: an empty one would not be looked at, which leaving the field out says more
     /// clearly.
-    pub(super) fn one_or_many(&self, field: &str) -> Vec<String> {
+    pub(crate) fn one_or_many(&self, field: &str) -> Vec<String> {
         match self.value(field) {
             None => Vec::new(),
             Some(Value::String(text)) => vec![text.clone()],
@@ -135,7 +135,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number of seconds.
-    pub(super) fn seconds(&self, field: &str) -> Option<u64> {
+    pub(crate) fn seconds(&self, field: &str) -> Option<u64> {
         let value = self.value(field)?;
         if !value.is_u64() {
             self.refuse(field, "expected a whole number of seconds");
@@ -144,7 +144,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether something holds; what is assumed where nothing is said.
-    pub(super) fn flag(&self, field: &str, default: bool) -> bool {
+    pub(crate) fn flag(&self, field: &str, default: bool) -> bool {
         let Some(value) = self.value(field) else { return default };
         if !value.is_boolean() {
             self.refuse(field, "expected a boolean");
@@ -153,13 +153,13 @@ impl<'a> Fields<'a> {
     }
 
     /// An object that must be there, whose members are not fields of ours.
-    pub(super) fn object(&self, field: &str) -> Object {
+    pub(crate) fn object(&self, field: &str) -> Object {
         self.required(field);
         self.object_if_any(field).unwrap_or_default()
     }
 
     /// An object whose members are not fields of ours.
-    pub(super) fn object_if_any(&self, field: &str) -> Option<Object> {
+    pub(crate) fn object_if_any(&self, field: &str) -> Option<Object> {
         let value = self.value(field)?;
         if !value.is_object() {
             self.refuse(field, "expected an object");
@@ -168,7 +168,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A field for which `read` is told the place.
-    pub(super) fn nested<T>(
+    pub(crate) fn nested<T>(
         &self,
         field: &str,
         read: impl FnOnce(&'a Value, String) -> Result<T, Wrong>,
@@ -177,7 +177,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A list that must be there, for each of whose elements `read` is told the place.
-    pub(super) fn list<T>(
+    pub(crate) fn list<T>(
         &self,
         field: &str,
         read: impl Fn(&'a Value, String) -> Result<T, Wrong>,

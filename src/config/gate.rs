@@ -7,22 +7,36 @@ use crate::engine;
 use crate::engine::Engines;
 use crate::error::Error;
 use crate::flow::Policy;
-use crate::gate::{Cors, Gate, Readers, TokenSource};
+use crate::gate::{Cors, Gate, PathPattern, Places, Readers, Routes, TokenSource, is_token68};
 use crate::json::Object;
+use crate::limits::{MAX_RESIDENT_BYTES, MIN_RESIDENT_BYTES};
 
 use super::fields::Fields;
+use super::remote::{ConfirmConfig, SourceConfig};
 use super::verifier::{IssuerConfig, ListConfig, VerifierConfig};
-use super::{Wrong, wrong};
+use super::{Wrong, element, member, policy, wrong};
 
 /// The gate's configuration document, `REVOCABLE_CONFIG`.
 #[derive(Debug)]
 pub struct GateConfig {
     /// See [`VerifierConfig::issuers`].
     pub issuers: Vec<IssuerConfig>,
-    /// See [`VerifierConfig::lists`]; at most one, because KV holds one manifest.
+    /// See [`VerifierConfig::lists`]; at most one, because a source holds one manifest.
     pub lists: Vec<ListConfig>,
     /// See [`VerifierConfig::unknown`].
     pub unknown: Policy,
+    /// What to do instead for requests with certain paths, the first that fits counting. See [`Routes`].
+    pub routes: Vec<RouteConfig>,
+    /// Where manifest and segments are read. By default, where the platform keeps them: the Worker's KV.
+    pub source: Option<SourceConfig>,
+    /// Where segments are read that the source does not have, or does not show yet. By default, nowhere.
+    pub fallback: Option<SourceConfig>,
+    /// Whom hits that are too coarse to be believed are confirmed by. By default nobody: they are looked up in the segment
+    /// that keeps more of each id, where the manifest names one.
+    pub confirm: Option<ConfirmConfig>,
+    /// How many bytes of segments are held, 64 KiB to 96 MiB; 48 MiB by default. A larger snapshot is read in parts, as tokens
+    /// ask for them.
+    pub resident_bytes: Option<u64>,
     /// Where the token may be, in order of preference: `header` (`Authorization: Bearer`), `header:NAME` (the bare
     /// token), `cookie:NAME`. The first that is present wins. By default, `header`.
     pub token_from: Vec<String>,
@@ -34,6 +48,15 @@ pub struct GateConfig {
     pub cors: Option<CorsConfig>,
     /// Whether error answers hold our precise code. By default, no: the precise reason goes to the log.
     pub expose_reason: bool,
+}
+
+/// What to do with tokens of which the lists cannot tell, in requests with certain paths.
+#[derive(Debug)]
+pub struct RouteConfig {
+    /// A path, or one with `*` for anything at its end. See [`PathPattern`].
+    pub path: String,
+    /// What to do, for each reason why; what is left out is as for the gate.
+    pub unknown: Policy,
 }
 
 /// A secret, by the name under which the platform keeps it.
@@ -63,10 +86,16 @@ impl GateConfig {
         let document = super::read(document)?;
         Fields::read_object(&document, String::new(), GATE_FIELDS, |fields| {
             let VerifierConfig { issuers, lists, unknown } = VerifierConfig::of(fields);
+            let route = |value, path| RouteConfig::read(value, path, unknown);
             Self {
                 issuers,
                 lists,
                 unknown,
+                routes: fields.value("routes").map(|_| fields.list("routes", route)).unwrap_or_default(),
+                source: fields.nested("source", SourceConfig::read),
+                fallback: fields.nested("fallback", SourceConfig::read),
+                confirm: fields.nested("confirm", ConfirmConfig::read),
+                resident_bytes: resident_bytes(fields),
                 token_from: fields.texts_if_any("tokenFrom").unwrap_or_else(|| vec!["header".to_owned()]),
                 public_snapshot: fields.flag("publicSnapshot", false),
                 read_key: fields.nested("readKey", SecretRef::read),
@@ -100,7 +129,7 @@ impl GateConfig {
 
     fn make(mut self, engines: Engines, secret: &impl Fn(&str) -> Option<String>) -> Result<Gate, Wrong> {
         if self.lists.len() > 1 {
-            return Err(wrong("lists", "expected at most one: KV holds one manifest"));
+            return Err(wrong("lists", "expected at most one: a source holds one manifest"));
         }
         for (index, issuer) in self.issuers.iter_mut().enumerate() {
             if let Some(jwks) = &mut issuer.jwks {
@@ -130,15 +159,75 @@ impl GateConfig {
             return Err(wrong(path, "expected `*`, or a scheme and a host such as `https://app.example`"));
         }
         let cors = Cors::new(origins);
+        let routes = Routes::new(patterns(&self.routes)?, self.unknown);
+        let places = Places {
+            source: self.source.map(|source| source.build("source", secret)).transpose()?,
+            fallback: self.fallback.map(|fallback| fallback.build("fallback", secret)).transpose()?,
+            confirm: self.confirm.map(|confirm| confirm.build("confirm", secret)).transpose()?,
+        };
         let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists, unknown: self.unknown }
             .make(engines)?;
-        Ok(Gate::new(verifier, sources, readers, cors, self.expose_reason))
+        let verifier = match self.resident_bytes {
+            Some(bytes) => verifier.lists(|lists| lists.resident_limit(bytes)),
+            None => verifier,
+        };
+        Ok(Gate::new(verifier, routes, places, sources, readers, cors, self.expose_reason))
     }
 }
 
+impl RouteConfig {
+    fn read(value: &Value, path: String, otherwise: Policy) -> Result<Self, Wrong> {
+        Fields::read(value, path, &["path", "unknown"], |fields| {
+            fields.required("unknown");
+            Self { path: fields.text("path"), unknown: policy::unknown(fields, otherwise) }
+        })
+    }
+}
+
+/// The routes, each of which some path must reach: one that none does would be a policy that its author believes in.
+fn patterns(routes: &[RouteConfig]) -> Result<Vec<(PathPattern, Policy)>, Wrong> {
+    let mut patterns: Vec<(PathPattern, Policy)> = Vec::with_capacity(routes.len());
+    for (index, route) in routes.iter().enumerate() {
+        let path = || member(&element("routes", index), "path");
+        let pattern = PathPattern::parse(&route.path).ok_or_else(|| {
+            wrong(
+                path(),
+                "expected a path such as `/reports` or `/reports/*`, in visible ASCII, without `%`, `;`, `?`, `#`, `\\`, empty \
+                 and dot segments",
+            )
+        })?;
+        if patterns.iter().any(|(earlier, _)| earlier.covers(&pattern)) {
+            return Err(wrong(path(), "no path reaches it: an earlier one fits whatever this one does"));
+        }
+        patterns.push((pattern, route.unknown));
+    }
+    Ok(patterns)
+}
+
+fn resident_bytes(fields: &Fields<'_>) -> Option<u64> {
+    let value = fields.value("residentBytes")?;
+    let bytes = value.as_u64().filter(|bytes| (MIN_RESIDENT_BYTES..=MAX_RESIDENT_BYTES).contains(bytes));
+    if bytes.is_none() {
+        fields.refuse("residentBytes", "expected a whole number of bytes, 65536 to 100663296");
+    }
+    bytes
+}
+
 impl SecretRef {
-    fn read(value: &Value, path: String) -> Result<Self, Wrong> {
+    pub(super) fn read(value: &Value, path: String) -> Result<Self, Wrong> {
         Fields::read(value, path, &["secret"], |fields| Self { secret: fields.text("secret") })
+    }
+
+    /// The secret, if it can be sent as a bearer token.
+    pub(super) fn bearer(
+        &self,
+        path: &str,
+        secret: &impl Fn(&str) -> Option<String>,
+    ) -> Result<String, Wrong> {
+        secret(&self.secret).filter(|secret| is_token68(secret)).ok_or_else(|| {
+            let reason = "the platform has no secret of that name that can be sent as a bearer token";
+            wrong(member(path, "secret"), reason)
+        })
     }
 }
 
@@ -182,5 +271,18 @@ fn resolve_key(jwk: &mut Object, secret: &impl Fn(&str) -> Option<String>) -> Re
     Ok(())
 }
 
-const GATE_FIELDS: &[&str] =
-    &["issuers", "lists", "unknown", "tokenFrom", "publicSnapshot", "readKey", "cors", "exposeReason"];
+const GATE_FIELDS: &[&str] = &[
+    "issuers",
+    "lists",
+    "unknown",
+    "routes",
+    "source",
+    "fallback",
+    "confirm",
+    "residentBytes",
+    "tokenFrom",
+    "publicSnapshot",
+    "readKey",
+    "cors",
+    "exposeReason",
+];

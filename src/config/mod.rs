@@ -5,6 +5,7 @@ mod fields;
 mod gate;
 mod keys;
 mod policy;
+mod remote;
 mod verifier;
 
 use crate::error::Error;
@@ -14,8 +15,10 @@ use crate::json::{self, Fault, Object};
 /// once, building the gate says.
 pub const GATE_SCHEMA: &str = include_str!("../../schema/gate.schema.json");
 
-pub use gate::{CorsConfig, GateConfig, SecretRef};
+pub(crate) use fields::Fields;
+pub use gate::{CorsConfig, GateConfig, RouteConfig, SecretRef};
 pub use keys::PemConfig;
+pub use remote::{ConfirmConfig, SourceConfig};
 pub use verifier::{IssuerConfig, ListConfig, VerifierConfig};
 
 /// Reads a document as strictly as a token: no two readers may disagree about what was configured.
@@ -30,9 +33,9 @@ fn read(document: &str) -> Result<Object, Wrong> {
 
 /// [`Error::ConfigInvalid`] as it is handed on here: an error of five words for each of a hundred checks is a fifth of their
 /// Wasm.
-type Wrong = Box<Error>;
+pub(crate) type Wrong = Box<Error>;
 
-fn wrong(path: impl Into<String>, reason: &str) -> Wrong {
+pub(crate) fn wrong(path: impl Into<String>, reason: &str) -> Wrong {
     Box::new(Error::ConfigInvalid { path: path.into(), reason: reason.to_owned() })
 }
 

@@ -53,6 +53,16 @@ impl Answer {
         Self { status, headers, body: body.to_string() }
     }
 
+    /// The answer to a request to one of our own endpoints that cannot be understood.
+    pub(super) fn malformed(status: u16, reason: &str) -> Self {
+        let headers = vec![
+            ("content-type", "application/json; charset=utf-8".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ];
+        let body = json!({ "error": "invalid_request", "error_description": reason });
+        Self { status, headers, body: body.to_string() }
+    }
+
     pub(super) fn with(mut self, headers: Vec<(&'static str, String)>) -> Self {
         self.headers.extend(headers);
         self

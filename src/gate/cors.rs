@@ -30,13 +30,14 @@ impl Cors {
         headers
     }
 
-    /// The headers for the answer to a preflight of one of our own endpoints.
+    /// The headers for the answer to a preflight of one of our own endpoints, which takes these methods.
     #[must_use]
-    pub fn preflight(&self, origin: Option<&str>) -> Vec<(&'static str, String)> {
+    pub fn preflight(&self, origin: Option<&str>, methods: &str) -> Vec<(&'static str, String)> {
         let mut headers = self.headers(origin);
         if headers.iter().any(|(name, _)| *name == "access-control-allow-origin") {
-            headers.push(("access-control-allow-methods", "GET, HEAD".to_owned()));
-            headers.push(("access-control-allow-headers", "authorization, if-none-match".to_owned()));
+            headers.push(("access-control-allow-methods", methods.to_owned()));
+            let sent = "authorization, content-type, if-none-match";
+            headers.push(("access-control-allow-headers", sent.to_owned()));
             headers.push(("access-control-max-age", "600".to_owned()));
         }
         headers

@@ -8,6 +8,7 @@
 //! | `x-revocable-token-id` | `jti`, when it is a string |
 //! | `x-revocable-seq` | the number of the manifest that was asked |
 //! | `x-revocable-age` | how old that manifest was, in whole seconds |
+//! | `x-revocable-status` | `unknown`, where the list could not tell and the policy lets such tokens pass; otherwise left out |
 //!
 //! Values are percent-encoded (RFC 3986 §2.1) but for visible ASCII other than `%`, so that any claim makes one valid
 //! header and no two claims the same. Headers of these names that a client sends are removed, whatever they say.
@@ -15,6 +16,7 @@
 use std::fmt::Write as _;
 
 use crate::flow::Allowed;
+use crate::revocation::Status;
 
 /// What every identity header begins with.
 const IDENTITY_PREFIX: &str = "x-revocable-";
@@ -40,6 +42,9 @@ pub(super) fn headers(allowed: &Allowed) -> Vec<(&'static str, String)> {
     if let Some(snapshot) = allowed.snapshot {
         headers.push(("x-revocable-seq", snapshot.seq.to_string()));
         headers.push(("x-revocable-age", (snapshot.age_millis / 1000).to_string()));
+    }
+    if matches!(allowed.status, Some(Status::Unknown(_))) {
+        headers.push(("x-revocable-status", "unknown".to_owned()));
     }
     headers
 }

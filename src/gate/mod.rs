@@ -2,8 +2,11 @@
 //! origin is told. Whoever moves the bytes decides nothing.
 
 mod answer;
+mod confirm;
 mod cors;
 mod identity;
+mod remote;
+mod routes;
 mod token_source;
 
 use crate::error::Error;
@@ -11,19 +14,36 @@ use crate::flow::Allowed;
 use crate::verifier::Verifier;
 
 pub use answer::Answer;
+pub use confirm::{ConfirmQuestion, ConfirmReply};
 pub use cors::Cors;
 pub use identity::is_identity_header;
-use token_source::is_token68;
+pub use remote::Remote;
+pub use routes::{PathPattern, Routes};
+pub(crate) use token_source::is_token68;
 pub use token_source::{RequestHeaders, TokenSource};
 
 /// A verifier, and how requests are read and answered.
 #[derive(Debug)]
 pub struct Gate {
     verifier: Verifier,
+    routes: Routes,
+    places: Places,
     sources: Vec<TokenSource>,
     readers: Readers,
     cors: Cors,
     expose_reason: bool,
+}
+
+/// Where a gate reads what it does not have, each where it is configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Places {
+    /// The manifest and the segments; left out, the platform's own store.
+    pub source: Option<Remote>,
+    /// Segments that the source does not show.
+    pub fallback: Option<Remote>,
+    /// Confirmations.
+    pub confirm: Option<Remote>,
 }
 
 /// Who may read the manifest and the segments.
@@ -43,12 +63,21 @@ pub enum Readers {
 impl Gate {
     pub(crate) const fn new(
         verifier: Verifier,
+        routes: Routes,
+        places: Places,
         sources: Vec<TokenSource>,
         readers: Readers,
         cors: Cors,
         expose_reason: bool,
     ) -> Self {
-        Self { verifier, sources, readers, cors, expose_reason }
+        Self { verifier, routes, places, sources, readers, cors, expose_reason }
+    }
+
+    /// Has this gate look for a newer manifest a little earlier than others. See [`crate::Revocations::jitter`].
+    #[must_use]
+    pub fn jitter(mut self, fraction: f64) -> Self {
+        self.verifier = self.verifier.lists(|lists| lists.jitter(fraction));
+        self
     }
 
     /// The verifier.
@@ -60,6 +89,18 @@ impl Gate {
     /// The verifier, to be refreshed.
     pub const fn verifier_mut(&mut self) -> &mut Verifier {
         &mut self.verifier
+    }
+
+    /// Under which policies requests are decided.
+    #[must_use]
+    pub const fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// Where it reads what it does not have.
+    #[must_use]
+    pub const fn places(&self) -> &Places {
+        &self.places
     }
 
     /// Whether a request is a CORS preflight. A browser sends it without credentials or a body, so it goes to the origin
@@ -97,6 +138,13 @@ impl Gate {
     #[must_use]
     pub fn refusal(&self, error: &Error, origin: Option<&str>) -> Answer {
         Answer::refusal(error, self.expose_reason).with(self.cors.headers(origin))
+    }
+
+    /// What to answer to a request to one of our own endpoints that cannot be understood, with the reason: whoever may ask may
+    /// know what is wrong with what he sent.
+    #[must_use]
+    pub fn malformed(&self, status: u16, reason: &str, origin: Option<&str>) -> Answer {
+        Answer::malformed(status, reason).with(self.cors.headers(origin))
     }
 
     /// The headers that tell the origin whose request it is.

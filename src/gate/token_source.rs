@@ -92,7 +92,7 @@ fn token68(token: &str) -> Result<String, Error> {
 }
 
 /// RFC 9110 §11.2, but for where `=` may stand.
-pub(super) fn is_token68(text: &str) -> bool {
+pub(crate) fn is_token68(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
 }
 

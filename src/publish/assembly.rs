@@ -144,8 +144,12 @@ impl Assembly {
     /// store them before the manifest. A segment of coarse ids comes with the one that confirms.
     ///
     /// # Errors
-    /// [`Error::RevocationInvalid`] when a record is outside the range, or there are too many.
+    /// [`Error::RevocationInvalid`] when a record is outside the range or out of order, or there are too many.
     pub fn put(&mut self, table: usize, range: KeyRange, records: &[Record]) -> Result<Vec<Stored>, Error> {
+        // A segment of what does not ascend would lose entries.
+        if records.windows(2).any(|pair| matches!(pair, [one, other] if one.key() >= other.key())) {
+            return Err(invalid("the records are not in ascending order of id, each once"));
+        }
         let mut windows: Vec<Window> = (0..=self.terms.expiry_windows).map(|_| Window::default()).collect();
         let latest = self.tables.get(table).and_then(|(tally, _)| tally.latest);
         for record in records {

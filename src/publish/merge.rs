@@ -226,7 +226,7 @@ impl Merge {
         id: &Id,
     ) -> Option<Operation> {
         let groups = part.recent().iter().filter(|group| self.table_of(part, group.table) == Ok(index));
-        let said = groups.filter_map(|group| group.get(id).map(|entry| (entry, group.expires()))).next();
+        let said = groups.filter_map(|group| group.get(id).map(|entry| (entry, group.expiry(id)))).next();
         let (entry, expires) = match said {
             Some((entry, expires)) => (entry?, expires),
             None => *hits.get(id)?,

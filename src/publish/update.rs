@@ -59,9 +59,9 @@ impl Update {
             previous.tables().iter().map(|_| BTreeMap::new()).collect();
         for group in previous.recent() {
             let Some(table) = operations.get_mut(group.table) else { continue };
-            for (id, entry) in group.all() {
-                let expires = group.expires().filter(|_| entry.is_some());
-                table.insert(*id, Operation { value: entry.map(|entry| entry.value()), expires });
+            for ((id, entry), expires) in group.all().iter().zip(group.expiries()) {
+                let value = entry.map(|entry| entry.value());
+                table.insert(*id, Operation { value, expires: *expires });
             }
         }
         let (rules, tables) = (previous.rules().to_vec(), previous.tables().to_vec());
@@ -129,8 +129,9 @@ impl Update {
     }
 
     /// Makes the snapshot: its manifest, and the segments that are new. `segment` gives one of those before by its name; it is
-    /// asked only when operations with values are folded, because of two values of one id in segments the stricter counts, and
-    /// one that was lowered must stay an operation.
+    /// asked only when operations with values are folded or have expired, because of two values of one id in segments the
+    /// stricter counts: one that was lowered must stay an operation, and when it has expired, what it lowered is taken back.
+    /// Where it gives none, folding fails, and what has expired stays for now.
     ///
     /// # Errors
     /// [`Error::RevocationInvalid`] when a full build is due; [`Error::SegmentMissing`] or [`Error::SegmentInvalid`] of a
@@ -153,10 +154,30 @@ impl Update {
                 references.push(*reference);
             }
         }
-        for table in &mut self.operations {
-            let before = table.len();
-            table.retain(|_, operation| operation.value.is_none() || !is_over(operation.expires));
-            expired = expired.saturating_add(count(before.saturating_sub(table.len())));
+        for (index, (table, operations)) in self.tables.iter().zip(&mut self.operations).enumerate() {
+            let over = operations.iter().filter(|(_, operation)| is_over(operation.expires));
+            let mut over: Vec<(Id, i64)> = over.filter_map(|(id, one)| Some((*id, one.value?))).collect();
+            // What it lowered must not come back with what it replaced, and tokens issued meanwhile be refused.
+            let mut lowered = Vec::new();
+            if table.kind.has_values() {
+                match stricter(&over, table, &references, index, |reference| segment(&reference.name)) {
+                    Ok(found) => lowered = found,
+                    // Another time: what is new is not to wait for it.
+                    Err(Error::SegmentMissing) => over.clear(),
+                    Err(error) => return Err(error),
+                }
+            }
+            expired = expired.saturating_add(count(over.len()));
+            for (id, _) in &over {
+                operations.remove(id);
+            }
+            let taken_back = Operation { value: None, expires: None };
+            operations.extend(lowered.into_iter().map(|id| (id, taken_back)));
+            // Where no segment is, there is nothing to take back.
+            let covers = |one: &SegmentRef, id: &Id| one.table == index && one.range.contains(id);
+            operations.retain(|id, one| {
+                one.value.is_some() || references.iter().any(|reference| covers(reference, id))
+            });
         }
         let mut stored = Vec::new();
         if self.operations() > MAX_RECENT {
@@ -193,18 +214,18 @@ impl Update {
             let mut adds: Vec<(Id, i64)> =
                 operations.iter().filter_map(|(id, operation)| Some((*id, operation.value?))).collect();
             if table.kind.has_values() {
-                let stricter = stricter(&adds, table, references, index, segment)?;
+                let stricter =
+                    stricter(&adds, table, references, index, |reference| segment(&reference.name))?;
                 adds.retain(|(id, _)| stricter.binary_search(id).is_err());
             }
-            let used = references.iter().filter(|one| one.table == index).map(|one| one.layer);
-            let layer = used.max().map_or(0, |layer| layer.saturating_add(1));
+            // That of segments that have fallen away is free again.
+            let used = |layer: &u8| references.iter().any(|one| (one.table, one.layer) == (index, *layer));
+            let layer = (0..MAX_LAYERS).find(|layer| !used(layer));
             let number = u32::try_from(adds.len()).map_err(|_| invalid(FULL_BUILD))?;
             if number == 0 {
                 continue;
             }
-            if layer >= MAX_LAYERS {
-                return Err(invalid(FULL_BUILD));
-            }
+            let layer = layer.ok_or_else(|| invalid(FULL_BUILD))?;
             let lookups = self.rules.get(table.rule).map_or(1, lookups);
             let shape = Shape::of(number, self.terms.epsilon.fingerprints_of_layer(number, lookups));
             let range = KeyRange::default();
@@ -236,33 +257,44 @@ fn stricter(
     table: &Table,
     references: &[SegmentRef],
     index: usize,
-    segment: &mut impl FnMut(&SegmentName) -> Option<Vec<u8>>,
+    mut segment: impl FnMut(&SegmentRef) -> Option<Vec<u8>>,
 ) -> Result<Vec<Id>, Error> {
     let mut found = Vec::new();
     for reference in references.iter().filter(|one| one.table == index) {
-        let opened = Segment::open(segment(&reference.name).ok_or(Error::SegmentMissing)?)?;
+        let here: Vec<&(Id, i64)> = adds.iter().filter(|(id, _)| reference.range.contains(id)).collect();
+        if here.is_empty() {
+            continue;
+        }
+        let opened = Segment::open(segment(reference).ok_or(Error::SegmentMissing)?)?;
         if opened.kind() != table.kind {
             return Err(Error::SegmentInvalid("its kind is not the manifest's".into()));
         }
         let is_stricter = |entry: Option<Entry>, value| entry.is_some_and(|entry| entry.value() > value);
-        let here = adds.iter().filter(|(id, value)| is_stricter(opened.get(id), *value)).map(|(id, _)| *id);
-        found.extend(here);
+        found
+            .extend(here.iter().filter(|(id, value)| is_stricter(opened.get(id), *value)).map(|(id, _)| *id));
     }
     found.sort_unstable();
     Ok(found)
 }
 
-/// A table's operations as a manifest has them: what is added, then what is taken back.
+/// When the last token expires that these could match, and what is added.
+type Window = (Option<UnixTime>, Vec<(Id, i64)>);
+
+/// A table's operations as a manifest has them: what is added, by when it expires, then what is taken back.
 pub(super) fn groups(table: &Table, operations: &BTreeMap<Id, Operation>) -> Vec<WireOperations> {
-    let adds: Vec<(Id, i64)> =
-        operations.iter().filter_map(|(id, operation)| Some((*id, operation.value?))).collect();
-    let removes: Vec<(Id, i64)> = operations
-        .iter()
-        .filter(|(_, operation)| operation.value.is_none())
-        .map(|(id, _)| (*id, 0))
-        .collect();
-    let added = || operations.values().filter(|operation| operation.value.is_some()).map(|one| one.expires);
-    let expires = if added().any(|one| one.is_none()) { None } else { added().flatten().max() };
+    let mut removes: Vec<(Id, i64)> = Vec::new();
+    let mut adds: BTreeMap<Option<u64>, Window> = BTreeMap::new();
+    let window = window_seconds(operations.values());
+    for (id, Operation { value, expires }) in operations {
+        let Some(value) = value else {
+            removes.push((*id, 0));
+            continue;
+        };
+        let nth = expires.map(|expires| expires.as_seconds().checked_div(window).unwrap_or(0));
+        let (latest, group) = adds.entry(nth).or_default();
+        *latest = (*latest).max(*expires);
+        group.push((*id, *value));
+    }
     let group = |op, operations: &[(Id, i64)], has_values: bool, expires: Option<UnixTime>| {
         let (base, width, data) = pack(operations, has_values);
         WireOperations {
@@ -276,9 +308,25 @@ pub(super) fn groups(table: &Table, operations: &BTreeMap<Id, Operation>) -> Vec
             data,
         }
     };
-    let adds = (!adds.is_empty()).then(|| group("add", &adds, table.kind.has_values(), expires));
+    let has_values = table.kind.has_values();
+    let adds = adds.values().map(|(expires, adds)| group("add", adds, has_values, *expires));
     let removes = (!removes.is_empty()).then(|| group("remove", &removes, false, None));
-    adds.into_iter().chain(removes).collect()
+    adds.chain(removes).collect()
 }
 
+/// How far apart operations of one group may expire, in seconds, so that there are few groups and each falls away as a whole
+/// soon after its first. Groups begin at multiples of a power of two: an operation that takes over its group's expiry stays
+/// in that group.
+fn window_seconds<'o>(operations: impl Iterator<Item = &'o Operation> + Clone) -> u64 {
+    let expiries = || operations.clone().filter(|one| one.value.is_some()).filter_map(|one| one.expires);
+    let seconds = || expiries().map(UnixTime::as_seconds);
+    let span = seconds().max().unwrap_or(0).saturating_sub(seconds().min().unwrap_or(0));
+    let groups = count(expiries().count() / OPERATIONS_A_GROUP).clamp(1, MOST_GROUPS);
+    // At most a group more than that, where the first and the last are in part.
+    span.div_ceil(groups).max(1).next_power_of_two()
+}
+
+/// A group costs some hundred bytes.
+const OPERATIONS_A_GROUP: usize = 64;
+const MOST_GROUPS: u64 = 8;
 const FULL_BUILD: &str = "so much has changed since the last full build that another one is due";

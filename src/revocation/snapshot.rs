@@ -10,7 +10,7 @@ use crate::time::UnixTime;
 
 use super::id::IdPrefix;
 use super::lacking::{Confirmation, Lack, Target};
-use super::manifest::{Manifest, SegmentRef};
+use super::manifest::{Manifest, in_order};
 use super::resident::{Held, Part};
 use super::targets::{ids, require};
 use super::{Entry, Id, SegmentName, Status, Table, Unknown};
@@ -66,10 +66,9 @@ impl Snapshot {
     /// None of the manifest's segments is at hand yet.
     pub(super) fn new(manifest: Manifest) -> Self {
         let mut tables: Vec<Asked> = manifest.tables().iter().map(|_| Asked::default()).collect();
-        let mut order: Vec<&SegmentRef> = manifest.segments().iter().collect();
-        order.sort_by_key(|reference| (reference.table, reference.layer, reference.range.ends()));
         let mut before = None;
-        for reference in order {
+        let order = in_order(manifest.segments());
+        for reference in order.iter().filter_map(|(.., index)| manifest.segments().get(*index)) {
             let table = manifest.tables().get(reference.table).zip(tables.get_mut(reference.table));
             let Some((table, asked)) = table else { continue };
             if before != Some((reference.table, reference.layer)) {

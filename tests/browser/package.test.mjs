@@ -8,6 +8,7 @@ import { build } from "esbuild";
 
 import { makeFixture } from "../npm/support/fixture.mjs";
 import { installPackage } from "../npm/support/installed.mjs";
+import { SUITE_FILES } from "../npm/support/suite_files.mjs";
 import { launchChromium } from "./support/chromium.mjs";
 import { launchFirefox } from "./support/firefox.mjs";
 import { serve } from "./support/site.mjs";
@@ -69,12 +70,12 @@ async function runInFirefox(url) {
 async function makePages() {
   const folder = join(installed.folder, "pages");
   await mkdir(folder);
-  await copyFile(new URL("../npm/support/suite.mjs", import.meta.url), join(folder, "suite.js"));
+  for (const name of SUITE_FILES) await copyFile(new URL(`../npm/support/${name}`, import.meta.url), join(folder, name));
   await writeFile(join(folder, "fixture.json"), JSON.stringify(fixture));
   await writeFile(
     join(folder, "main.js"),
     `import * as revocable from "revocable";
-     import { runSuite } from "./suite.js";
+     import { runSuite } from "./suite.mjs";
      globalThis.outcomes = async () => runSuite(revocable, await (await fetch("fixture.json")).json());`,
   );
   const page = (head) => `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">${head}`;

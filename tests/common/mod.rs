@@ -10,8 +10,8 @@ use jwt_simple::algorithms::{
 use jwt_simple::claims::JWTClaims;
 use p256::ecdsa::signature::Signer as _;
 use revocable::config::VerifierConfig;
-use revocable::publish::{Built, Publisher, Revocation, SigningKey};
-use revocable::{Decision, Error, Offer, Revocations, Salt, UnixTime, Verifier};
+use revocable::publish::{Built, Publisher, Revocation, Signed, SigningKey, Update};
+use revocable::{Decision, Error, Jwks, Offer, Revocations, Salt, Secrets, SegmentName, UnixTime, Verifier};
 use serde_json::{Map, Value, json};
 
 /// The second at which every test takes place.
@@ -198,6 +198,31 @@ pub(crate) fn publisher(lines: &[Value]) -> Publisher {
 
 pub(crate) fn publish(seq: u64, lines: &[Value]) -> Built {
     publisher(lines).seq(seq).finish(&authority_key()).unwrap()
+}
+
+/// The snapshot after the one of a manifest, made of what changed: with the segments that are new.
+pub(crate) fn update(previous: &str, lines: &[Value]) -> Built {
+    update_at(NOW, previous, lines, |_| None).unwrap()
+}
+
+pub(crate) fn update_at(
+    now: UnixTime,
+    previous: &str,
+    lines: &[Value],
+    segment: impl FnMut(&SegmentName) -> Option<Vec<u8>>,
+) -> Result<Built, Error> {
+    let keys = Jwks::parse(authority_key().to_public_jwk().as_bytes(), Secrets::Ignore)?;
+    let mut update = Update::following(previous.as_bytes(), &keys, AUTHORITY, now)?;
+    for line in lines {
+        update.add(&Revocation::from_json(&line.to_string())?)?;
+    }
+    let (signed, segments) = update.finish(&authority_key(), segment)?;
+    let Signed { manifest, seq, entries, expired, .. } = signed;
+    // Of a kind that only the publisher makes.
+    let mut built = publish(0, &[]);
+    (built.manifest, built.segments) = (manifest, segments);
+    (built.seq, built.entries, built.expired) = (seq, entries, expired);
+    Ok(built)
 }
 
 /// Puts a snapshot in force.

@@ -15,7 +15,7 @@ fn gathered(verifier: &mut Verifier, seq: u64, jti: &str) -> Incoming {
     let built = publish(seq, &[outright(&["jti"], json!([jti]))]);
     let Ok(Offer::Newer(mut incoming)) = offer(lists(verifier), &built, NOW) else { panic!("newer") };
     for (_, bytes) in built.segments {
-        incoming.supply(bytes.into()).unwrap();
+        incoming.supply(bytes).unwrap();
     }
     *incoming
 }

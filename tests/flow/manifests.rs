@@ -1,11 +1,9 @@
 //! Manifests and segments that must be refused, and what stays in force when they are.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use revocable::publish::{Built, Publisher, SigningKey};
-use revocable::{Error, Incoming, Offer, Revocations, SegmentName, SortedIds, UnixTime, Verifier};
+use revocable::{Error, Incoming, Offer, Revocations, Segment, SegmentName, UnixTime, Verifier};
 
 use crate::common::*;
 
@@ -42,8 +40,7 @@ fn signed(claims: &Value) -> String {
 
 fn segment() -> Value {
     json!({
-        "hash": "00".repeat(32), "rule": 0, "kind": "outright", "from": "00".repeat(16), "to": "ff".repeat(16),
-        "entries": 1, "bytes": 32,
+        "hash": "00".repeat(32), "rule": 0, "kind": "outright", "entries": 1, "bytes": 64,
     })
 }
 
@@ -230,28 +227,43 @@ fn a_manifest_that_says_something_not_possible_of_a_segment_is_refused() {
         json!({ "rule": -1 }),
         json!({ "rule": u64::MAX }),
         json!({ "kind": "minimum" }),
+        json!({ "kind": "minimum", "claim": "" }),
+        json!({ "kind": "minimum", "claim": "header:pwd_ver" }),
+        json!({ "kind": "minimum", "claim": "@key" }),
+        json!({ "kind": "minimum", "claim": 7 }),
+        json!({ "kind": "outright", "claim": "pwd_ver" }),
+        json!({ "kind": "cutoff", "claim": "pwd_ver" }),
         json!({ "kind": "Outright" }),
+        json!({ "kind": "" }),
         json!({ "rule": 1, "kind": "cutoff" }),
-        json!({ "from": "ff".repeat(16), "to": "00".repeat(16) }),
-        json!({ "from": "00" }),
+        json!({ "rule": 1, "kind": "minimum", "claim": "pwd_ver" }),
+        json!({ "layer": 16 }),
+        json!({ "layer": -1 }),
+        json!({ "layer": u64::MAX }),
+        json!({ "bits": 17, "shard": 0 }),
+        json!({ "bits": 16, "shard": 65536 }),
+        json!({ "bits": 3, "shard": 8 }),
+        json!({ "bits": -1, "shard": 0 }),
+        json!({ "bits": 256, "shard": 0 }),
+        json!({ "bits": 16, "shard": u64::MAX }),
+        json!({ "shard": 1 }),
+        json!({ "expires": -1 }),
+        json!({ "expires": null }),
         json!({ "entries": 0 }),
         json!({ "entries": -1 }),
         json!({ "bytes": 25 * 1024 * 1024 + 1 }),
         json!({ "bytes": u64::MAX }),
+        json!({ "exact": null }),
+        json!({ "exact": { "hash": "00".repeat(31), "bytes": 64 } }),
+        json!({ "exact": { "hash": "00".repeat(32), "bytes": 25 * 1024 * 1024 + 1 } }),
+        json!({ "exact": { "hash": "00".repeat(32) } }),
     ];
     for changes in wrong {
-        assert!(
-            matches!(refusal(signed(&with_segment(changes.clone()))), Error::ManifestInvalid(_)),
-            "{changes}"
-        );
+        match refusal(signed(&with_segment(changes.clone()))) {
+            Error::ManifestInvalid(reason) => assert!(reason.starts_with("segments[0]: "), "{reason}"),
+            other => panic!("{changes}: {other:?}"),
+        }
     }
-    let mut large = segment();
-    large["bytes"] = json!(25 * 1024 * 1024);
-    let together = signed(&good_with(json!({ "segments": [large.clone(), large] })));
-    assert!(
-        matches!(refusal(together), Error::ManifestInvalid(_)),
-        "two of 25 MiB are more than a snapshot may have"
-    );
 }
 
 #[test]
@@ -296,7 +308,7 @@ fn a_segment_whose_hash_differs_is_refused_and_what_is_in_force_stays() {
         let mut changed = bytes.clone();
         changed[index] ^= 1;
         let mut incoming = newer(&mut verifier, &built);
-        assert_eq!(incoming.supply(changed.into()), Err(Error::SegmentHashMismatch), "byte {index}");
+        assert_eq!(incoming.supply(changed), Err(Error::SegmentHashMismatch), "byte {index}");
         assert_eq!(incoming.missing(), [*name]);
         assert_eq!(lists(&mut verifier).accept(*incoming, NOW), Err(Error::SegmentMissing));
     }
@@ -312,18 +324,18 @@ fn a_truncated_or_lengthened_segment_is_refused_whoever_hashed_it() {
     let (name, bytes) = &built.segments[0];
     let mut incoming = newer(&mut verifier, &built);
     for length in 0..bytes.len() {
-        let truncated: Arc<[u8]> = bytes[..length].into();
-        assert_eq!(incoming.supply(Arc::clone(&truncated)), Err(Error::SegmentHashMismatch));
+        let truncated = bytes[..length].to_vec();
+        assert_eq!(incoming.supply(truncated.clone()), Err(Error::SegmentHashMismatch));
         // As when the host vouches for a hash of other bytes.
         assert!(
             matches!(incoming.supply_hashed(*name, truncated), Err(Error::SegmentInvalid(_))),
             "{length}"
         );
     }
-    let lengthened: Arc<[u8]> = [bytes.as_slice(), &[0]].concat().into();
+    let lengthened = [bytes.as_slice(), &[0]].concat();
     assert!(matches!(incoming.supply_hashed(*name, lengthened), Err(Error::SegmentInvalid(_))));
     assert_eq!(incoming.missing(), [*name]);
-    incoming.supply_hashed(SegmentName::of(bytes), bytes.as_slice().into()).unwrap();
+    incoming.supply_hashed(SegmentName::of(bytes), bytes.clone()).unwrap();
     lists(&mut verifier).accept(*incoming, NOW).unwrap();
     assert_eq!(verdict(&verifier, &token(claims())), "deny ERR_JWT_REVOKED");
 }
@@ -333,7 +345,7 @@ fn a_segment_that_is_not_what_the_manifest_says_of_it_is_refused() {
     let built = publish(1, &[outright(&["jti"], json!(["t-1"]))]);
     let (name, bytes) = &built.segments[0];
     let true_claims = json!({
-        "hash": name.to_string(), "entries": 1, "bytes": bytes.len(), "from": from_of(&built), "to": from_of(&built),
+        "hash": name.to_string(), "entries": 1, "bytes": bytes.len(),
     });
     let offered = |changes: Value| {
         let mut segment = true_claims.clone();
@@ -343,64 +355,132 @@ fn a_segment_that_is_not_what_the_manifest_says_of_it_is_refused() {
         let Ok(Offer::Newer(mut incoming)) = lists(&mut verifier).offer(manifest.as_bytes(), NOW) else {
             panic!("a manifest that agrees with itself")
         };
-        incoming.supply(bytes.as_slice().into())
+        incoming.supply(bytes.clone())
     };
     assert_eq!(offered(json!({})), Ok(()));
     let wrong = [
         json!({ "kind": "cutoff" }),
         json!({ "entries": 2 }),
         json!({ "bytes": bytes.len() + 1 }),
-        json!({ "from": "00".repeat(16) }),
-        json!({ "to": "ff".repeat(16) }),
+        json!({ "kind": "minimum", "claim": "pwd_ver" }),
+        json!({ "bits": 1, "shard": 0 }),
+        json!({ "bits": 1, "shard": 1 }),
     ];
     for changes in wrong {
-        assert!(matches!(offered(changes.clone()), Err(Error::SegmentInvalid(_))), "{changes}");
+        match offered(changes.clone()) {
+            Err(Error::SegmentInvalid(reason)) => {
+                assert!(reason.starts_with(&name.object_name()), "{reason} says of which segment")
+            }
+            other => panic!("{changes}: {other:?}"),
+        }
     }
 }
 
-/// The least id of a snapshot's first segment, as its manifest says it.
-fn from_of(built: &Built) -> String {
-    let mut verifier = build(&config()).unwrap();
-    newer(&mut verifier, built).manifest().segments()[0].from.to_string()
+/// A segment written by hand: its header's numbers, its upper bits, and what follows them.
+struct ByHand {
+    kind: u8,
+    prefix: u8,
+    remainder: u8,
+    entries: u32,
+    buckets: u32,
+    shard: u32,
+    value: u8,
+    base: i64,
+    upper: &'static [u64],
+    rest: &'static [u8],
+}
+
+/// Two ids, both in the first of two buckets, with the remainders 0x01 and 0x02.
+const BY_HAND: ByHand = ByHand {
+    kind: 0,
+    prefix: 0,
+    remainder: 8,
+    entries: 2,
+    buckets: 2,
+    shard: 0,
+    value: 0,
+    base: 0,
+    upper: &[0b0011],
+    rest: &[1, 2],
+};
+
+impl ByHand {
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = [b"RVOC".as_slice(), &[2, self.kind, self.prefix, self.remainder]].concat();
+        for number in [self.entries, self.buckets, self.shard] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend([self.value, 0, 0, 0]);
+        bytes.extend(self.base.to_le_bytes());
+        self.upper.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+        bytes.extend(self.rest);
+        bytes.extend([0; 8]);
+        bytes
+    }
 }
 
 #[test]
 fn a_segment_that_breaks_a_rule_of_its_layout_is_refused_by_the_rule_it_breaks() {
-    use revocable::Segment as _;
-    let outright =
-        |count: u64, ids: &[u8]| [b"RVOC\x01\x00\x02\x00".as_slice(), &count.to_le_bytes(), ids].concat();
-    assert_eq!(SortedIds::open(outright(2, &[0, 1, 0, 2])).unwrap().entries(), 2);
-    let cutoff = |millis: u64| {
-        [b"RVOC\x01\x01\x01\x00".as_slice(), &1_u64.to_le_bytes(), &[9], &millis.to_le_bytes()[..6]].concat()
-    };
-    assert!(SortedIds::open(cutoff(1_790_000_000_000)).is_ok());
-    let good = outright(1, &[0, 1]);
+    let good = BY_HAND.bytes();
+    let opened = Segment::open(good.as_slice()).unwrap();
+    opened.check().unwrap();
+    assert_eq!((opened.entries(), opened.range(), opened.error_bits()), (2, (0, 0), 8));
+    let millis = 1_790_000_000_000;
+    let cutoffs = ByHand { kind: 1, value: 1, base: millis, rest: &[1, 2, 0b10], ..BY_HAND };
+    Segment::open(cutoffs.bytes()).unwrap().check().unwrap();
     let at = |index: usize, byte: u8| {
         let mut bytes = good.clone();
         bytes[index] = byte;
         bytes
     };
+    const ENTRIES: &str = "number of entries or of buckets";
+    const BUCKETS: &str = "do not have as many entries";
+    let last_millis = 253_402_300_799_000_i64;
     let cases = [
         (b"RVOC".to_vec(), "header"),
+        (vec![], "header"),
+        (good[..31].to_vec(), "header"),
+        (good[..32].to_vec(), "length"),
         (at(0, b'r'), "RVOC"),
         (at(4, 0), "version"),
-        (at(4, 2), "version"),
-        (at(5, 2), "kind"),
-        (at(6, 0), "bytes of an id"),
-        (at(6, 17), "bytes of an id"),
-        (at(7, 1), "reserved"),
-        (outright(3, &[0, 1, 0, 2]), "length"),
-        (outright(1, &[0, 1, 0, 2]), "length"),
-        (outright(0, &[0]), "length"),
-        (outright(u64::MAX, &[0, 1]), "length"),
-        (outright(1 << 63, &[]), "length"),
-        (outright(2, &[0, 2, 0, 1]), "ascending"),
-        (outright(2, &[0, 1, 0, 1]), "ascending"),
-        (cutoff(253_402_300_799_001), "9999"),
-        (cutoff((1 << 48) - 1), "9999"),
+        (at(4, 1), "version"),
+        (at(4, 3), "version"),
+        (at(5, 3), "kind"),
+        (at(6, 17), "key range"),
+        (at(6, 255), "key range"),
+        (ByHand { shard: 1, ..BY_HAND }.bytes(), "key range"),
+        (ByHand { prefix: 3, shard: 8, ..BY_HAND }.bytes(), "key range"),
+        (ByHand { remainder: 0, ..BY_HAND }.bytes(), "remainders"),
+        (ByHand { remainder: 65, ..BY_HAND }.bytes(), "remainders"),
+        (at(21, 1), "reserved"),
+        (at(22, 1), "reserved"),
+        (at(23, 1), "reserved"),
+        (ByHand { value: 1, ..BY_HAND }.bytes(), "values"),
+        (ByHand { base: 1, ..BY_HAND }.bytes(), "values"),
+        (ByHand { kind: 1, value: 55, ..BY_HAND }.bytes(), "values"),
+        (ByHand { entries: 0, ..BY_HAND }.bytes(), ENTRIES),
+        (ByHand { buckets: 1, ..BY_HAND }.bytes(), ENTRIES),
+        (ByHand { buckets: 7, ..BY_HAND }.bytes(), ENTRIES),
+        (ByHand { entries: u32::MAX, buckets: u32::MAX, ..BY_HAND }.bytes(), "length"),
+        (ByHand { entries: 1 << 31, buckets: u32::MAX, remainder: 64, ..BY_HAND }.bytes(), "length"),
+        (ByHand { rest: &[1, 2, 0], ..BY_HAND }.bytes(), "length"),
+        (ByHand { rest: &[1], ..BY_HAND }.bytes(), "length"),
+        (ByHand { upper: &[], ..BY_HAND }.bytes(), "length"),
+        (ByHand { upper: &[3, 0], ..BY_HAND }.bytes(), "length"),
+        (ByHand { kind: 1, base: -1, ..BY_HAND }.bytes(), "least value"),
+        (ByHand { kind: 1, base: last_millis + 1, ..BY_HAND }.bytes(), "least value"),
+        (ByHand { kind: 2, base: 1 << 53, ..BY_HAND }.bytes(), "least value"),
+        (ByHand { kind: 2, base: i64::MIN, ..BY_HAND }.bytes(), "least value"),
+        // One entry too few, one too many, one behind the last bucket, one behind the last bit.
+        (ByHand { upper: &[0b0001], ..BY_HAND }.bytes(), BUCKETS),
+        (ByHand { upper: &[0b0111], ..BY_HAND }.bytes(), BUCKETS),
+        (ByHand { upper: &[0b1010], ..BY_HAND }.bytes(), BUCKETS),
+        (ByHand { upper: &[0b1_0001], ..BY_HAND }.bytes(), BUCKETS),
+        (ByHand { upper: &[1 << 63 | 0b0011], ..BY_HAND }.bytes(), BUCKETS),
+        (ByHand { upper: &[u64::MAX], ..BY_HAND }.bytes(), BUCKETS),
     ];
     for (bytes, rule) in cases {
-        match SortedIds::open(bytes.as_slice()) {
+        match Segment::open(bytes.as_slice()) {
             Err(Error::SegmentInvalid(reason)) => {
                 assert!(reason.contains(rule), "{reason} does not say {rule}")
             }
@@ -410,13 +490,56 @@ fn a_segment_that_breaks_a_rule_of_its_layout_is_refused_by_the_rule_it_breaks()
 }
 
 #[test]
+fn what_opening_a_segment_leaves_to_its_writer_is_found_when_it_is_checked() {
+    let tail = |index: usize| {
+        let mut bytes = BY_HAND.bytes();
+        let length = bytes.len();
+        bytes[length - index] = 1;
+        bytes
+    };
+    let minima = ByHand { kind: 2, value: 2, base: -1, rest: &[1, 2, 0b1000], ..BY_HAND };
+    Segment::open(minima.bytes()).unwrap().check().unwrap();
+    let cases = [
+        (tail(1), "end"),
+        (tail(8), "end"),
+        (ByHand { rest: &[2, 1], ..BY_HAND }.bytes(), "ascend"),
+        (ByHand { rest: &[1, 1], ..BY_HAND }.bytes(), "ascend"),
+        (ByHand { remainder: 4, rest: &[0x21], ..BY_HAND }.bytes(), ""),
+        (ByHand { remainder: 3, rest: &[0b0101_0001], ..BY_HAND }.bytes(), "behind"),
+        (ByHand { rest: &[1, 2, 0b1_1000], ..minima }.bytes(), "behind"),
+        (ByHand { rest: &[1, 2, 0b0100], ..minima }.bytes(), "more bits"),
+        (ByHand { rest: &[1, 2, 0b1001], ..minima }.bytes(), "more bits"),
+        (
+            ByHand { kind: 1, value: 1, base: 253_402_300_799_000, rest: &[1, 2, 2], ..BY_HAND }.bytes(),
+            "out of range",
+        ),
+        (ByHand { value: 1, base: (1 << 53) - 1, rest: &[1, 2, 2], ..minima }.bytes(), "out of range"),
+    ];
+    for (bytes, rule) in cases {
+        let segment = Segment::open(bytes).unwrap();
+        match segment.check() {
+            Ok(()) => assert_eq!(rule, ""),
+            Err(Error::SegmentInvalid(reason)) => {
+                assert!(!rule.is_empty() && reason.contains(rule), "{reason} does not say {rule}")
+            }
+            other => panic!("{other:?}, not {rule}"),
+        }
+    }
+}
+
+#[test]
 fn segments_already_at_hand_are_not_asked_for_again() {
     let unchanged = outright(&["sub"], json!(["alice"]));
-    let mut verifier = verifier(std::slice::from_ref(&unchanged));
+    let mut verifier = verifier(&[unchanged.clone(), outright(&["jti"], json!(["t-1"]))]);
     let built = publish(2, &[unchanged, outright(&["jti"], json!(["t-2"]))]);
     assert_eq!(built.segments.len(), 2);
-    let incoming = newer(&mut verifier, &built);
+    let mut incoming = newer(&mut verifier, &built);
     assert_eq!(incoming.missing().len(), 1);
+    for (_, bytes) in built.segments {
+        let _ = incoming.supply(bytes);
+    }
+    lists(&mut verifier).accept(*incoming, NOW).unwrap();
+    assert_eq!(verdict(&verifier, &token(claims())), "deny ERR_JWT_REVOKED", "by the one that was at hand");
 }
 
 #[test]
@@ -437,11 +560,71 @@ fn a_snapshot_that_follows_another_is_chained_to_it_and_keeps_its_salt_rules_and
     }
 }
 
+/// Operations on the rule `["jti"]`, with a field changed.
+fn with_recent(changes: Value) -> Value {
+    let mut group = json!({ "rule": 0, "kind": "outright", "op": "add", "data": base64url([1; 16]) });
+    group.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    good_with(json!({ "recent": [group] }))
+}
+
 #[test]
-fn a_manifest_with_recent_operations_is_refused_until_they_are_understood() {
-    for recent in [json!("AAAA"), json!([]), json!({})] {
-        let refused = refusal(signed(&good_with(json!({ "recent": recent }))));
-        assert!(matches!(refused, Error::ManifestInvalid(_)));
+fn a_manifest_that_says_something_not_possible_of_an_operation_is_refused() {
+    let taken = |changes: Value| {
+        let manifest = signed(&with_recent(changes));
+        lists(&mut build(&config()).unwrap()).offer(manifest.as_bytes(), NOW).map(|_| ())
+    };
+    let good = [
+        json!({}),
+        json!({ "op": "remove" }),
+        json!({ "kind": "cutoff", "base": 5, "width": 0 }),
+        json!({ "kind": "minimum", "claim": "v", "base": -5, "width": 1, "data": base64url([1; 17]) }),
+        json!({ "data": base64url([[1; 16], [2; 16]].concat()), "expires": 7 }),
+    ];
+    for changes in good {
+        assert_eq!(taken(changes.clone()), Ok(()), "{changes}");
+    }
+    for recent in [json!("AAAA"), json!({}), json!(null)] {
+        assert!(matches!(
+            refusal(signed(&good_with(json!({ "recent": recent })))),
+            Error::ManifestInvalid(_)
+        ));
+    }
+    let wrong = [
+        json!({ "rule": 2 }),
+        json!({ "kind": "Outright" }),
+        json!({ "kind": "minimum" }),
+        json!({ "claim": "v" }),
+        json!({ "rule": 1, "kind": "cutoff", "base": 5, "width": 0 }),
+        json!({ "op": "undo" }),
+        json!({ "op": null }),
+        json!({ "kind": "cutoff" }),
+        json!({ "kind": "cutoff", "base": 5 }),
+        json!({ "kind": "cutoff", "width": 1 }),
+        json!({ "kind": "cutoff", "base": 0.5, "width": 0 }),
+        json!({ "kind": "cutoff", "base": -1, "width": 0 }),
+        json!({ "kind": "cutoff", "base": 0, "width": 8, "data": base64url([1; 24]) }),
+        json!({ "kind": "cutoff", "base": 0, "width": u64::MAX }),
+        json!({ "kind": "cutoff", "base": 0, "width": 7, "data": base64url([255; 23]) }),
+        json!({ "kind": "cutoff", "base": i64::MAX, "width": 1, "data": base64url([1; 17]) }),
+        json!({ "kind": "minimum", "claim": "v", "base": i64::MIN, "width": 0 }),
+        json!({ "kind": "minimum", "claim": "v", "base": 1_u64 << 53, "width": 0 }),
+        json!({ "data": "" }),
+        json!({ "data": null }),
+        json!({ "data": "!" }),
+        json!({ "data": format!("{}=", base64url([1; 16])) }),
+        json!({ "data": base64url([1; 15]) }),
+        json!({ "data": base64url([1; 17]) }),
+        json!({ "data": base64url([1; 32]) }),
+        json!({ "data": base64url([[2; 16], [1; 16]].concat()) }),
+        json!({ "expires": -1 }),
+    ];
+    for changes in wrong {
+        match taken(changes.clone()) {
+            Err(Error::ManifestInvalid(reason)) => {
+                assert!(reason.starts_with("recent[0]: "), "{changes}: {reason}")
+            }
+            other => panic!("{changes}: {other:?}"),
+        }
     }
 }
 
@@ -466,7 +649,7 @@ fn an_authority_never_takes_the_place_of_another() {
     let theirs = |lines: &[Value]| {
         let mut publisher = Publisher::new("https://second.example", SALT, NOW).cover(ISSUER);
         for line in lines {
-            publisher.add(revocable::publish::Revocation::from_json(&line.to_string()).unwrap());
+            publisher.add(&revocable::publish::Revocation::from_json(&line.to_string()).unwrap());
         }
         publisher.finish(&second).unwrap()
     };

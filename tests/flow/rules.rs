@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use revocable::{ClaimFault, Decision, Error, Kind, Status, Unknown, Verifier};
+use revocable::{ClaimFault, Decision, Error, Kind, Segment, Status, Unknown, Verifier};
 
 use crate::common::*;
 
@@ -329,16 +329,16 @@ fn a_hit_in_a_coarse_segment_is_not_believed_without_confirmation() {
 
 #[test]
 fn a_sure_hit_revokes_also_where_a_coarse_one_was_found_before() {
-    // 2^-38 divided by the two look-ups that a decision takes is 2^-39: five bytes for one entry are 2^-40 and sure,
-    // five bytes for two entries are 2^-39 and not.
+    // The segment's fingerprints are coarse; an operation is of an exact id.
     let mut verifier = build(&config()).unwrap();
-    let lines = [
-        outright(&["jti"], json!(["t-1"])),
-        outright(&["jti"], json!(["t-2"])),
-        outright(&["sub"], json!(["alice"])),
-    ];
-    let built = publisher(&lines).epsilon("2^-38".parse().unwrap()).finish(&authority_key()).unwrap();
-    install(&mut verifier, &built, NOW).unwrap();
+    let coarse = publisher(&[outright(&["jti"], json!(["t-1"])), outright(&["jti"], json!(["t-2"]))])
+        .epsilon("2^-30".parse().unwrap())
+        .finish(&authority_key())
+        .unwrap();
+    install(&mut verifier, &coarse, NOW).unwrap();
+    assert_eq!(changed(&verifier, json!({})), "unavailable ERR_REVOCATION_UNAVAILABLE");
+    let next = update(&coarse.manifest, &[outright(&["sub"], json!(["alice"]))]);
+    install(&mut verifier, &next, NOW).unwrap();
     assert_eq!(revoked_by(&verifier, &token(claims())), (r#"["sub"]"#.into(), Kind::Outright));
     assert_eq!(changed(&verifier, json!({ "sub": "bob" })), "unavailable ERR_REVOCATION_UNAVAILABLE");
     assert_eq!(changed(&verifier, json!({ "sub": "bob", "jti": "t-3" })), "allow");
@@ -387,13 +387,24 @@ fn no_policy_lets_a_revoked_token_pass() {
 
 #[test]
 fn the_error_asked_for_is_a_decisions_and_shared_by_the_look_ups_it_takes() {
-    let bytes = |lines: &[Value]| {
-        let built = publisher(lines).epsilon("2^-40".parse().unwrap()).finish(&authority_key()).unwrap();
-        built.segments.iter().map(|(_, bytes)| bytes.len() - 16).collect::<Vec<_>>()
+    let bits = |tables: &[(&str, Option<u64>)]| {
+        // Of one entry, rounding up takes a bit more.
+        let lines: Vec<Value> = tables
+            .iter()
+            .flat_map(|(member, before)| (0..200).map(move |n| (member, *before, json!([format!("v-{n}")]))))
+            .map(|(member, before, values)| match before {
+                None => outright(&[member], values),
+                Some(before) => cutoff(&[member], values, json!(before)),
+            })
+            .collect();
+        let built = publisher(&lines).epsilon("2^-40".parse().unwrap()).finish(&authority_key()).unwrap();
+        let opened = built.segments.iter().map(|(_, bytes)| Segment::open(bytes.as_slice()).unwrap());
+        opened.map(|segment| segment.error_bits()).collect::<Vec<_>>()
     };
-    let (jti, sub) = (outright(&["jti"], json!(["t-1"])), outright(&["sub"], json!(["alice"])));
-    assert_eq!(bytes(std::slice::from_ref(&jti)), [5], "one look-up, one entry: 40 bits");
-    assert_eq!(bytes(&[jti, sub]), [6, 6], "two look-ups: 41 bits each");
+    assert_eq!(bits(&[("jti", None)]), [40], "one look-up");
+    assert_eq!(bits(&[("jti", None), ("sub", None)]), [41, 41], "two look-ups");
+    assert_eq!(bits(&[("jti", None), ("jti", Some(1))]), [41, 41], "two kinds");
+    assert_eq!(bits(&[("jti", None), ("aud", None)]), [44, 44], "seventeen: an audience is a list");
 }
 
 #[test]

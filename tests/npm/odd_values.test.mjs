@@ -150,6 +150,20 @@ const CALLS = {
   "createRevocations, an object": async (odd) => (await revocable.createRevocations({ source: async () => odd, lists })).refresh(),
   "createRevocations, a failure": async (odd) =>
     (await revocable.createRevocations({ source: () => Promise.reject(Object.assign(new Error(), { message: odd })), lists })).refresh(),
+  ...options("createRevocations, what a source gives", ["bytes", "etag"], async (option) =>
+    (await revocable.createRevocations({ source: { get: () => ({ bytes: new Uint8Array(8), ...option }) }, lists })).refresh()),
+  "createRevocations, a source's method": async (odd) => (await revocable.createRevocations({ source: { get: odd }, lists })).refresh(),
+  "httpSource, url": (odd) => revocable.httpSource(odd),
+  "httpSource, options": (odd) => revocable.httpSource("https://cdn.example/", odd),
+  ...options("httpSource", ["headers", "fetch"], (option) => revocable.httpSource("https://cdn.example/", option)),
+  "httpSource, an answer": async (odd) =>
+    (await revocable.createRevocations({ source: revocable.httpSource("https://cdn.example/", { fetch: async () => odd }), lists })).refresh(),
+  "kvSource, namespace": (odd) => revocable.kvSource(odd),
+  "kvSource, options": (odd) => revocable.kvSource({ get: async () => null }, odd),
+  "kvSource, cacheTtl": (odd) => revocable.kvSource({ get: async () => null }, { cacheTtl: odd }),
+  "kvSource, a value": async (odd) => (await revocable.createRevocations({ source: revocable.kvSource({ get: async () => odd }), lists })).refresh(),
+  memorySource: (odd) => revocable.memorySource(odd),
+  "memorySource, an object": async (odd) => (await revocable.createRevocations({ source: revocable.memorySource({ "manifest.jwt": odd }), lists })).refresh(),
   createVerifier: (odd) => revocable.createVerifier(odd),
   ...options("createVerifier", ["issuers", "revocations", "fetch", "now", "onReadError", "engine"], (option) =>
     revocable.createVerifier({ issuers, revocations: false, ...option })),

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 
+import { build } from "esbuild";
+
 import { ROOT } from "../../xtask/node/names.mjs";
 import { readExamples } from "./support/examples.mjs";
 import { makeFixture } from "./support/fixture.mjs";
@@ -17,11 +19,11 @@ after(installed.remove);
 
 test("the tarball holds every file that package.json names, both licences, and nothing else", async () => {
   const { exports, files, dependencies } = JSON.parse(await readFile(installed.path("package.json"), "utf8"));
-  for (const target of [".", "./sync"].flatMap((entry) => Object.values(exports[entry]))) assert.ok(installed.files.includes(target.slice(2)), target);
+  for (const target of [".", "./sync", "./folder"].flatMap((entry) => Object.values(exports[entry]))) assert.ok(installed.files.includes(target.slice(2)), target);
   for (const file of ["dist/LICENSE-MIT", "dist/LICENSE-APACHE", "README.md"]) assert.ok(installed.files.includes(file), file);
   assert.deepEqual(files, ["dist", "README.md"]);
   assert.equal(dependencies, undefined);
-  const foreign = installed.files.filter((file) => !/^(package\.json|README\.md|dist\/(LICENSE-[A-Z]+|((host|jose|sync)\/)?\w+\.(js|d\.ts|wasm)))$/.test(file));
+  const foreign = installed.files.filter((file) => !/^(package\.json|README\.md|dist\/(LICENSE-[A-Z]+|((confirm|host|jose|source|sync)\/)?\w+\.(js|d\.ts|wasm)))$/.test(file));
   assert.deepEqual(foreign, []);
 });
 
@@ -48,12 +50,17 @@ test("the README's first example runs as it stands, for a good and for a revoked
 test("the types hold for a strict caller, and the declarations themselves without skipLibCheck", async () => {
   await writeFile(
     join(installed.folder, "caller.ts"),
-    `import { CODES, createRemoteJWKSet, createVerifier, customFetch, errors, importSPKI, jwtVerify, RevocableError, type Decision, type ErrorCode, type Verifier } from "revocable";
+    `import { CODES, createRemoteJWKSet, createVerifier, customFetch, errors, httpSource, importSPKI, jwtVerify, kvSource, memorySource, RevocableError, type Decision, type ErrorCode, type Source, type Verifier } from "revocable";
+     import { folderSource } from "revocable/folder";
      import { createVerifierSync, jwtVerifySync } from "revocable/sync";
      const verifier: Verifier = await createVerifier({
        issuers: [{ issuer: "a", jwksUri: "https://a.example/" }, { issuer: "b", jwks: { keys: [] }, clockTolerance: 1 }],
        revocations: { source: async () => null, lists: [{ issuer: "l", keys: {}, for: ["a", "b"] }] },
      });
+     const namespace = { get: async (key: string, options?: { type?: "stream"; cacheTtl?: number }) => new Response(key).body };
+     const store: Source = { get: (name, { etag, limit, signal }) => (etag === name && !signal.aborted ? "unchanged" : { bytes: new Uint8Array(limit), etag: name }) };
+     const sources = [httpSource("https://a.example/", { headers: { authorization: "Bearer a" } }), kvSource(namespace, { cacheTtl: 60 }), memorySource({}), memorySource(new Map()), folderSource("."), store];
+     for (const source of [...sources, new Map<string, Uint8Array>()]) await createVerifier({ issuers: [], revocations: { source, lists: [{ issuer: "l", keys: {}, for: ["a"] }] } });
      const answer: Decision = await verifier.verify("token");
      if (answer.decision === "allow") {
        const subject: unknown = answer.claims.sub;
@@ -114,6 +121,35 @@ test("code written for jose compiles with nothing but the import changed", async
         assert.fail(`${library}, ${resolution}: ${error.stdout}`);
       });
     }
+  }
+});
+
+test("what browsers and workerd get imports nothing of Node's, and the folder's entry is none of theirs", async () => {
+  const everything = 'import * as main from "revocable"; import * as sync from "revocable/sync"; console.log(main, sync);';
+  const folder = 'import { folderSource } from "revocable/folder"; console.log(folderSource);';
+  for (const [condition, platform] of [["browser", "browser"], ["workerd", "neutral"]]) {
+    const bundle = (contents) =>
+      build({
+        stdin: { contents, resolveDir: installed.folder },
+        bundle: true,
+        write: false,
+        metafile: true,
+        outdir: join(installed.folder, "nowhere"),
+        format: "esm",
+        platform,
+        conditions: [condition],
+        loader: { ".wasm": "copy" },
+        // What cannot be resolved is not an error but an import that is left.
+        external: ["node:*"],
+        logLevel: "silent",
+      });
+    const { metafile } = await bundle(everything);
+    const imports = Object.values(metafile.outputs).flatMap(({ imports }) => imports);
+    assert.deepEqual(imports.filter(({ path }) => /^(node:|fs|path)/.test(path)), [], condition);
+    const inputs = Object.keys(metafile.inputs);
+    assert.ok(inputs.some((path) => path.endsWith("kv_source.js")), condition);
+    assert.deepEqual(inputs.filter((path) => path.includes("folder_source")), [], condition);
+    await assert.rejects(bundle(folder), /Could not resolve "revocable\/folder"/, condition);
   }
 });
 

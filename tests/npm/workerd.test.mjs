@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { readExamples } from "./support/examples.mjs";
 import { makeFixture } from "./support/fixture.mjs";
 import { installPackage } from "./support/installed.mjs";
+import { SUITE_FILES } from "./support/suite_files.mjs";
 import { startWorker } from "./support/workerd.mjs";
 
 const [installed, fixture] = await Promise.all([installPackage(), makeFixture()]);
@@ -41,7 +42,7 @@ test("workerd: the README's Worker without a manifest answers 503", async () => 
 
 async function runSuiteInWorkerd() {
   const entry = join(await folder("suite"), "worker.js");
-  await copyFile(new URL("support/suite.mjs", import.meta.url), join(entry, "../suite.mjs"));
+  for (const name of SUITE_FILES) await copyFile(new URL(`support/${name}`, import.meta.url), join(entry, "..", name));
   await writeFile(
     entry,
     `import * as revocable from "revocable";

@@ -1,13 +1,13 @@
 //! Everything outside our own namespace: token in, decision out, request forwarded or refused.
 
 use revocable::gate::RequestHeaders;
-use revocable::{Decision, Error, Gate, Progress};
+use revocable::{Decision, Error, Gate, Policy, Progress, Remedy, SnapshotInfo, Status};
 use worker::{Context, Env, Headers, Request, Response};
 
-use crate::{host, log, origin, refresh, reply, signature, state};
+use crate::{host, lacking, log, origin, refresh, reply, signature, state};
 
-/// A decision may lack keys and a snapshot, each once.
-const MOST_REMEDIES: usize = 2;
+/// A decision may lack keys, a snapshot, segments, and then the confirmation of what these say, each once.
+const MOST_REMEDIES: usize = 4;
 
 /// A request's headers, for the library.
 pub(crate) struct RequestFields<'a>(pub(crate) &'a Headers);
@@ -25,47 +25,63 @@ pub(crate) async fn gate(request: Request, env: &Env, context: &Context) -> work
     }
     let token = state::with(|gate| gate.token(&fields)).unwrap_or(Err(Error::TokenMissing));
     let decision = match token {
-        Ok(token) => decide(&token, env).await,
-        Err(error) => return refuse(&error, &request),
+        Ok(token) => {
+            // As it is forwarded, so that the origin sees the path that was judged.
+            let url = request.url()?;
+            let policy = state::with(|gate| *gate.routes().policy(url.path())).unwrap_or_default();
+            decide(&policy, &token, env).await
+        }
+        Err(error) => return refuse(&error, None, &request),
     };
     refresh::in_background(env, context);
     match decision {
         Some(Decision::Allow(allowed)) => {
+            if let Some(Status::Unknown(why)) = allowed.status {
+                log::unchecked(why, allowed.snapshot.as_ref());
+            }
             let identity = state::with(|gate| gate.identity(&allowed)).unwrap_or_default();
             origin::forward(&request, env, &identity).await
         }
-        Some(Decision::Deny(refused) | Decision::Unavailable(refused)) => refuse(&refused.error, &request),
-        None => refuse(&Error::SourceUnavailable, &request),
+        Some(Decision::Deny(refused) | Decision::Unavailable(refused)) => {
+            refuse(&refused.error, refused.snapshot.as_ref(), &request)
+        }
+        None => refuse(&Error::SourceUnavailable, None, &request),
     }
 }
 
 /// Decides; reads what is lacking, and decides again.
-async fn decide(token: &str, env: &Env) -> Option<Decision> {
-    let mut decision = verify(token).await?;
+async fn decide(policy: &Policy, token: &str, env: &Env) -> Option<Decision> {
+    let mut decision = verify(policy, token).await?;
     for _ in 0..MOST_REMEDIES {
         let remedy = state::with(|gate| gate.verifier().remedy(token, &decision, host::now())).flatten();
-        let Some(remedy) = remedy else { break };
-        refresh::remedy(remedy, env).await;
-        decision = verify(token).await?;
+        match remedy {
+            None => break,
+            // What did not come is not asked for again by the same request.
+            Some(Remedy::Lacking) if !lacking::supply(decision.lacking(), env).await => break,
+            Some(Remedy::Lacking) => {}
+            Some(remedy) => refresh::remedy(remedy, env).await,
+        }
+        decision = verify(policy, token).await?;
     }
     Some(decision)
 }
 
 /// Takes a token as far as it comes with what is at hand.
-async fn verify(token: &str) -> Option<Decision> {
-    let mut progress = state::with(|gate| gate.verifier().start(token, host::now()))?;
+async fn verify(policy: &Policy, token: &str) -> Option<Decision> {
+    let mut progress = state::with(|gate| gate.verifier().start_under(policy, token, host::now()))?;
     loop {
         match progress {
             Progress::Decided(decision) => return Some(decision),
             Progress::Asking(asking) => {
                 let answer = signature::answer(asking.question()).await;
-                progress = state::with(|gate| gate.verifier().resume(*asking, answer, host::now()))?;
+                progress =
+                    state::with(|gate| gate.verifier().resume_under(policy, *asking, answer, host::now()))?;
             }
         }
     }
 }
 
-fn refuse(error: &Error, request: &Request) -> worker::Result<Response> {
-    log::refused(error);
+fn refuse(error: &Error, list: Option<&SnapshotInfo>, request: &Request) -> worker::Result<Response> {
+    log::refused(error, list);
     reply::refusal(error, request.headers().get("origin")?.as_deref())
 }

@@ -2,6 +2,7 @@
 
 use js_sys::futures::JsFuture;
 use js_sys::{JSON, Promise, Reflect, Uint8Array};
+use revocable::gate::Remote;
 use revocable::{Fetch, Freshness, SegmentName, UnixTime};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
@@ -15,10 +16,59 @@ pub(crate) fn now() -> UnixTime {
 }
 
 /// The name of a segment with these bytes. The host hashes many times faster than Wasm that has just started.
-pub(crate) async fn segment_name(bytes: &[u8]) -> Result<SegmentName, JsValue> {
-    let digest = JsFuture::from(subtle()?.digest_with_str_and_u8_array("SHA-256", bytes)?).await?;
+pub(crate) async fn segment_name(bytes: &Uint8Array) -> Result<SegmentName, JsValue> {
+    let digest = JsFuture::from(subtle()?.digest_with_str_and_js_u8_array("SHA-256", bytes)?).await?;
     let digest: Result<[u8; 32], _> = Uint8Array::new(&digest).to_vec().try_into();
     digest.map(SegmentName::from_digest).map_err(|_| JsValue::from("SHA-256 is not 32 bytes long"))
+}
+
+/// A request to a place that the configuration names. A redirect is an answer like any other status but 200.
+pub(crate) struct Call<'a> {
+    /// What `Authorization` is to be.
+    pub(crate) authorization: Option<String>,
+    /// The ETag of what is known already.
+    pub(crate) known: Option<&'a str>,
+    /// Whether the answer must be the place's own, and no cache's.
+    pub(crate) is_fresh: bool,
+    pub(crate) timeout_millis: u32,
+}
+
+impl Call<'_> {
+    pub(crate) fn to(place: &Remote, timeout_millis: u32) -> Self {
+        Self { authorization: place.authorization(), known: None, is_fresh: false, timeout_millis }
+    }
+
+    pub(crate) async fn get(&self, url: &str) -> Result<Response, JsValue> {
+        self.send(url, None).await
+    }
+
+    /// Posts JSON.
+    pub(crate) async fn post(&self, url: &str, body: &str) -> Result<Response, JsValue> {
+        self.send(url, Some(body)).await
+    }
+
+    async fn send(&self, url: &str, body: Option<&str>) -> Result<Response, JsValue> {
+        let (init, headers) = (RequestInit::new(), Headers::new()?);
+        // The key is for this place, and for none that it may point to.
+        init.set_redirect(RequestRedirect::Manual);
+        init.set_signal(Some(&AbortSignal::timeout_with_u32(self.timeout_millis)));
+        if let Some(authorization) = &self.authorization {
+            headers.set("authorization", authorization)?;
+        }
+        if let Some(known) = self.known {
+            headers.set("if-none-match", known)?;
+        }
+        if let Some(body) = body {
+            init.set_method("POST");
+            init.set_body(&body.into());
+            headers.set("content-type", "application/json")?;
+        }
+        init.set_headers(&headers);
+        if self.is_fresh {
+            init.set_cache(RequestCache::NoStore);
+        }
+        JsFuture::from(scope().fetch_with_str_and_init(url, &init)).await?.dyn_into()
+    }
 }
 
 /// A document, and what its headers say of its freshness.
@@ -62,21 +112,51 @@ pub(crate) async fn get(fetch: &Fetch, timeout_millis: u32) -> Result<Got, JsVal
 
 /// Reads a stream to its end; more than `limit` bytes are a failure.
 pub(crate) async fn read(stream: &ReadableStream, limit: usize) -> Result<Vec<u8>, JsValue> {
+    let read = read_at_most(stream, limit).await?;
+    read.ok_or_else(|| JsValue::from("there is more of it than is allowed"))
+}
+
+/// Reads a stream to its end; `None` when it has more than `limit` bytes.
+pub(crate) async fn read_at_most(stream: &ReadableStream, limit: usize) -> Result<Option<Vec<u8>>, JsValue> {
     let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
     let mut bytes = Vec::new();
-    loop {
-        let chunk = JsFuture::from(reader.read()).await?;
-        if Reflect::get(&chunk, &"done".into())?.is_truthy() {
-            return Ok(bytes);
-        }
-        let chunk: Uint8Array = Reflect::get(&chunk, &"value".into())?.dyn_into()?;
+    while let Some(chunk) = next(&reader).await? {
         let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
         if bytes.len().saturating_add(length) > limit {
             abandon(&reader.cancel());
-            return Err(JsValue::from("there is more of it than is allowed"));
+            return Ok(None);
         }
         bytes.extend(chunk.to_vec());
     }
+    Ok(Some(bytes))
+}
+
+/// Reads a stream that has exactly so many bytes, into a buffer of that length; `None` when it has more or fewer.
+pub(crate) async fn read_exactly(
+    stream: &ReadableStream,
+    length: u64,
+) -> Result<Option<Uint8Array>, JsValue> {
+    let Ok(length) = u32::try_from(length) else { return Ok(None) };
+    let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
+    let (bytes, mut filled) = (Uint8Array::new_with_length(length), 0_u32);
+    while let Some(chunk) = next(&reader).await? {
+        let end = filled.saturating_add(chunk.length());
+        if end > length {
+            abandon(&reader.cancel());
+            return Ok(None);
+        }
+        bytes.set(&chunk, filled);
+        filled = end;
+    }
+    Ok((filled == length).then_some(bytes))
+}
+
+async fn next(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, JsValue> {
+    let chunk = JsFuture::from(reader.read()).await?;
+    if Reflect::get(&chunk, &"done".into())?.is_truthy() {
+        return Ok(None);
+    }
+    Reflect::get(&chunk, &"value".into())?.dyn_into().map(Some)
 }
 
 /// What the platform says of a fault. It names URLs of the configuration at most, never anything of a request.
@@ -91,7 +171,7 @@ pub(crate) fn name_of(fault: &JsValue) -> String {
 }
 
 /// Nobody waits for it, and its failure means nothing.
-fn abandon(_: &Promise) {}
+pub(crate) fn abandon(_: &Promise) {}
 
 /// The edge's HTTP cache keeps good answers for a minute, whatever their own headers say: the isolates of a data centre
 /// share them, so that an issuer is asked once a minute and not once for each. Even where a copy came without its `Age`, the

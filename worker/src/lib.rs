@@ -5,26 +5,32 @@
 //! | `/_revocable/healthz` | whether it is configured, and how current its snapshot is; always 200 |
 //! | `/_revocable/manifest`, `/_revocable/manifest.jwt` | the manifest in force, with ETag |
 //! | `/_revocable/segments/<64 hex>` | a segment that it names, cacheable for ever |
+//! | `/_revocable/confirm` | whether targets are revoked, by id: exact answers for readers of a coarse list |
 //! | `/_revocable/` | the playground, from the `ASSETS` binding |
 //! | everything else | gated, and forwarded to `ORIGIN` |
 //!
-//! Where state lives: in the isolate, one [`revocable::Gate`] with its keys and its snapshot; in KV, the manifest and the
-//! segments, which this Worker only reads. Nothing is written.
+//! Where state lives: in the isolate, one [`revocable::Gate`] with its keys and its snapshot; in KV, or in a folder that is
+//! read over HTTP, the manifest and the segments, which this Worker only reads. Nothing is written.
 //!
 //! No security decision is made here. The library says which token a request carries, what becomes of it, what is to be
 //! read and what is answered; this crate moves the bytes. A promise of one request is never awaited by another, because
 //! the runtime ends it with its own request.
 
 mod assets_fetch;
+mod confirm_fetch;
+mod flight;
 mod gate_fetch;
 mod healthz_fetch;
 mod host;
+mod lacking;
 mod log;
 mod origin;
+mod readers;
 mod refresh;
 mod reply;
 mod signature;
 mod snapshot_fetch;
+mod source;
 mod state;
 
 use revocable::Error;
@@ -45,6 +51,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
     }
     let answer = match ours {
         Some("manifest" | "manifest.jwt") => snapshot_fetch::manifest(&request, &env, &context).await,
+        Some("confirm") => confirm_fetch::confirm(&request, &env, &context).await,
         Some(path) => match path.strip_prefix("segments/") {
             Some(name) => snapshot_fetch::segment(&request, &env, &context, name).await,
             None => assets_fetch::asset(&request, &env, path).await,

@@ -1,15 +1,26 @@
 //! The log: one JSON object a line, with codes and reasons, never with a token or a claim's value.
 
-use revocable::Error;
+use revocable::{Error, SnapshotInfo, Unknown};
 use serde_json::json;
 use worker::{console_error, console_log};
 
-/// A request was not forwarded.
-pub(crate) fn refused(error: &Error) {
+/// A request was not forwarded. `list` is how current the list was that was asked, where one was.
+pub(crate) fn refused(error: &Error, list: Option<&SnapshotInfo>) {
+    let (code, reason, (seq, age)) = (error.code().as_str(), error.to_string(), seq_and_age(list));
     console_log!(
         "{}",
-        json!({ "event": "refused", "code": error.code().as_str(), "reason": error.to_string() })
+        json!({ "event": "refused", "code": code, "reason": reason, "seq": seq, "ageSeconds": age })
     );
+}
+
+/// A request was forwarded although the list could not tell, because the policy says so.
+pub(crate) fn unchecked(why: Unknown, list: Option<&SnapshotInfo>) {
+    let (reason, (seq, age)) = (why.name(), seq_and_age(list));
+    console_log!("{}", json!({ "event": "unchecked", "reason": reason, "seq": seq, "ageSeconds": age }));
+}
+
+fn seq_and_age(list: Option<&SnapshotInfo>) -> (Option<u64>, Option<u64>) {
+    list.map(|list| (list.seq, list.age_millis / 1000)).unzip()
 }
 
 /// Something of our own did not succeed. `detail` is what the platform said of it.

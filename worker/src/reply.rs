@@ -15,6 +15,14 @@ pub(crate) fn refusal(error: &Error, origin: Option<&str>) -> worker::Result<Res
     }
 }
 
+/// Says what is wrong with a request to one of our own endpoints.
+pub(crate) fn malformed(status: u16, reason: &str, origin: Option<&str>) -> worker::Result<Response> {
+    match state::with(|gate| gate.malformed(status, reason, origin)) {
+        Some(answer) => send(answer),
+        None => empty(status, &[]),
+    }
+}
+
 /// Says what to do next when there is no usable configuration. What is wrong with one is the log's alone.
 pub(crate) fn unconfigured(error: &Error) -> worker::Result<Response> {
     let body = json!({
@@ -41,6 +49,16 @@ pub(crate) fn not_allowed(allow: &str, headers: Vec<(&'static str, String)>) -> 
 /// An answer with a body.
 pub(crate) fn bytes(status: u16, headers: &[(&str, String)], body: Vec<u8>) -> worker::Result<Response> {
     Ok(Response::from_bytes(body)?.with_status(status).with_headers(fields(headers)?))
+}
+
+/// An answer whose body is the host's.
+pub(crate) fn array(
+    status: u16,
+    headers: &[(&str, String)],
+    body: &js_sys::Uint8Array,
+) -> worker::Result<Response> {
+    let response = web_sys::Response::new_with_opt_js_u8_array(Some(body))?;
+    Ok(Response::from(response).with_status(status).with_headers(fields(headers)?))
 }
 
 /// An answer without one.

@@ -1,18 +1,45 @@
 //! The manifest and its segments, so that browsers and servers can read the same list. What is served is what this
-//! isolate has itself verified and has in force; KV is never asked on a stranger's word.
+//! isolate has itself verified: the manifest in force, and segments that it names. No store is asked on a stranger's word.
 
-use revocable::gate::Readers;
-use revocable::{Error, Remedy, SegmentName, Snapshot, Urgency};
+use js_sys::Uint8Array;
+use revocable::{Error, Remedy, SegmentName, Urgency};
 use worker::{Context, Env, Request, Response};
 
-use crate::gate_fetch::RequestFields;
-use crate::{host, log, refresh, reply, state};
+use crate::readers::{self, Reader};
+use crate::{host, log, refresh, reply, source, state};
+
+/// What is asked for, as far as it is known here.
+enum Picked {
+    /// Here it is.
+    Here(Uint8Array),
+    /// A segment of this length that the manifest in force names, and that is not at hand.
+    Elsewhere(u64),
+    /// Whoever asks has it already.
+    Known,
+}
+
+/// How an answer is labelled.
+struct Label {
+    content_type: &'static str,
+    caching: &'static str,
+}
 
 pub(crate) async fn manifest(request: &Request, env: &Env, context: &Context) -> worker::Result<Response> {
-    serve(request, env, context, "application/jwt", "no-cache", |snapshot| {
-        Some((SegmentName::from_digest(*snapshot.manifest().hash()), snapshot.manifest().text()))
-    })
-    .await
+    let is_public = match readers::admit(request, env, METHODS)? {
+        Reader::Admitted { is_public } => is_public,
+        Reader::Answered(response) => return Ok(response),
+    };
+    bring_up(env, context).await;
+    let known = request.headers().get("if-none-match")?;
+    let picked = state::with(|gate| {
+        let lists = gate.verifier().revocations().ok_or(Error::NotFound)?;
+        let manifest = lists.snapshot().ok_or(Error::SourceUnavailable)?.manifest();
+        let name = SegmentName::from_digest(*manifest.hash());
+        let is_known = matches_etag(known.as_deref(), &name);
+        Ok((name, if is_known { Picked::Known } else { Picked::Here(Uint8Array::from(manifest.text())) }))
+    });
+    let label = Label { content_type: "application/jwt", caching: "no-cache" };
+    answer(picked.unwrap_or(Err(Error::SourceUnavailable)), &label, is_public, request, env).await
 }
 
 pub(crate) async fn segment(
@@ -21,76 +48,68 @@ pub(crate) async fn segment(
     context: &Context,
     name: &str,
 ) -> worker::Result<Response> {
-    let name = SegmentName::from_hex(name);
-    serve(request, env, context, "application/octet-stream", "max-age=31536000, immutable", |snapshot| {
-        let name = name?;
-        Some((name, snapshot.segment(&name)?))
-    })
-    .await
-}
-
-async fn serve(
-    request: &Request,
-    env: &Env,
-    context: &Context,
-    content_type: &str,
-    caching: &str,
-    pick: impl FnOnce(&Snapshot) -> Option<(SegmentName, &[u8])>,
-) -> worker::Result<Response> {
-    let origin = request.headers().get("origin")?;
-    let origin = origin.as_deref();
-    let method = request.method();
-    let cors = |preflight: bool| {
-        let headers =
-            state::with(
-                |gate| if preflight { gate.cors().preflight(origin) } else { gate.cors().headers(origin) },
-            );
-        headers.unwrap_or_default()
-    };
-    match method.as_ref() {
-        "OPTIONS" => return reply::empty(204, &cors(true)),
-        "GET" | "HEAD" => {}
-        _ => return reply::not_allowed("GET, HEAD, OPTIONS", cors(false)),
-    }
-    let admitted = state::with(|gate| {
-        let secret = |name: &str| env.secret(name).ok().map(|secret| secret.to_string());
-        gate.readers()
-            .admit(&RequestFields(request.headers()), secret)
-            .map(|()| gate.readers() == &Readers::Anybody)
-    });
-    let public = match admitted.unwrap_or(Err(Error::TokenMissing)) {
-        Ok(public) => public,
-        Err(error) => {
-            log::refused(&error);
-            return reply::refusal(&error, origin);
-        }
+    let is_public = match readers::admit(request, env, METHODS)? {
+        Reader::Admitted { is_public } => is_public,
+        Reader::Answered(response) => return Ok(response),
     };
     bring_up(env, context).await;
     let known = request.headers().get("if-none-match")?;
     let picked = state::with(|gate| {
         let lists = gate.verifier().revocations().ok_or(Error::NotFound)?;
-        let (name, body) = pick(lists.snapshot().ok_or(Error::SourceUnavailable)?).ok_or(Error::NotFound)?;
-        let etag = format!("\"{name}\"");
-        // Who has it already gets no copy of it.
-        let is_known = known.is_some_and(|known| matches_etag(&known, &etag));
-        Ok((etag, (!is_known).then(|| body.to_vec())))
+        let snapshot = lists.snapshot().ok_or(Error::SourceUnavailable)?;
+        let name = SegmentName::from_hex(name).ok_or(Error::NotFound)?;
+        let length = snapshot.manifest().length_of(&name).ok_or(Error::NotFound)?;
+        let picked = match snapshot.segment(&name) {
+            // Who has it already gets no copy of it.
+            _ if matches_etag(known.as_deref(), &name) => Picked::Known,
+            Some(bytes) => Picked::Here(Uint8Array::from(bytes)),
+            None => Picked::Elsewhere(length),
+        };
+        Ok((name, picked))
     });
-    let (etag, body) = match picked.unwrap_or(Err(Error::SourceUnavailable)) {
+    let label = Label { content_type: "application/octet-stream", caching: "max-age=31536000, immutable" };
+    answer(picked.unwrap_or(Err(Error::SourceUnavailable)), &label, is_public, request, env).await
+}
+
+async fn answer(
+    picked: Result<(SegmentName, Picked), Error>,
+    label: &Label,
+    is_public: bool,
+    request: &Request,
+    env: &Env,
+) -> worker::Result<Response> {
+    let origin = request.headers().get("origin")?;
+    let origin = origin.as_deref();
+    let (name, picked) = match picked {
         Ok(picked) => picked,
         Err(error) => return reply::refusal(&error, origin),
     };
-    let scope = if public { "public" } else { "private" };
-    let mut headers = vec![("etag", etag), ("cache-control", format!("{scope}, {caching}"))];
-    headers.extend(cors(false));
+    let body = match picked {
+        Picked::Known => None,
+        Picked::Here(body) => Some(body),
+        // It is not kept: whoever reads a whole list must not drive out what decisions need. And it has been hashed before its
+        // first byte is sent, because a cache would keep a corrupt one for ever.
+        Picked::Elsewhere(bytes) => match source::segment(env, &name, bytes).await {
+            Ok(body) => Some(body),
+            Err(failure) => {
+                log::failed("segment", &failure.error, failure.detail.as_deref());
+                return reply::refusal(&failure.error, origin);
+            }
+        },
+    };
+    let scope = if is_public { "public" } else { "private" };
+    let mut headers =
+        vec![("etag", format!("\"{name}\"")), ("cache-control", format!("{scope}, {}", label.caching))];
+    headers.extend(readers::cors(origin));
     let Some(body) = body else { return reply::empty(304, &headers) };
-    headers.push(("content-type", content_type.to_owned()));
+    headers.push(("content-type", label.content_type.to_owned()));
     headers.push(("x-content-type-options", "nosniff".to_owned()));
     // To HEAD, too: the runtime says how long it is, and leaves it out.
-    reply::bytes(200, &headers, body)
+    reply::array(200, &headers, &body)
 }
 
 /// Makes sure that there is a snapshot, and that it does not stay an old one.
-async fn bring_up(env: &Env, context: &Context) {
+pub(crate) async fn bring_up(env: &Env, context: &Context) {
     let now = host::now();
     let lacking = state::with(|gate| {
         let lists = gate.verifier().revocations();
@@ -104,6 +123,10 @@ async fn bring_up(env: &Env, context: &Context) {
 }
 
 /// RFC 9110 §13.1.2: weak comparison with any of a list.
-fn matches_etag(known: &str, etag: &str) -> bool {
-    known.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
+fn matches_etag(known: Option<&str>, name: &SegmentName) -> bool {
+    let etag = format!("\"{name}\"");
+    let mut all = known.into_iter().flat_map(|known| known.split(',')).map(str::trim);
+    all.any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
 }
+
+const METHODS: &[&str] = &["GET", "HEAD"];

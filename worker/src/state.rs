@@ -45,6 +45,8 @@ fn read(env: &Env) -> Result<Gate, Error> {
         reason: "the variable is missing".to_owned(),
     };
     let document = env.var("REVOCABLE_CONFIG").map_err(|_| missing())?.to_string();
-    GateConfig::parse(&document)?
-        .build_with(EDGE, |name| env.secret(name).ok().map(|secret| secret.to_string()))
+    let gate = GateConfig::parse(&document)?
+        .build_with(EDGE, |name| env.secret(name).ok().map(|secret| secret.to_string()))?;
+    // Isolates that started together do not all look at once.
+    Ok(gate.jitter(js_sys::Math::random()))
 }

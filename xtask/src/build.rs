@@ -123,6 +123,11 @@ pub(crate) fn wasm_crates(cargo: &mut Command) -> &mut Command {
 }
 
 /// Thin leaves around the library. They hold no test that runs natively: the Worker's run on workerd, the npm package's
-/// in Node and in browsers, and the vectors' is run by them in each.
-const WASM_ONLY: &[&str] =
-    &["revocable-wasm", "revocable-engines-wasm", "revocable-worker", "revocable-vectors-wasm"];
+/// in Node and in browsers, the vectors' is run by them in each, and the last is only measured.
+const WASM_ONLY: &[&str] = &[
+    "revocable-wasm",
+    "revocable-engines-wasm",
+    "revocable-worker",
+    "revocable-vectors-wasm",
+    "revocable-bench-list-wasm",
+];

@@ -107,6 +107,16 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// What the list weighs and how quick it is, beside other structures and beside what people publish today: natively, on
+    /// local workerd and in Chromium.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// Also have the command-line tool build a list of 100,000,000 entries.
+        #[arg(long)]
+        huge: bool,
+    },
     /// What verifying a token costs beside `jose`, in the same run, in Node and on local workerd.
     Verify {
         /// Print JSON.
@@ -140,6 +150,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Task::Size { json, levels } => size::size(&workspace, &progress, json, levels)?,
         Task::Bench { bench: Bench::Gate { json } } => bench::gate(&workspace, &progress, json)?,
+        Task::Bench { bench: Bench::List { json, huge } } => bench::list(&workspace, &progress, json, huge)?,
         Task::Bench { bench: Bench::Verify { json } } => bench::verify(&workspace, &progress, json)?,
         Task::Codes => build::codes(&workspace, &progress)?,
         Task::Tools => tools::install_all(&workspace, &progress)?,

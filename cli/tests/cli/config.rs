@@ -93,8 +93,13 @@ fn secrets_that_are_referred_to_are_listed_and_not_needed_and_one_that_stands_th
         let keys = config["issuers"][0]["jwks"]["keys"].as_array_mut().unwrap();
         keys.extend([reference("HS_512", "HS512"), reference("HS_256", "HS256")]);
         config["readKey"] = json!({ "secret": "READ_KEY" });
+        let url = "https://gate.example/_revocable/";
+        config["source"] = json!({ "url": url, "readKey": { "secret": "SOURCE_KEY" } });
+        config["fallback"] = json!({ "url": url, "readKey": { "secret": "FALLBACK_KEY" } });
+        config["confirm"] = json!({ "url": url, "key": { "secret": "CONFIRM_KEY" } });
     });
-    assert_eq!(ended.succeeds().json()["secrets"], json!(["HS_256", "HS_512", "READ_KEY"]));
+    let secrets = ["CONFIRM_KEY", "FALLBACK_KEY", "HS_256", "HS_512", "READ_KEY", "SOURCE_KEY"];
+    assert_eq!(ended.succeeds().json()["secrets"], json!(secrets));
     let (sandbox, mut config) = sandbox("config-secrets-text");
     config["readKey"] = json!({ "secret": "READ_KEY" });
     sandbox.write("gate.json", config.to_string());
@@ -116,7 +121,13 @@ fn what_is_legal_and_unwise_is_warned_of_with_its_path_and_ends_with_0() {
     let remote = fetched("https://issuer.example/jwks.json", json!({ "algorithms": ["ES256"] }));
     let loopback = fetched("http://localhost:8787/jwks.json", json!({}));
     let hmac = fetched("https://issuer.example/jwks.json", json!({ "algorithms": ["ES256", "HS256"] }));
-    let cases: [(&str, Change, Vec<&str>); 6] = [
+    let routes = json!([
+        { "path": "/a", "unknown": { "tooOld": "allow" } },
+        { "path": "/b", "unknown": "deny" },
+        { "path": "/c", "unknown": {} },
+    ]);
+    let strict = json!([{ "path": "/a", "unknown": { "tooOld": "deny" } }, { "path": "/b", "unknown": {} }]);
+    let cases: [(&str, Change, Vec<&str>); 10] = [
         ("good", Box::new(|_| ()), vec![]),
         ("remote", Box::new(|c| c["issuers"][0] = remote), vec![]),
         (
@@ -127,6 +138,25 @@ fn what_is_legal_and_unwise_is_warned_of_with_its_path_and_ends_with_0() {
         ("lists", Box::new(|c| c["lists"] = json!([])), vec!["lists"]),
         ("loopback", Box::new(|c| c["issuers"][0] = loopback), vec!["issuers[0].jwksUri"]),
         ("hmac", Box::new(|c| c["issuers"][0] = hmac), vec!["issuers[0].algorithms"]),
+        ("unknown", Box::new(|c| c["unknown"] = json!({ "notCovered": "allow" })), vec!["unknown"]),
+        ("routes", Box::new(move |c| c["routes"] = routes), vec!["routes[0].unknown"]),
+        (
+            "routes-strict",
+            Box::new(move |c| {
+                c["unknown"] = json!("allow");
+                c["routes"] = strict;
+            }),
+            vec!["unknown", "routes[0].unknown", "routes[0].path"],
+        ),
+        (
+            "places",
+            Box::new(|c| {
+                c["source"] = json!({ "url": "http://localhost:8787/" });
+                c["fallback"] = json!({ "url": "https://gate.example/_revocable/" });
+                c["confirm"] = json!({ "url": "http://127.0.0.1:8787/confirm" });
+            }),
+            vec!["source.url", "confirm.url"],
+        ),
     ];
     for (test, change, paths) in cases {
         let summary = check(&format!("config-unwise-{test}"), change).succeeds().json();

@@ -2,19 +2,21 @@
 
 import { answering } from "../answering.js";
 import type { Platform } from "../core.js";
+import type { Lack } from "../core.js";
 import { isWasmLoaded, loadWasm } from "../core.js";
 import { ALLOW, ASK, headerOnDesk, questionOnDesk } from "../desk.js";
-import type { RevocableError } from "../error.js";
+import { RevocableError } from "../error.js";
 import type { OpaqueKey } from "../host/cryptokey.js";
 import type { Host } from "../host/host.js";
 import type { EngineName } from "../host/question.js";
+import { MOST_ROUNDS } from "../lacking.js";
 import type { Expected, JWTVerifyOptions } from "./expected.js";
 import { expectedOf } from "./expected.js";
 import type { KeySource } from "./key_source.js";
 import { keySource, knownSource } from "./key_source.js";
 import type { Call, Stands } from "./steps.js";
 import type { JWTPayload, JWTVerifyGetKey, JWTVerifyResult, ResolvedKey, VerificationKey } from "./types.js";
-import { KEYS, SNAPSHOT, put, refusalOf, remedyOf, resume, stands, start } from "./steps.js";
+import { KEYS, LACKING, SNAPSHOT, isUnknown, put, refusalOf, remedyOf, resume, stands, start } from "./steps.js";
 
 /** A token's parts as they stand in it. */
 export interface FlattenedToken {
@@ -109,12 +111,10 @@ class Verification {
     }
   }
 
-  /** `tried` are the remedies that have been had already, added up. */
+  /** `tried` are the remedies that have been had already, added up; what is lacking may be had several times. */
   #go(call: Call, tried = 0): Stands | Promise<Stands> {
     const outcome = start(call);
-    if (outcome === ALLOW) return stands(call);
-    if (outcome === ASK) return this.#ask(call, tried);
-    return this.#refused(call, tried, undefined);
+    return outcome === ASK ? this.#ask(call, tried) : this.#decided(call, outcome, tried, undefined);
   }
 
   /** Asks the host about the signature, as often as it takes. */
@@ -128,42 +128,58 @@ class Verification {
         const asked = answering(host, question);
         const { answer, cause } = asked instanceof Promise ? await asked : asked;
         const outcome = resume(call, question.ticket, answer);
-        if (outcome === ALLOW) return stands(call);
-        if (outcome !== ASK) return await this.#refused(call, tried, cause);
+        if (outcome !== ASK) return await this.#decided(call, outcome, tried, cause);
       }
     } finally {
       expected.release();
     }
   }
 
-  /** Has read what is lacking, each thing once, or throws. */
-  #refused(call: Call, tried: number, cause: unknown): Promise<Stands> {
-    const refusal = refusalOf(call.token, cause);
-    const remedy = remedyOf(call);
-    const { revocations } = call.expected;
-    if ((tried & remedy) !== 0) throw refusal;
-    const reading = remedy === KEYS ? call.source.read?.() : remedy === SNAPSHOT ? revocations?.read() : undefined;
-    if (reading === undefined) throw refusal;
-    return this.#again(call, tried | remedy, reading, refusal);
+  /** Ends with what was decided, or has read what is lacking and begins anew. */
+  #decided(call: Call, outcome: number, tried: number, cause: unknown): Stands | Promise<Stands> {
+    // What stands with lists that know it is final; of anything else it has to be seen whether something is lacking.
+    if (outcome === ALLOW && !isUnknown(call)) return stands(call);
+    const ended = outcome === ALLOW ? stands(call) : refusalOf(call.token, cause);
+    const { remedy, lacking } = remedyOf(call);
+    const isTried = remedy === LACKING ? tried >= LACKING * MOST_ROUNDS : (tried & remedy) !== 0;
+    const reading = isTried ? undefined : this.#reading(call, remedy, lacking);
+    return reading === undefined ? endWith(ended) : this.#again(call, tried + remedy, reading, ended);
+  }
+
+  #reading(
+    { source, expected }: Call,
+    remedy: number,
+    lacking: readonly Lack[],
+  ): Promise<Error | undefined> | undefined {
+    switch (remedy) {
+      case KEYS:
+        return source.read?.();
+      case SNAPSHOT:
+        return expected.revocations?.read();
+      case LACKING:
+        return expected.revocations?.readLacking(lacking);
+      default:
+        return undefined;
+    }
   }
 
   async #again(
     call: Call,
     tried: number,
     reading: Promise<Error | undefined>,
-    refusal: RevocableError,
+    ended: Stands | RevocableError,
   ): Promise<Stands> {
     const { expected } = call;
     expected.hold();
     try {
       const failure = await reading;
-      if (failure !== undefined) {
+      if (failure === undefined) return await this.#go(call, tried);
+      if (ended instanceof RevocableError) {
         // Of keys that are not there, the reason is the answer, as `jose` gives it.
-        if (refusal.code === "ERR_JWKS_UNAVAILABLE") throw failure;
-        refusal.cause = failure;
-        throw refusal;
+        if (ended.code === "ERR_JWKS_UNAVAILABLE") throw failure;
+        ended.cause = failure;
       }
-      return await this.#go(call, tried);
+      return endWith(ended);
     } finally {
       expected.release();
     }
@@ -176,6 +192,12 @@ class Verification {
     this.#hosts.set(engine, host);
     return host;
   }
+}
+
+/** Gives it or throws it. @internal */
+export function endWith(ended: Stands | RevocableError): Stands {
+  if (ended instanceof RevocableError) throw ended;
+  return ended;
 }
 
 /** A token's parts, of which there are three. */

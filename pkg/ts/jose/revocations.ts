@@ -1,17 +1,20 @@
 // Revocation lists for `jwtVerify`: read once, shared by all calls.
 
-import type { Platform } from "../core.js";
+import type { Lack, Platform } from "../core.js";
 import { Lists, limits, loadWasm, typed } from "../core.js";
 import type { SnapshotInfo } from "../decision.js";
 import type { RevocableError } from "../error.js";
 import { jsonOf } from "../given.js";
 import type { Host } from "../host/host.js";
-import type { RevocationOptions } from "../options.js";
-import { onlyFields, runtimeFetch, sourceOf, wrong } from "../options.js";
+import { LackingReader } from "../lacking.js";
+import { onlyFields, wrong } from "../options.js";
+import { runtimeFetch } from "../read.js";
 import type { Reading } from "../reading.js";
 import { readingThat } from "../reading.js";
+import type { RevocationOptions, Terms } from "../revocation_options.js";
+import { REVOCATION_FIELDS, checkRevocations } from "../revocation_options.js";
 import { readSnapshot } from "../snapshot_reader.js";
-import { readByFunction, readFromUrl } from "../source.js";
+import { readFrom } from "../source/source.js";
 
 /** Where the lists are, whose are believed, and how they are read. */
 export interface SharedRevocationOptions extends RevocationOptions {
@@ -44,17 +47,19 @@ export class Revocations {
   /** @internal */
   readonly lists: Lists;
   readonly #reading: Reading;
+  readonly #lacking: LackingReader;
 
   /** @internal */
   constructor(options: SharedRevocationOptions, platform: Platform) {
-    onlyFields(options, "", ["source", "lists", "fetch", "onReadError"]);
+    onlyFields(options, "", [...REVOCATION_FIELDS, "fetch", "onReadError"]);
     const { fetch = runtimeFetch, onReadError = () => {} } = options;
     if (typeof fetch !== "function") throw wrong("fetch", "expected a function");
     if (typeof onReadError !== "function") throw wrong("onReadError", "expected a function");
-    this.lists = listsOf(options.lists);
-    const source = sourceOf(options.source);
     const { hasHttpCache } = platform;
-    const read = source instanceof URL ? readFromUrl(source, fetch, hasHttpCache) : readByFunction(source);
+    const given = options as unknown as Record<string, unknown>;
+    const { source, confirm, terms } = checkRevocations(given, "", { fetch, hasHttpCache });
+    this.lists = listsOf(options.lists, terms);
+    const read = readFrom(source);
     let host: Host | undefined;
     const into = this.lists;
     const limit = limits().manifest;
@@ -66,6 +71,7 @@ export class Revocations {
       "ERR_REVOCATION_SOURCE_UNAVAILABLE",
       onReadError,
     );
+    this.#lacking = new LackingReader({ into, read, confirm, onReadError });
   }
 
   /** How current the lists are; `undefined` before the first was read. */
@@ -85,6 +91,16 @@ export class Revocations {
     return this.#reading.now();
   }
 
+  /** Has read what a decision lacks by the time this returns, or says why it is not. @internal */
+  async readLacking(lacking: readonly Lack[]): Promise<RevocableError | undefined> {
+    return this.#lacking.now(lacking);
+  }
+
+  /** Begins to read what a decision lacks. @internal */
+  readLackingInBackground(lacking: readonly Lack[]): Promise<unknown> | undefined {
+    return this.#lacking.inBackground(lacking);
+  }
+
   /** Begins to read it unless somebody is at it. @internal */
   readInBackground(): Promise<unknown> | undefined {
     return this.#reading.inBackground();
@@ -96,7 +112,7 @@ export class Revocations {
   }
 }
 
-function listsOf(lists: unknown): Lists {
+function listsOf(lists: unknown, { unknown, residentLimit, jitter }: Terms): Lists {
   if (!Array.isArray(lists) || lists.length !== 1) throw wrong("lists", "expected exactly one: a source holds one manifest");
   const list: unknown = lists[0];
   onlyFields(list, "lists[0]", ["issuer", "keys", "for"]);
@@ -108,5 +124,5 @@ function listsOf(lists: unknown): Lists {
   if (names.length === 0 || !names.every((name) => typeof name === "string")) throw wrong("lists[0].for", "expected the names of token issuers");
   if (names.includes(issuer)) throw wrong("lists[0].issuer", "an authority has a name that is no token issuer's");
   const text = jsonOf(keys, "ERR_CONFIG_INVALID", "`lists[0].keys`: expected what JSON can say");
-  return typed(() => new Lists(issuer, text, names as string[]));
+  return typed(() => new Lists(issuer, text, names as string[], unknown, residentLimit, jitter));
 }

@@ -1,5 +1,6 @@
 // The steps of a token through the core, which those who wait and those who cannot take alike.
 
+import type { Lack } from "../core.js";
 import { typed } from "../core.js";
 import type { Claims, Header } from "../decision.js";
 import {
@@ -9,6 +10,8 @@ import {
   payloadOf,
   putToken,
   putTokenBytes,
+  snapshotOnDesk,
+  statusOnDesk,
 } from "../desk.js";
 import type { RevocableError } from "../error.js";
 import { InvalidArgument } from "../error.js";
@@ -16,6 +19,7 @@ import { isBytes } from "../given.js";
 import { errorOf } from "../error_of.js";
 import type { Expected, JWTVerifyOptions } from "./expected.js";
 import type { KeySource } from "./key_source.js";
+import type { RevocationStatus } from "./types.js";
 
 /** What one call is about. */
 export interface Call {
@@ -30,11 +34,13 @@ export interface Stands {
   payload: Partial<Claims>;
   protectedHeader: Header;
   key?: unknown;
+  revocation?: RevocationStatus;
 }
 
 /** What could be read so that a token might fare otherwise, as `Check.remedy` of pkg/src/jose.rs says it. */
 export const KEYS = 1;
 export const SNAPSHOT = 2;
+export const LACKING = 4;
 
 /** Takes the token as far as it comes: an outcome of desk.ts. */
 export function start({ token, source, expected: { check, revocations }, options }: Call): number {
@@ -61,25 +67,34 @@ export function resume({ source, expected: { check, revocations }, options }: Ca
 /** Picks up a token that stands, and has read what is due. */
 export function stands({ source, expected, options }: Call): Stands {
   const isDue = isDueOnDesk();
+  const asked = expected.revocations === undefined ? {} : { revocation: { ...statusOnDesk(), snapshot: snapshotOnDesk() } };
   const [protectedHeader, payload] = claimsOnDesk();
   if (isDue) {
     for (const work of [source.readWhatIsDue?.(), expected.revocations?.readWhatIsDue()]) {
       if (work !== undefined) options?.waitUntil?.(work);
     }
   }
-  if (source.chosen === undefined) return { payload, protectedHeader };
-  return { payload, protectedHeader, key: source.chosen(protectedHeader) };
+  const stands = { payload, protectedHeader, ...asked };
+  return source.chosen === undefined ? stands : { ...stands, key: source.chosen(protectedHeader) };
 }
 
-/** What could be read for the token that has just been refused. */
-export function remedyOf({ token, source, expected }: Call): number {
-  return typed(() => expected.check.remedy(source.set, put(token), Date.now()));
+/** Whether the token on the desk stands although the lists could not tell. */
+export function isUnknown({ expected }: Call): boolean {
+  return expected.revocations !== undefined && statusOnDesk().status === "unknown";
+}
+
+/** What could be read for the token that has just been decided about. */
+export function remedyOf({ token, source, expected }: Call): { remedy: number; lacking: readonly Lack[] } {
+  const remedy = typed(() => expected.check.remedy(source.set, put(token), Date.now()));
+  return { remedy, lacking: remedy === LACKING ? ((expected.revocations?.lists.lacking() ?? []) as Lack[]) : [] };
 }
 
 /** Why the token has just been refused. */
 export function refusalOf(token: string | Uint8Array, cause?: unknown): RevocableError {
   const fault = faultOnDesk();
-  return errorOf(fault, cause, fault.stage === "claims" ? payloadOf(token) : undefined);
+  const snapshot = snapshotOnDesk();
+  const error = errorOf(fault, cause, fault.stage === "claims" ? payloadOf(token) : undefined);
+  return snapshot === undefined ? error : Object.assign(error, { snapshot });
 }
 
 /** Puts a token down, whatever it is. */

@@ -1,5 +1,6 @@
 // The types that `jose` gives names to, so that code which names them compiles here too.
 
+import type { SnapshotInfo, Status, UnknownReason } from "../decision.js";
 import type { NodeKeyObject } from "../host/cryptokey.js";
 import type { JWTVerifyOptions } from "./expected.js";
 
@@ -120,4 +121,16 @@ export interface JWTVerifyResult<Payload = JWTPayload> {
   payload: Payload & JWTPayload;
   /** Its JOSE header, authentic. */
   protectedHeader: JWTHeaderParameters;
+  /** With the option `revocations`: what the lists said of it. */
+  revocation?: RevocationStatus;
+}
+
+/** What revocation lists said of a token that stands. */
+export interface RevocationStatus {
+  /** `"unknown"` where they could not tell, and the option `unknown` lets such tokens pass. */
+  status: Status;
+  /** Why they could not tell. */
+  reason: UnknownReason | undefined;
+  /** How current they were; `undefined` without any. */
+  snapshot: SnapshotInfo | undefined;
 }

@@ -7,6 +7,7 @@ import { createRevocationsOn } from "../jose/revocations.js";
 import { importJWKOn } from "../jose/import_jwk.js";
 import { importSPKIOn } from "../jose/import_spki.js";
 import { importX509On } from "../jose/import_x509.js";
+import { httpSourceOn } from "../source/http_source.js";
 import { jwtVerifySyncOn } from "./jwt_verify_sync.js";
 import { platform } from "./browser_sync_platform.js";
 import { createVerifierSyncOn } from "./verifier_sync.js";
@@ -18,6 +19,9 @@ export { init } from "./browser_sync_platform.js";
 
 /** Makes a verifier that answers at once. */
 export const createVerifierSync = createVerifierSyncOn(platform);
+/** Makes a source of snapshots of a folder's URL; with headers, where a read key is asked for. */
+export const httpSource = httpSourceOn(platform);
+
 export const jwtVerifySync = jwtVerifySyncOn(platform);
 export const createLocalJWKSet = createLocalJWKSetOn(platform);
 export const createRemoteJWKSet = createRemoteJWKSetOn(platform);

@@ -10,7 +10,7 @@ import type { EngineName } from "../host/question.js";
 import type { JWTVerifyOptions } from "../jose/expected.js";
 import { expectedOf } from "../jose/expected.js";
 import type { FlattenedToken } from "../jose/jwt_verify.js";
-import { flattened } from "../jose/jwt_verify.js";
+import { endWith, flattened } from "../jose/jwt_verify.js";
 import type { KeySource } from "../jose/key_source.js";
 import { keySource, knownSource } from "../jose/key_source.js";
 import type { LocalJWKSet } from "../jose/local_jwk_set.js";
@@ -23,7 +23,7 @@ import type {
   ResolvedKey,
   VerificationKey,
 } from "../jose/types.js";
-import { KEYS, SNAPSHOT, put, refusalOf, remedyOf, resume, stands, start } from "../jose/steps.js";
+import { KEYS, LACKING, SNAPSHOT, isUnknown, put, refusalOf, remedyOf, resume, stands, start } from "../jose/steps.js";
 
 /** Chooses a key by a token of which nothing has been verified, at once. */
 export type GetKeySync = (protectedHeader: CompactJWSHeaderParameters, token: FlattenedToken) => VerificationKey;
@@ -83,12 +83,14 @@ function go(call: Call, hostOf: (engine: EngineName | undefined) => Host): Stand
     cause = answered.cause;
     outcome = resume(call, ticket, answered.answer);
   }
-  if (outcome === ALLOW) return stands(call);
-  const refusal = refusalOf(call.token, cause);
-  const remedy = remedyOf(call);
+  if (outcome === ALLOW && !isUnknown(call)) return stands(call);
+  const ended = outcome === ALLOW ? stands(call) : refusalOf(call.token, cause);
+  const { remedy, lacking } = remedyOf(call);
+  const { revocations } = call.expected;
   if (remedy === KEYS) void call.source.readInBackground?.();
-  if (remedy === SNAPSHOT) void call.expected.revocations?.readInBackground();
-  throw refusal;
+  if (remedy === SNAPSHOT) void revocations?.readInBackground();
+  if (remedy === LACKING) void revocations?.readLackingInBackground(lacking);
+  return endWith(ended);
 }
 
 function sourceNow(key: unknown): KeySource {

@@ -17,7 +17,7 @@ export type CreateVerifierSync = (options: VerifierOptions) => SyncVerifier;
 export function createVerifierSyncOn(platform: Platform): CreateVerifierSync {
   return (options) => {
     loadWasmNow(platform);
-    return new SyncVerifier(new Verifier(checkOptions(options), platform));
+    return new SyncVerifier(new Verifier(checkOptions(options, platform), platform));
   };
 }
 

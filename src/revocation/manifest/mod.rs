@@ -13,6 +13,7 @@ use crate::time::UnixTime;
 
 use super::{Confirmation, Id, Kind, List, Rule, Salt, SegmentName, Target};
 
+pub(super) use read::in_order;
 pub use recent::Operations;
 #[cfg(feature = "publish")]
 pub(crate) use recent::pack;
@@ -278,6 +279,16 @@ impl Manifest {
     #[must_use]
     pub fn segments(&self) -> &[SegmentRef] {
         &self.segments
+    }
+
+    /// How long a segment is that it names, those that confirm among them; `None` where it names no such one.
+    #[must_use]
+    pub fn length_of(&self, name: &SegmentName) -> Option<u64> {
+        let all = self.segments.iter().flat_map(|segment| {
+            let exact = segment.exact.map(|exact| (exact.name, exact.bytes));
+            [Some((segment.name, segment.bytes)), exact].into_iter().flatten()
+        });
+        all.into_iter().find(|(named, _)| named == name).map(|(_, bytes)| bytes)
     }
 
     /// The target that a confirmation is about, in words that mean the same to everybody; `None` where it is another

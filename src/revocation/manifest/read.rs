@@ -133,13 +133,7 @@ fn understand_segments(
 
 /// Within a layer of a table an id lies in one key range at most, so that what a look-up costs is known.
 fn refuse_overlaps(segments: &[SegmentRef]) -> Result<(), Wrong> {
-    let mut order: Vec<(usize, u8, (u32, u32), usize)> = segments
-        .iter()
-        .enumerate()
-        .map(|(index, segment)| (segment.table, segment.layer, segment.range.ends(), index))
-        .collect();
-    order.sort_unstable();
-    for pair in order.windows(2) {
+    for pair in in_order(segments).windows(2) {
         if let [(table, layer, (_, end), _), (other, other_layer, (begin, _), index)] = pair
             && (table, layer) == (other, other_layer)
             && begin <= end
@@ -149,6 +143,18 @@ fn refuse_overlaps(segments: &[SegmentRef]) -> Result<(), Wrong> {
         }
     }
     Ok(())
+}
+
+/// Segments by table, layer and key range, and at last by their place in the manifest. There is one sort for whoever wants
+/// them so: each weighs several kilobytes in a page's Wasm.
+pub(in crate::revocation) fn in_order(segments: &[SegmentRef]) -> Vec<(usize, u8, (u32, u32), usize)> {
+    let mut order: Vec<_> = segments
+        .iter()
+        .enumerate()
+        .map(|(index, segment)| (segment.table, segment.layer, segment.range.ends(), index))
+        .collect();
+    order.sort_unstable();
+    order
 }
 
 impl SegmentRef {

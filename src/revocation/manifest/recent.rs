@@ -1,5 +1,7 @@
 //! Operations newer than the segments, packed.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::base64url;
@@ -21,9 +23,8 @@ pub struct Operations {
     pub table: usize,
     /// In ascending order of id.
     operations: Vec<(Id, Option<Entry>)>,
-    /// When the last token that an added one could match expires; `None` where that is not known.
-    expires: Option<UnixTime>,
-    stays: bool,
+    /// In the same order.
+    expiries: Vec<Option<UnixTime>>,
 }
 
 impl Operations {
@@ -34,10 +35,11 @@ impl Operations {
         self.operations.get(place).map(|(_, entry)| *entry)
     }
 
-    /// When the last token expires that an entry added here could match; `None` where that is not known.
+    /// When the last token expires that the entry added for an id could match; `None` where that is not known.
     #[must_use]
-    pub fn expires(&self) -> Option<UnixTime> {
-        self.expires.filter(|_| !self.stays)
+    pub fn expiry(&self, id: &Id) -> Option<UnixTime> {
+        let place = self.operations.binary_search_by(|(other, _)| other.cmp(id)).ok()?;
+        self.expiries.get(place).copied().flatten()
     }
 
     /// All of them, in ascending order of id.
@@ -45,7 +47,17 @@ impl Operations {
     pub fn all(&self) -> &[(Id, Option<Entry>)] {
         &self.operations
     }
+
+    /// When the last token expires that each could match, in the same order; `None` where that is not known, and where an entry
+    /// was taken back.
+    #[must_use]
+    pub fn expiries(&self) -> &[Option<UnixTime>] {
+        &self.expiries
+    }
 }
+
+/// One operation, and when the last token that it could match expires.
+type Read = (Id, Option<Entry>, Option<UnixTime>);
 
 /// Reads the groups.
 pub(super) fn read(
@@ -53,30 +65,29 @@ pub(super) fn read(
     rules: &[Rule],
     tables: &mut Vec<Table>,
 ) -> Result<Vec<Operations>, Wrong> {
-    let mut all: Vec<Operations> = Vec::new();
+    let mut all: Vec<(usize, Vec<Read>)> = Vec::new();
     let mut count = 0_usize;
+    let mut named = BTreeSet::new();
     for (index, group) in groups.iter().enumerate() {
         let at = At { list: "recent", index };
         let group = group.as_object().ok_or(at.wrong("it is no object"))?;
         let read = read_group(group, rules, tables, MAX_RECENT.saturating_sub(count));
-        let read = read.map_err(|reason| at.wrong(reason))?;
-        count = count.saturating_add(read.operations.len());
-        match all.iter_mut().find(|known| known.table == read.table) {
-            None => all.push(read),
-            Some(known) => {
-                known.operations.extend(read.operations);
-                known.expires = known.expires.max(read.expires);
-                known.stays |= read.stays;
-            }
+        let (table, read) = read.map_err(|reason| at.wrong(reason))?;
+        count = count.saturating_add(read.len());
+        if !read.iter().all(|(id, ..)| named.insert((table, *id))) {
+            return Err(at.wrong("an operation before is on one of its ids"));
+        }
+        match all.iter_mut().find(|(known, _)| *known == table) {
+            None => all.push((table, read)),
+            Some((_, known)) => known.extend(read),
         }
     }
-    for known in &mut all {
-        known.operations.sort_unstable_by_key(|(id, _)| *id);
-        if known.operations.windows(2).any(|pair| matches!(pair, [(one, _), (other, _)] if one == other)) {
-            return Err(Wrong::from("`recent` has two operations on one id"));
-        }
-    }
-    Ok(all)
+    let operations = |(table, mut all): (usize, Vec<Read>)| {
+        all.sort_unstable_by_key(|(id, ..)| *id);
+        let (operations, expiries) = all.into_iter().map(|(id, entry, until)| ((id, entry), until)).unzip();
+        Operations { table, operations, expiries }
+    };
+    Ok(all.into_iter().map(operations).collect())
 }
 
 fn read_group(
@@ -84,7 +95,7 @@ fn read_group(
     rules: &[Rule],
     tables: &mut Vec<Table>,
     most: usize,
-) -> Result<Operations, &'static str> {
+) -> Result<(usize, Vec<Read>), &'static str> {
     const LENGTH: &str = "its `data` is not whole operations, or has more than 2,048 together with others";
     let index = table(group, rules, tables)?;
     let kind = tables.get(index).map_or(Kind::Outright, |table| table.kind);
@@ -112,11 +123,15 @@ fn read_group(
     if !chunks.remainder().is_empty() || chunks.len() > most || chunks.len() == 0 {
         return Err(LENGTH);
     }
-    let mut operations: Vec<(Id, Option<Entry>)> = Vec::with_capacity(chunks.len());
+    let expires = match group.contains_key("expires") {
+        true => Some(UnixTime::from_seconds(integer(group, "expires")?)).filter(|_| adds),
+        false => None,
+    };
+    let mut operations: Vec<Read> = Vec::with_capacity(chunks.len());
     for chunk in chunks {
         let (id, value) = chunk.split_first_chunk().ok_or(LENGTH)?;
         let id = Id::from_bytes(*id);
-        if operations.last().is_some_and(|(before, _)| *before >= id) {
+        if operations.last().is_some_and(|(before, ..)| *before >= id) {
             return Err("its ids do not ascend strictly");
         }
         let mut more = [0; 8];
@@ -128,13 +143,9 @@ fn read_group(
         if adds && kind.has_values() && (entry.value() != value || !kind.allows(value)) {
             return Err("a value is out of range");
         }
-        operations.push((id, adds.then_some(entry)));
+        operations.push((id, adds.then_some(entry), expires));
     }
-    let expires = match group.contains_key("expires") {
-        true => Some(UnixTime::from_seconds(integer(group, "expires")?)),
-        false => None,
-    };
-    Ok(Operations { table: index, operations, expires, stays: adds && expires.is_none() })
+    Ok((index, operations))
 }
 
 /// Writes operations of one table, all adding or all removing, in ascending order of id: base, width and data.

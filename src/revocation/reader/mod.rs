@@ -210,8 +210,11 @@ impl Revocations {
 
     /// What of a newer snapshot is at hand already, and what is to be read for it.
     fn gather(&self, manifest: Manifest) -> Result<(Snapshot, BTreeMap<SegmentName, u64>), Error> {
-        let held: BTreeMap<SegmentName, &Arc<Held>> =
-            self.snapshots().flat_map(|current| current.snapshot.held()).collect();
+        // One by one: collecting them sorts, which weighs much in a page's Wasm.
+        let mut held: BTreeMap<SegmentName, &Arc<Held>> = BTreeMap::new();
+        for (name, segment) in self.snapshots().flat_map(|current| current.snapshot.held()) {
+            held.insert(name, segment);
+        }
         let mut snapshot = Snapshot::new(manifest);
         let mut wanted = BTreeMap::new();
         let segments: Vec<SegmentRef> = snapshot.manifest().segments().to_vec();

@@ -35,32 +35,48 @@ pub(super) const fn mask(width: u32) -> u64 {
     u64::MAX >> (u64::BITS.wrapping_sub(width) & 63)
 }
 
-/// How many zeros of a word there are up to the end of each of its bytes, 64 at most, each in a byte.
+/// How many zeros there are in the parts of a word.
 ///
-/// All bytes are counted at once, and no processor's own counting is used: what is built for all of them may not ask for it.
-pub(super) const fn zeros_up_to(word: u64) -> u64 {
-    let zeros = !word;
-    let pairs = zeros.wrapping_sub(zeros >> 1 & 0x5555_5555_5555_5555);
-    let nibbles = (pairs & 0x3333_3333_3333_3333).wrapping_add(pairs >> 2 & 0x3333_3333_3333_3333);
-    let bytes = nibbles.wrapping_add(nibbles >> 4) & 0x0f0f_0f0f_0f0f_0f0f;
-    bytes.wrapping_mul(ONES)
+/// All parts are counted at once, and no processor's own counting is used: what is built for all of them may not ask for it.
+#[derive(Clone, Copy)]
+pub(super) struct Zeros {
+    word: u64,
+    pairs: u64,
+    nibbles: u64,
+    /// Up to the end of each byte.
+    sums: u64,
 }
 
-/// Where the `nth` (counted from 0) zero of a word is, whose [`zeros_up_to`] are `sums`. There are more than `nth` of them.
-pub(super) const fn select_zero(word: u64, sums: u64, nth: u64) -> u32 {
-    const TOPS: u64 = 0x8080_8080_8080_8080;
-    // The top bit of each byte up to whose end there are no more than `nth`: those before the one that is looked for.
-    let before = (nth.wrapping_mul(ONES) | TOPS).wrapping_sub(sums) & TOPS;
-    let byte = (before >> 7).wrapping_mul(ONES) >> 56;
-    let at = narrow(byte << 3 & 63);
-    let earlier = (sums << 8).wrapping_shr(at) & 0xff;
-    let mut here = !word.wrapping_shr(at);
-    let mut left = nth.wrapping_sub(earlier);
-    while left != 0 {
-        here &= here.wrapping_sub(1);
-        left = left.wrapping_sub(1);
+impl Zeros {
+    pub(super) const fn of(word: u64) -> Self {
+        let zeros = !word;
+        let pairs = zeros.wrapping_sub(zeros >> 1 & 0x5555_5555_5555_5555);
+        let nibbles = (pairs & 0x3333_3333_3333_3333).wrapping_add(pairs >> 2 & 0x3333_3333_3333_3333);
+        let bytes = nibbles.wrapping_add(nibbles >> 4) & 0x0f0f_0f0f_0f0f_0f0f;
+        Self { word: zeros, pairs, nibbles, sums: bytes.wrapping_mul(ONES) }
     }
-    at | here.trailing_zeros() & 7
+
+    /// How many there are in the whole word.
+    pub(super) const fn count(self) -> u64 {
+        self.sums >> 56
+    }
+
+    /// Where the `nth` of them (counted from 0) is. There are more than `nth`. It takes no branch: none could be foreseen.
+    pub(super) fn select(self, nth: u64) -> u32 {
+        const TOPS: u64 = 0x8080_8080_8080_8080;
+        // The top bit of each byte up to whose end there are no more than `nth`: those before the one that is looked for.
+        let before = (nth.wrapping_mul(ONES) | TOPS).wrapping_sub(self.sums) & TOPS;
+        let byte = (before >> 7).wrapping_mul(ONES) >> 56;
+        let mut at = narrow(byte << 3 & 63);
+        let mut left = nth.wrapping_sub((self.sums << 8).wrapping_shr(at) & 0xff);
+        for (counts, size) in [(self.nibbles, 4_u32), (self.pairs, 2), (self.word, 1)] {
+            let here = counts.wrapping_shr(at) & mask(size);
+            let is_further = left >= here;
+            left = left.wrapping_sub(if is_further { here } else { 0 });
+            at = at.wrapping_add(if is_further { size } else { 0 });
+        }
+        at & 63
+    }
 }
 
 /// A number below 64.
@@ -90,13 +106,10 @@ mod tests {
     fn the_zero_that_is_found_is_the_one_that_counting_finds() {
         for word in [0, 1, u64::MAX >> 1, 0x8000_0000_0000_0001, 0xaaaa_aaaa_5555_5555, 0x00ff_00ff_f0f0_1234]
         {
+            assert_eq!(Zeros::of(word).count(), u64::from(word.count_zeros()));
             let zeros: Vec<u32> = (0..64).filter(|bit| word >> bit & 1 == 0).collect();
             for (nth, place) in zeros.iter().enumerate() {
-                assert_eq!(
-                    select_zero(word, zeros_up_to(word), u64::try_from(nth).unwrap()),
-                    *place,
-                    "{word:x} {nth}"
-                );
+                assert_eq!(Zeros::of(word).select(u64::try_from(nth).unwrap()), *place, "{word:x} {nth}");
             }
         }
     }
@@ -107,7 +120,8 @@ mod tests {
         let bit = |at: usize| u64::from(bytes[at / 8] >> (at % 8) & 1);
         for width in 1..=64_u32 {
             for at in 0..128_usize {
-                let wanted = (0..width).fold(0, |sum, nth| sum | bit(at + nth as usize) << nth);
+                let wanted =
+                    (0..width).fold(0, |sum, nth| sum | bit(at + usize::try_from(nth).unwrap()) << nth);
                 assert_eq!(packed(&bytes, at, width), wanted, "{width} bits at {at}");
             }
         }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::limits::{MAX_SEGMENT_BYTES, MAX_SHARD_BITS};
 
 use super::Id;
-use bits::{WORD, WORD_BYTES, low_bits, packed, read_i16, select_zero, word, zeros_up_to};
+use bits::{WORD, WORD_BYTES, Zeros, low_bits, packed, read_i16, word};
 
 #[cfg(feature = "publish")]
 pub(crate) use encode::{Shape, encode};
@@ -305,15 +305,13 @@ impl Layout {
         let mut index = from / WORD;
         // What lies before counts as entries, of which there is nothing to count.
         let before = low_bits(from, WORD.wrapping_sub(1));
-        let mut one = word(upper, index) | (1_u64 << before).wrapping_sub(1);
-        let mut sums = zeros_up_to(one);
-        while left >= sums >> 56 {
-            left = left.wrapping_sub(sums >> 56);
+        let mut zeros = Zeros::of(word(upper, index) | (1_u64 << before).wrapping_sub(1));
+        while left >= zeros.count() {
+            left = left.wrapping_sub(zeros.count());
             index = index.wrapping_add(1);
-            one = word(upper, index);
-            sums = zeros_up_to(one);
+            zeros = Zeros::of(word(upper, index));
         }
-        let zero = usize::try_from(select_zero(one, sums, left)).unwrap_or(0);
+        let zero = usize::try_from(zeros.select(left)).unwrap_or(0);
         let at = index.wrapping_mul(WORD).wrapping_add(zero).wrapping_add(1);
         (at, at.wrapping_sub(bucket))
     }
@@ -391,7 +389,7 @@ impl Layout {
             let sample = after / SAMPLE;
             if sample > ended / SAMPLE && sample.saturating_mul(SAMPLE) < buckets {
                 let nth = sample.saturating_mul(SAMPLE).saturating_sub(ended).saturating_sub(1);
-                let zero = select_zero(one, zeros_up_to(one), u64::try_from(nth).unwrap_or(0));
+                let zero = Zeros::of(one).select(u64::try_from(nth).unwrap_or(0));
                 let begin = begins.saturating_add(usize::try_from(zero).unwrap_or(0)).saturating_add(1);
                 let bucket = u32::try_from(sample.saturating_mul(SAMPLE)).unwrap_or(u32::MAX);
                 if self.begin_of(bytes, bucket) != begin {
@@ -518,7 +516,8 @@ const fn most_buckets(entries: u32) -> u64 {
     entries.saturating_mul(2).saturating_add(2)
 }
 
-#[cfg(all(test, feature = "publish"))]
+#[cfg(test)]
+#[cfg(feature = "publish")]
 mod tests {
     use super::*;
     use sha2::{Digest, Sha256};
@@ -530,8 +529,11 @@ mod tests {
 
     /// Sorted ids in the key range, of which the `nth` has the value `nth`.
     fn ids(count: u64, (bits, shard): (u8, u32)) -> Vec<(Id, i64)> {
-        let mut ids: Vec<Id> =
-            (0..).map(id).filter(|id| id.leading(bits) == shard).take(count as usize).collect();
+        let mut ids: Vec<Id> = (0..)
+            .map(id)
+            .filter(|id| id.leading(bits) == shard)
+            .take(usize::try_from(count).unwrap())
+            .collect();
         ids.sort_unstable();
         ids.into_iter().zip(0..).collect()
     }

@@ -57,6 +57,20 @@ async function makeFixtureIn(folder) {
       ...["--seq", "1", "--covers", ISSUER, "--now", String(now - 1000), "--valid-for", "900"],
     ]),
   };
+  const coarse = [
+    ...["revoked", ...Array.from({ length: 50 }, (_, index) => `of-a-few-${index}`)].map((jti) => ({ rule: ["jti"], issuer: ISSUER, values: [jti] })),
+    { rule: ["sub"], issuer: ISSUER, values: ["cut-off"], before: now - 100 },
+    { rule: ["sub"], issuer: ISSUER, values: ["versioned"], claim: "pwd_ver", minimum: 7 },
+  ];
+  const coarsely = (seq) => [...follows(seq), "--epsilon", "2^-8"];
+  snapshots.coarse = await authority.build(coarse, coarsely(1));
+  // The same segments, under another number.
+  snapshots.coarseNext = await authority.build(coarse, coarsely(2));
+  const many = ["revoked", ...Array.from({ length: 4000 }, (_, index) => `of-many-${index}`)];
+  snapshots.inParts = await authority.build(
+    many.map((jti) => ({ rule: ["jti"], issuer: ISSUER, values: [jti] })),
+    [...follows(1), "--max-segment", "4KiB"],
+  );
   const manifest = snapshots.first["manifest.jwt"];
   snapshots.withoutTyp = { ...snapshots.first, "manifest.jwt": await authority.sign({ alg: "EdDSA" }, claimsOf(manifest)) };
   snapshots.withCrit = {
@@ -65,6 +79,7 @@ async function makeFixtureIn(folder) {
   };
 
   const tokens = await makeTokens(keys, now, manifest);
+  tokens.suspected = await findSuspected(keys.current, now, snapshots.coarse, authority.publicKey);
   return {
     now,
     issuer: ISSUER,
@@ -96,6 +111,9 @@ async function makeTokens(keys, now, manifest) {
     withOddClaims: await mintRaw(keys.current, `{"iss":"${ISSUER}","exp":${now + 3600},"jti":"odd","__proto__":{"admin":true},"big":9007199254740993,"nested":{"list":[1,"é",null]}}`),
     revoked: await mint({ jti: "revoked" }),
     revokedLater: await mint({ jti: "revoked-later" }),
+    ofLowVersion: await mint({ sub: "versioned", pwd_ver: 6 }),
+    ofHighVersion: await mint({ sub: "versioned", pwd_ver: 7 }),
+    withoutVersion: await mint({ sub: "versioned" }),
     cutOff: await mint({ sub: "cut-off" }),
     afterCutOff: await mint({ sub: "cut-off", iat: now - 10 }),
     withoutIatOfCutOff: await mint({ sub: "cut-off", iat: undefined }),
@@ -133,6 +151,23 @@ async function makeTokens(keys, now, manifest) {
     thatIsAManifest: manifest.toString(),
     withTypOfManifest: await mint({}, keys.current, { typ: "revocations+jwt" }),
   };
+}
+
+/** A good token that a coarse list takes for one that it has: the package itself says of which it has to ask. */
+async function findSuspected({ alg, privateKey, jwk }, now, snapshot, listKeys) {
+  const { createVerifier, memorySource } = await import(new URL("../../../pkg/dist/node.js", import.meta.url).href);
+  let asked = 0;
+  const confirm = ({ seq, targets }) => ((asked += 1), { seq, answers: targets.map(() => ({ revoked: false })) });
+  const lists = [{ issuer: AUTHORITY, keys: listKeys, for: [ISSUER] }];
+  const revocations = { source: memorySource(snapshot), lists, confirm };
+  const verifier = await createVerifier({ issuers: [{ issuer: ISSUER, jwks: { keys: [jwk] } }], revocations });
+  for (let index = 0; index < 50_000; index += 1) {
+    const claims = { iss: ISSUER, aud: "api", sub: "alice", jti: `suspected-${index}`, iat: now - 200, exp: now + 3600 };
+    const token = await new SignJWT(claims).setProtectedHeader({ alg, kid: jwk.kid }).sign(privateKey);
+    await verifier.verify(token);
+    if (asked > 0) return token;
+  }
+  throw new Error("a list of 2^-8 suspects nobody");
 }
 
 async function makeKey(alg, kid) {

@@ -1,6 +1,9 @@
 // What the package promises, in one suite that Node, workerd, Chromium and Firefox run alike: nothing but the language
 // and what all of them have (fetch's Response, URL, timers) is used here.
 
+import { equal, makeClock, ok, rejected, slowly } from "./asserting.mjs";
+import { listsCases, listsTools } from "./lists_cases.mjs";
+
 const HOUR = 3600;
 
 /**
@@ -11,10 +14,11 @@ const HOUR = 3600;
  */
 export async function runSuite(revocable, fixture) {
   const outcomes = [];
-  for (const [name, run] of Object.entries(cases)) {
+  for (const [name, run] of Object.entries({ ...cases, ...listsCases })) {
     let failure = null;
     try {
-      await inTime(run({ ...revocable, ...fixture, ...tools(revocable, fixture) }));
+      const common = tools(revocable, fixture);
+      await inTime(run({ ...revocable, ...fixture, ...common, ...listsTools(revocable, fixture, common) }));
     } catch (error) {
       failure = `${error?.stack ?? error}`;
     }
@@ -275,9 +279,10 @@ const cases = {
     const checking = await verifier({ source, now: clock.now });
     equal((await checking.verify(tokens.revokedLater)).decision, "allow");
     use("second");
-    clock.forward(59);
-    equal((await checking.verify(tokens.revokedLater)).snapshot.seq, 1);
-    clock.forward(2);
+    // Readers that began together look again up to a tenth of the ttl earlier, each at its own time.
+    clock.forward(53);
+    equal((await checking.verify(tokens.revokedLater, { waitUntil: () => ok(false, "it looks too early") })).snapshot.seq, 1);
+    clock.forward(8);
     const handed = [];
     const stale = await checking.verify(tokens.revokedLater, { waitUntil: (work) => handed.push(work) });
     equal(stale.decision, "allow");
@@ -560,6 +565,121 @@ const cases = {
       const { decision, error } = await (await verifier({ source: "https://cdn.example/", fetch })).verify(tokens.good);
       equal(decision, "unavailable", name);
       equal(error.cause.code, "ERR_REVOCATION_SOURCE_UNAVAILABLE", name);
+    }
+  },
+
+  async "a source is told what it may give, and one that says that its manifest is unchanged is believed"(context) {
+    const { verifier, tokens, objects } = context;
+    const asked = [];
+    const source = {
+      get(name, options) {
+        asked.push({ name, ...options });
+        if (options.etag === "one") return "unchanged";
+        const bytes = objects("first")[name];
+        return bytes && { bytes, etag: name === "manifest.jwt" ? "one" : "of a segment" };
+      },
+    };
+    const checking = await verifier({ source });
+    equal((await checking.verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED");
+    equal((await checking.refresh()).seq, 1);
+    equal((await checking.verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED");
+    const [manifest, ...rest] = asked;
+    equal(manifest.name, "manifest.jwt");
+    equal(manifest.etag, undefined);
+    ok(manifest.signal instanceof AbortSignal && typeof manifest.onProgress === "function", "how it is told");
+    const again = rest.pop();
+    equal(`${again.name} ${again.etag}`, "manifest.jwt one");
+    for (const { name, limit, etag } of rest) {
+      equal(limit, objects("first")[name].byteLength);
+      equal(etag, undefined);
+    }
+  },
+
+  async "a source that says so of what it never gave, or gives something else, is unavailable"({ verifier, tokens }) {
+    const answers = ["unchanged", {}, { bytes: "text" }, { bytes: null }, 1, true, [], new ArrayBuffer(8), new DataView(new ArrayBuffer(8))];
+    for (const answer of answers) {
+      const { decision, error } = await (await verifier({ source: { get: () => answer } })).verify(tokens.good);
+      equal(decision, "unavailable", String(answer));
+      equal(error.cause.code, "ERR_REVOCATION_SOURCE_UNAVAILABLE", String(answer));
+    }
+  },
+
+  async "objects in memory are a source, by name or in a map, and who changes them publishes"(context) {
+    const { verifier, tokens, objects, memorySource } = context;
+    for (const made of [(held) => held, (held) => new Map(Object.entries(held))]) {
+      const held = made({ ...objects("first") });
+      const checking = await verifier({ source: memorySource(held) });
+      equal((await checking.verify(tokens.revokedLater)).decision, "allow");
+      for (const [name, bytes] of Object.entries(objects("second"))) {
+        if (held instanceof Map) held.set(name, bytes);
+        else held[name] = bytes;
+      }
+      equal((await checking.refresh()).seq, 2);
+      equal((await checking.verify(tokens.revokedLater)).error.code, "ERR_JWT_REVOKED");
+    }
+    const { error } = await (await verifier({ source: memorySource({}) })).verify(tokens.good);
+    equal(error.cause.code, "ERR_REVOCATION_SOURCE_UNAVAILABLE");
+    const map = new Map(Object.entries(objects("first")));
+    equal((await (await verifier({ source: map })).verify(tokens.good)).decision, "allow");
+  },
+
+  async "a read key goes with every request of an HTTP source, and to nobody that it redirects to"(context) {
+    const { verifier, tokens, objects, httpSource } = context;
+    const seen = [];
+    const at = (answer) => async (url, init) => {
+      seen.push([String(url), new Headers(init.headers).get("authorization"), init.redirect].join(" "));
+      return answer(String(url).replace("https://gate.example/_revocable/", ""));
+    };
+    const folder = (name) => new Response(objects("first")[name]);
+    const headers = { authorization: "Bearer read-key" };
+    const source = (answer) => httpSource("https://gate.example/_revocable", { headers, fetch: at(answer) });
+    equal((await (await verifier({ source: source(folder) })).verify(tokens.good)).decision, "allow");
+    const names = Object.keys(objects("first")).map((name) => `https://gate.example/_revocable/${name} Bearer read-key manual`);
+    equal([...seen].sort().join(), names.sort().join());
+    const redirect = () => new Response(null, { status: 302, headers: { location: "https://elsewhere.example/" } });
+    const { error } = await (await verifier({ source: source(redirect) })).verify(tokens.good);
+    equal(error.cause.code, "ERR_REVOCATION_SOURCE_UNAVAILABLE");
+    ok(error.cause.message.includes("redirects"), error.cause.message);
+    ok(!`${error.cause.message}${error.cause.stack}`.includes("read-key"), "the key is not told");
+  },
+
+  async "a manifest that has come but whose segment has not is asked for by its ETag and taken up once it is whole"(context) {
+    const { verifier, tokens, objects, httpSource } = context;
+    const conditional = [];
+    let visible = false;
+    const fetch = async (url, init) => {
+      const name = String(url).replace("https://cdn.example/", "");
+      const isConditional = init.cache === "no-cache" || new Headers(init.headers).has("if-none-match");
+      if (name === "manifest.jwt") conditional.push(isConditional);
+      if (new Headers(init.headers).get("if-none-match") === '"first"') return new Response(null, { status: 304 });
+      const bytes = visible || name === "manifest.jwt" ? objects("first")[name] : undefined;
+      return bytes === undefined ? new Response("", { status: 404 }) : new Response(bytes, { headers: { etag: '"first"' } });
+    };
+    const checking = await verifier({ source: httpSource("https://cdn.example/", { fetch }) });
+    equal((await rejected(checking.refresh())).code, "ERR_REVOCATION_SEGMENT_MISSING");
+    visible = true;
+    equal((await checking.refresh()).seq, 1);
+    equal(conditional.at(-1), true);
+    equal((await checking.verify(tokens.revoked)).error.code, "ERR_JWT_REVOKED");
+  },
+
+  async "wrong arguments of sources are named, before the Wasm is there too, and no header's value is repeated"(context) {
+    const { httpSource, kvSource, memorySource, RevocableError } = context;
+    const wrong = {
+      "`url`": [() => httpSource("ftp://cdn.example/"), () => httpSource("https://cdn.example/?a"), () => httpSource("https://me:hunter2@cdn.example/"), () => httpSource(1)],
+      "`headers`": [() => httpSource("https://cdn.example/", { headers: { authorization: "secret\n" + "\u0100" } })],
+      "`fetch`": [() => httpSource("https://cdn.example/", { fetch: 1 })],
+      "`namespace`": [() => kvSource(undefined), () => kvSource({})],
+      "`cacheTtl`": [29, 30.5, "60", Number.NaN, null].map((cacheTtl) => () => kvSource({ get() {} }, { cacheTtl })),
+      "`objects`": [() => memorySource(null), () => memorySource("objects")],
+    };
+    for (const [name, calls] of Object.entries(wrong)) {
+      for (const call of calls) {
+        const error = await rejected((async () => call())());
+        ok(error instanceof TypeError && error instanceof RevocableError, `${name}: ${error}`);
+        equal(error.code, "ERR_CONFIG_INVALID", name);
+        ok(error.message.includes(name) && !/hunter2|secret/.test(error.message), error.message);
+      }
     }
   },
 
@@ -916,6 +1036,7 @@ const cases = {
       "`revocations`": { issuers: [issuerOptions()] },
       "`revocations.sources`": { ...good(), revocations: { ...revocationOptions(), sources: 1 } },
       "`revocations.source`": { ...good(), revocations: { ...revocationOptions(), source: "ftp://cdn.example/" } },
+      "a method `get`": { ...good(), revocations: { ...revocationOptions(), source: { read() {} } } },
       "missing field `lists`": { ...good(), revocations: { source: "https://cdn.example/" } },
       "`revocations.lists`": { ...good(), revocations: { ...revocationOptions(), lists: [] } },
       "`revocations.lists`: expected at most one": { ...good(), revocations: { ...revocationOptions(), lists: [1, 2].map((n) => ({ ...revocationOptions().lists[0], issuer: `https://${n}.example` })) } },
@@ -1045,14 +1166,6 @@ function asking(checking) {
   return { verify, denied };
 }
 
-/** What `read` gives, so many milliseconds later. */
-function slowly(read, millis) {
-  return async (...args) => {
-    await new Promise((resolve) => setTimeout(resolve, millis));
-    return read(...args);
-  };
-}
-
 /** An object's bytes in two pieces, the second so many milliseconds after the first. */
 function inPieces(source, name, millis) {
   return new ReadableStream({
@@ -1064,12 +1177,6 @@ function inPieces(source, name, millis) {
       controller.close();
     },
   });
-}
-
-/** A clock that stands still until it is moved, in seconds. */
-function makeClock() {
-  let millis = Date.now();
-  return { now: () => millis, forward: (seconds) => void (millis += seconds * 1000) };
 }
 
 async function inTime(work) {
@@ -1086,19 +1193,4 @@ function endless() {
 
 function text(string) {
   return new TextEncoder().encode(string);
-}
-
-async function rejected(promise) {
-  return promise.then(
-    () => { throw new Error("it did not reject"); },
-    (error) => error,
-  );
-}
-
-function equal(actual, expected, label = "") {
-  if (!Object.is(actual, expected)) throw new Error(`${label} expected ${String(expected)}, found ${String(actual)}`);
-}
-
-function ok(condition, label) {
-  if (!condition) throw new Error(`not so: ${label}`);
 }

@@ -1,0 +1,302 @@
+//! Confirmation over HTTP: whoever has hits that are too coarse to be believed asks somebody who knows exactly.
+//!
+//! ```text
+//! POST {"seq":7,"targets":[{"rule":["jti"],"kind":"outright","id":"<32 hex>"}]}
+//! 200  {"seq":9,"answers":[{"revoked":true}]}
+//! ```
+//!
+//! | of a target | type | what |
+//! |---|---|---|
+//! | `rule` | list of strings | the members that name it |
+//! | `kind` | string | `outright`, `cutoff` or `minimum` |
+//! | `claim` | string, with `minimum` only | the claim that must not be lower |
+//! | `id` | 32 hexadecimal digits | its id |
+//!
+//! | of an answer | type | what |
+//! |---|---|---|
+//! | `revoked` | boolean | whether there is an entry |
+//! | `value` | integer, where there is one and its kind is not `outright` | the cutoff in milliseconds since the epoch, or the minimum |
+//!
+//! Answers come in the order of the targets, and out of a snapshot whose `seq` is at least the one asked about. At most 16
+//! targets ([`MAX_CONFIRM_TARGETS`]) in at most 64 KiB ([`MAX_CONFIRM_BYTES`]).
+
+use serde_json::{Value, json};
+
+use crate::config::{Fields, Wrong, wrong};
+use crate::error::Error;
+use crate::json;
+use crate::limits::{MAX_CONFIRM_BYTES, MAX_CONFIRM_TARGETS, MAX_SEQ};
+use crate::revocation::{Confirmation, Entry, Id, Kind, Lack, Manifest, Rule, Snapshot, Target};
+use crate::time::UnixTime;
+
+/// What somebody wants confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfirmQuestion {
+    seq: u64,
+    targets: Vec<Asked>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    rule: Rule,
+    kind: Kind,
+    claim: Option<String>,
+    id: Id,
+}
+
+/// What a snapshot has to say to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfirmReply {
+    /// The answers: the body of a 200.
+    Answers(String),
+    /// It lacks segments that would tell; supply them, and ask again.
+    Lacking(Vec<Lack>),
+    /// It is older than the one asked about: read a newer one, and ask again.
+    Older,
+    /// It cannot tell: it is past its hard limit, or too coarse itself.
+    Unable,
+}
+
+impl ConfirmQuestion {
+    /// Puts a question about confirmations that decisions lacked: the most that may be asked at once, and those it is about.
+    /// `None` where nothing of it is about this manifest.
+    #[must_use]
+    pub fn body<'c>(
+        manifest: &Manifest,
+        confirmations: impl IntoIterator<Item = &'c Confirmation>,
+    ) -> Option<(String, Vec<&'c Confirmation>)> {
+        let target = |one: &'c Confirmation| Some((manifest.target(one)?, one));
+        let (targets, asked): (Vec<Value>, Vec<&Confirmation>) = confirmations
+            .into_iter()
+            .filter_map(target)
+            .take(MAX_CONFIRM_TARGETS)
+            .map(|(target, one)| (wire(&target), one))
+            .unzip();
+        let body = json!({ "seq": manifest.seq(), "targets": targets }).to_string();
+        (!asked.is_empty()).then_some((body, asked))
+    }
+
+    /// Reads a question.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn parse(body: &[u8]) -> Result<Self, String> {
+        Self::read(body).map_err(|wrong| match *wrong {
+            Error::ConfigInvalid { path, reason } if path.is_empty() => reason,
+            Error::ConfigInvalid { path, reason } => [path.as_str(), ": ", &reason].concat(),
+            other => other.to_string(),
+        })
+    }
+
+    fn read(body: &[u8]) -> Result<Self, Wrong> {
+        if body.len() > MAX_CONFIRM_BYTES {
+            return Err(wrong("", "it is longer than 64 KiB"));
+        }
+        let body = json::object(body)
+            .ok_or_else(|| wrong("", "expected a JSON object in which no member is named twice"))?;
+        Fields::read_object(&body, String::new(), &["seq", "targets"], |fields| {
+            fields.required("seq");
+            let seq = fields.value("seq").map(|seq| seq.as_u64().filter(|seq| *seq <= MAX_SEQ));
+            if seq == Some(None) {
+                fields.refuse("seq", "expected an integer from 0 to 9007199254740991");
+            }
+            let many = fields.value("targets").and_then(Value::as_array).map(Vec::len);
+            if many.is_some_and(|many| many == 0 || many > MAX_CONFIRM_TARGETS) {
+                fields.refuse("targets", "expected 1 to 16 of them");
+                return Self { seq: 0, targets: Vec::new() };
+            }
+            Self { seq: seq.flatten().unwrap_or(0), targets: fields.list("targets", Asked::read) }
+        })
+    }
+
+    /// The number of the manifest that it is about.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Answers it out of a snapshot.
+    #[must_use]
+    pub fn answer(&self, snapshot: &Snapshot, now: UnixTime) -> ConfirmReply {
+        let manifest = snapshot.manifest();
+        if manifest.seq() < self.seq {
+            return ConfirmReply::Older;
+        }
+        if now >= manifest.expires_at() {
+            return ConfirmReply::Unable;
+        }
+        let (mut answers, mut lacking) = (Vec::with_capacity(self.targets.len()), Vec::new());
+        for asked in &self.targets {
+            match snapshot.exactly(&asked.target()) {
+                Ok(entry) => answers.push(answer(entry)),
+                Err(Some(lack)) => lacking.push(lack),
+                Err(None) => return ConfirmReply::Unable,
+            }
+        }
+        if lacking.is_empty() {
+            ConfirmReply::Answers(json!({ "seq": manifest.seq(), "answers": answers }).to_string())
+        } else {
+            ConfirmReply::Lacking(lacking)
+        }
+    }
+
+    /// Reads the answers to a question that [`ConfirmQuestion::body`] put: for each of the confirmations its exact entry, or
+    /// `None` where there is none. Nothing is made of a body that is no such answer, or is about an older manifest.
+    #[must_use]
+    pub fn read_answers(
+        body: &[u8],
+        manifest: &Manifest,
+        asked: &[&Confirmation],
+    ) -> Option<Vec<Option<Entry>>> {
+        if body.len() > MAX_CONFIRM_BYTES {
+            return None;
+        }
+        let body = json::object(body)?;
+        let seq = body.get("seq").and_then(Value::as_u64)?;
+        let answers = body.get("answers").and_then(Value::as_array)?;
+        if seq < manifest.seq() || answers.len() != asked.len() {
+            return None;
+        }
+        answers.iter().zip(asked).map(|(answer, one)| entry(answer, manifest.target(one)?.kind)).collect()
+    }
+}
+
+impl Asked {
+    fn read(value: &Value, path: String) -> Result<Self, Wrong> {
+        let whole = path.clone();
+        let read = Fields::read(value, path, &["rule", "kind", "claim", "id"], |fields| {
+            let rule = Rule::new(fields.texts("rule"));
+            if rule.is_err() {
+                fields.refuse("rule", "it is no rule");
+            }
+            let kind = Kind::from_name(&fields.text("kind"));
+            if kind.is_none() {
+                fields.refuse("kind", "expected `outright`, `cutoff` or `minimum`");
+            }
+            let claim = fields.text_if_any("claim");
+            if claim.is_some() != (kind == Some(Kind::Minimum)) {
+                fields.refuse("claim", "expected with `minimum`, and with nothing else");
+            }
+            let id = Id::from_hex(&fields.text("id"));
+            if id.is_none() {
+                fields.refuse("id", "expected 32 lower-case hexadecimal digits");
+            }
+            Some(Self { rule: rule.ok()?, kind: kind?, claim, id: id? })
+        });
+        read?.ok_or_else(|| wrong(whole, "expected a target"))
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target { rule: &self.rule, kind: self.kind, claim: self.claim.as_deref(), id: self.id }
+    }
+}
+
+fn wire(target: &Target<'_>) -> Value {
+    let rule: Vec<&str> = target.rule.members().iter().map(|member| member.as_str()).collect();
+    let mut wire = json!({ "rule": rule, "kind": target.kind.name(), "id": target.id.to_string() });
+    if let (Some(claim), Some(wire)) = (target.claim, wire.as_object_mut()) {
+        wire.insert("claim".to_owned(), claim.into());
+    }
+    wire
+}
+
+fn answer(entry: Option<Entry>) -> Value {
+    match entry {
+        None => json!({ "revoked": false }),
+        Some(entry) if entry.kind().has_values() => json!({ "revoked": true, "value": entry.value() }),
+        Some(_) => json!({ "revoked": true }),
+    }
+}
+
+/// What an answer about a target of this kind says; `None` where it says nothing that can be understood.
+fn entry(answer: &Value, kind: Kind) -> Option<Option<Entry>> {
+    if !answer.get("revoked")?.as_bool()? {
+        return Some(None);
+    }
+    let value = match answer.get("value") {
+        Some(value) => value.as_i64()?,
+        // Without its value, a cutoff would be one that revokes nothing.
+        None if kind.has_values() => return None,
+        None => 0,
+    };
+    kind.allows(value).then(|| Some(kind.entry(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "000102030405060708090a0b0c0d0e0f";
+
+    fn question(change: impl FnOnce(&mut Value)) -> Result<ConfirmQuestion, String> {
+        let mut body = json!({ "seq": 7, "targets": [{ "rule": ["jti"], "kind": "outright", "id": ID }] });
+        change(&mut body);
+        ConfirmQuestion::parse(body.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_question_about_every_kind_is_read() {
+        let question = question(|body| {
+            body["targets"] = json!([
+                { "rule": ["jti"], "kind": "outright", "id": ID },
+                { "rule": ["sub", "azp"], "kind": "cutoff", "id": ID },
+                { "rule": [], "kind": "minimum", "claim": "pwd_ver", "id": ID },
+            ]);
+        });
+        let question = question.unwrap();
+        assert_eq!((question.seq(), question.targets.len()), (7, 3));
+        assert_eq!(question.targets[2].claim.as_deref(), Some("pwd_ver"));
+    }
+
+    #[test]
+    fn a_malformed_question_is_refused_with_the_field_that_is_wrong() {
+        type Change = fn(&mut Value);
+        let cases: [(&str, Change); 14] = [
+            ("seq: ", |body| body["seq"] = json!(-1)),
+            ("seq: ", |body| body["seq"] = json!(9_007_199_254_740_992_u64)),
+            ("missing field `seq`", |body| drop(body.as_object_mut().unwrap().remove("seq"))),
+            ("missing field `targets`", |body| drop(body.as_object_mut().unwrap().remove("targets"))),
+            ("targets: ", |body| body["targets"] = json!({})),
+            ("targets: expected 1 to 16", |body| body["targets"] = json!([])),
+            ("targets: expected 1 to 16", |body| body["targets"] = json!(vec![1; 17])),
+            ("targets[0]: ", |body| body["targets"] = json!([7])),
+            ("targets[0].rule", |body| body["targets"][0]["rule"] = json!("jti")),
+            ("targets[0].kind: ", |body| body["targets"][0]["kind"] = json!("whole")),
+            ("targets[0].claim: ", |body| body["targets"][0]["claim"] = json!("pwd_ver")),
+            ("targets[0].claim: ", |body| body["targets"][0]["kind"] = json!("minimum")),
+            ("targets[0].id: ", |body| body["targets"][0]["id"] = json!("00")),
+            ("targets[0].more: ", |body| body["targets"][0]["more"] = json!(1)),
+        ];
+        for (said, change) in cases {
+            let error = question(change).unwrap_err();
+            assert!(error.contains(said), "{said}: {error}");
+        }
+        for body in ["", "[]", "{\"seq\":1,\"seq\":2}", "\u{0}"] {
+            assert!(ConfirmQuestion::parse(body.as_bytes()).is_err());
+        }
+        assert!(ConfirmQuestion::parse(" ".repeat(MAX_CONFIRM_BYTES + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn an_answer_without_the_value_that_its_kind_has_is_none() {
+        let revoked = json!({ "revoked": true });
+        assert_eq!(entry(&revoked, Kind::Outright), Some(Some(Entry::Outright)));
+        assert_eq!(entry(&revoked, Kind::Cutoff), None);
+        assert_eq!(
+            entry(&json!({ "revoked": true, "value": 7 }), Kind::Minimum),
+            Some(Some(Entry::Minimum(7)))
+        );
+        assert_eq!(entry(&json!({ "revoked": false }), Kind::Cutoff), Some(None));
+        for wrong in [
+            json!({ "revoked": true, "value": -1 }),
+            json!({ "revoked": true, "value": "7" }),
+            json!({ "revoked": "true", "value": 7 }),
+            json!({ "value": 7 }),
+            json!(true),
+            json!(null),
+        ] {
+            assert_eq!(entry(&wrong, Kind::Cutoff), None, "{wrong}");
+        }
+        assert_eq!(entry(&json!({ "revoked": true, "value": 7 }), Kind::Outright), None);
+    }
+}

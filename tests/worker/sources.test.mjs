@@ -1,0 +1,140 @@
+// Lists that are read over HTTP: from a web server, and from another gate.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { startStack, until, withCorruptSegment } from "../../xtask/node/stack.mjs";
+import { line, segmentsOf, startFolder, without } from "./lists.mjs";
+import { ask } from "./support.mjs";
+
+/** @typedef {import("../../xtask/node/stack.mjs").Snapshot} Snapshot */
+
+const REVOKED = { status: 401, code: "ERR_JWT_REVOKED", seq: undefined };
+const UNAVAILABLE = { status: 503, code: "ERR_REVOCATION_UNAVAILABLE", seq: undefined };
+
+describe("a list that is read over HTTP", () => {
+  /** @type {import("../../xtask/node/stack.mjs").Stack} */
+  let stack;
+  /** @type {Snapshot} */
+  let one;
+  /** @type {Snapshot} */
+  let two;
+  /** @type {{ good: string, first: string, second: string }} */
+  let tokens;
+  /** @type {(() => unknown)[]} */
+  const disposals = [];
+  before(async () => {
+    stack = await startStack();
+    one = await stack.authority.build([line(["jti"], ["first"])]);
+    two = await stack.authority.build([line(["jti"], ["first"]), line(["jti"], ["second"])]);
+    const mint = (/** @type {string} */ jti) => stack.issuer.mint({ jti });
+    tokens = { good: await mint("good"), first: await mint("first"), second: await mint("second") };
+  });
+  after(async () => {
+    for (const disposal of disposals) await disposal();
+    await stack.dispose();
+  });
+
+  /** A folder that serves a snapshot, and a gate that reads it. */
+  async function start(/** @type {Map<string, Buffer>} */ objects, { key = "s-1", presented = "s-1" } = {}) {
+    const folder = await startFolder(new Map(objects), { key });
+    disposals.push(folder.close);
+    const config = { ...stack.config, source: { url: folder.url, readKey: { secret: "SOURCE_KEY" } } };
+    const gate = await stack.startFreshGate({ config, bindings: { SOURCE_KEY: presented } });
+    const says = async (/** @type {RegExp} */ what) => {
+      const said = () => gate.logs.some((text) => what.test(text));
+      await until(() => ask(gate, tokens.good), said);
+      assert.ok(said(), gate.logs.join("\n"));
+    };
+    return { folder, gate, says };
+  }
+
+  /** A gate that has the first snapshot in force. */
+  async function warm() {
+    const started = await start(one.objects);
+    assert.deepEqual(await ask(started.gate, tokens.first), REVOKED);
+    assert.deepEqual(await ask(started.gate, tokens.second), { status: 200, code: undefined, seq: "1" });
+    return started;
+  }
+
+  test("with the key that the configuration names, and again only when it has changed", async () => {
+    const { folder, gate } = await warm();
+    assert.deepEqual(folder.asked, ["manifest.jwt 200", `${segmentsOf(one).main[0]} 200`]);
+    const looked = () => folder.asked.filter((asked) => asked === "manifest.jwt 304").length;
+    await until(() => ask(gate, tokens.good), () => looked() > 1);
+    assert.ok(looked() > 1, folder.asked.join());
+    assert.equal(folder.asked.filter((asked) => asked.endsWith("200")).length, 2, folder.asked.join());
+    const health = await (await gate.fetch("/_revocable/healthz")).json();
+    assert.ok(health.snapshot.checkedSecondsAgo <= 2, "that nothing has changed is news, too");
+    folder.objects = two.objects;
+    assert.deepEqual(await until(() => ask(gate, tokens.second), ({ status }) => status === 401), REVOKED);
+  });
+
+  test("with another key it is unavailable, and the log says why", async () => {
+    const { gate } = await start(one.objects, { presented: "s-2" });
+    assert.deepEqual(await ask(gate, tokens.good), UNAVAILABLE);
+    assert.match(gate.logs.join("\n"), /status 401/);
+    assert.ok(!gate.logs.join("\n").includes("s-2"));
+  });
+
+  test("what is longer than it may be, goes elsewhere, or is corrupt changes nothing", async () => {
+    const { folder, gate, says } = await warm();
+    folder.answerWith((name, response) => name === "manifest.jwt" && Boolean(response.end(Buffer.alloc(2 * 1024 * 1024, "e"))));
+    await says(/more of it than is allowed/);
+    folder.answerWith((name, response) => name === "manifest.jwt" && Boolean(response.writeHead(302, { location: "/list/other" }).end()));
+    await says(/status 302/);
+    folder.answerWith((name, response) => name === "manifest.jwt" && Boolean(response.writeHead(500).end()));
+    await says(/status 500/);
+    folder.answerWith(undefined);
+    folder.objects = without(two.objects, segmentsOf(two).main);
+    await says(/ERR_REVOCATION_SEGMENT_MISSING/);
+    folder.objects = withCorruptSegment(two);
+    await says(/ERR_REVOCATION_SEGMENT_HASH_MISMATCH/);
+    assert.deepEqual(await ask(gate, tokens.first), REVOKED);
+    assert.deepEqual(await ask(gate, tokens.second), { status: 200, code: undefined, seq: "1" });
+    folder.objects = two.objects;
+    assert.deepEqual(await until(() => ask(gate, tokens.second), ({ status }) => status === 401), REVOKED);
+  });
+
+  test("a segment that is longer than the manifest says is not read to its end", async () => {
+    const { folder, says } = await warm();
+    folder.objects = two.objects;
+    folder.answerWith((name, response) => {
+      if (!name.startsWith("segments/")) return false;
+      const write = () => void (response.destroyed || response.write(Buffer.alloc(65_536), () => setImmediate(write)));
+      write();
+      return true;
+    });
+    await says(/ERR_REVOCATION_SEGMENT_HASH_MISMATCH/);
+  });
+
+  test("an outage: the last good list answers until its hard limit, and then nothing passes", async () => {
+    const short = await stack.authority.build([line(["jti"], ["first"])], { args: ["--valid-for", "12"] });
+    const { folder, gate } = await start(short.objects);
+    assert.deepEqual(await ask(gate, tokens.first), REVOKED);
+    folder.answerWith((_, response) => Boolean(response.destroy()));
+    const said = () => gate.logs.some((text) => text.includes("ERR_REVOCATION_SOURCE_UNAVAILABLE"));
+    const meanwhile = await until(() => ask(gate, tokens.good), said);
+    assert.equal(meanwhile.status, 200);
+    assert.deepEqual(await ask(gate, tokens.first), REVOKED);
+    const late = await until(() => ask(gate, tokens.first), ({ status }) => status === 503, 30_000);
+    assert.deepEqual(late, UNAVAILABLE);
+    // The log says how old the list was that could not tell.
+    const refused = gate.logs.filter((text) => text.includes('"refused"')).map((text) => JSON.parse(text));
+    const last = refused.at(-1);
+    assert.equal(last.code, "ERR_REVOCATION_UNAVAILABLE");
+    assert.equal(last.seq, short.manifest.seq);
+    assert.ok(last.ageSeconds >= 12);
+  });
+
+  test("another gate is a source", async () => {
+    const first = await stack.startFreshGate({
+      config: { ...stack.config, publicSnapshot: false, readKey: { secret: "READ_KEY" } },
+      objects: two.objects,
+      bindings: { READ_KEY: "r-1" },
+    });
+    const source = { url: `${first.url}/_revocable/`, readKey: { secret: "SOURCE_KEY" } };
+    const second = await stack.startFreshGate({ config: { ...stack.config, source }, bindings: { SOURCE_KEY: "r-1" } });
+    assert.deepEqual(await ask(second, tokens.second), REVOKED);
+    assert.deepEqual(await ask(second, tokens.good), { status: 200, code: undefined, seq: "2" });
+  });
+});

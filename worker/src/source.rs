@@ -1,0 +1,173 @@
+//! Where the manifest and the segments are: in KV, or in a folder that is read over HTTP.
+//!
+//! Nothing is looked for that may not exist: KV remembers what it did not have, so that it would not be found when it is there.
+
+use revocable::gate::Remote;
+use revocable::limits::MAX_MANIFEST_BYTES;
+use revocable::{Error, SegmentName};
+use wasm_bindgen::JsValue;
+use web_sys::ReadableStream;
+use worker::Env;
+use worker::kv::KvStore;
+
+use crate::host::{self, Call};
+use crate::{log, state};
+
+const BINDING: &str = "REVOCATIONS";
+/// The least that KV allows. It holds for what is *not* there as well, so segments, which never change, have no more: one
+/// that becomes visible after its manifest must be found when it is looked for again.
+const KV_CACHE_SECONDS: u64 = 30;
+/// Whoever serves an object has so long to do it.
+const TIMEOUT_MILLIS: u32 = 10_000;
+const MANIFEST: &str = "manifest.jwt";
+
+/// A place that has them.
+pub(crate) enum Source {
+    Kv(KvStore),
+    Http(Remote),
+}
+
+/// What a source says of the manifest.
+pub(crate) enum Found {
+    /// It is the one that is known.
+    Unchanged,
+    /// Here it is, and by what it is known the next time.
+    Manifest { text: Vec<u8>, etag: Option<String> },
+}
+
+/// Why a reading came to nothing: the code, and what the platform said.
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) detail: Option<String>,
+}
+
+impl Source {
+    /// The place that the configuration names; KV where it names none.
+    pub(crate) fn configured(env: &Env) -> Result<Self, Failure> {
+        match state::with(|gate| gate.places().source.clone()).flatten() {
+            Some(remote) => Ok(Self::Http(remote)),
+            None => env
+                .kv(BINDING)
+                .map(Self::Kv)
+                .map_err(|_| Failure::of(Error::SourceUnavailable, "there is no KV binding REVOCATIONS")),
+        }
+    }
+
+    /// The place for what the other does not show.
+    fn fallback() -> Option<Self> {
+        state::with(|gate| gate.places().fallback.clone()).flatten().map(Self::Http)
+    }
+
+    /// Reads the manifest, unless it is still the one of the ETag that is known.
+    pub(crate) async fn manifest(&self, known: Option<&str>) -> Result<Found, Failure> {
+        match self {
+            Self::Kv(kv) => {
+                let missing = "KV holds no manifest.jwt, or does not show it yet";
+                let stream = from_kv(kv, MANIFEST).await?;
+                let stream = stream.ok_or_else(|| Failure::of(Error::SourceUnavailable, missing))?;
+                let text =
+                    host::read(&stream, MAX_MANIFEST_BYTES).await.map_err(|fault| Failure::js(&fault))?;
+                Ok(Found::Manifest { text, etag: None })
+            }
+            Self::Http(remote) => {
+                let call = Call { known, is_fresh: true, ..Call::to(remote, TIMEOUT_MILLIS) };
+                let answer = call.get(&remote.object(MANIFEST)).await.map_err(|fault| Failure::js(&fault))?;
+                if known.is_some() && answer.status() == 304 {
+                    return Ok(Found::Unchanged);
+                }
+                let etag = answer.headers().get("etag").ok().flatten();
+                let body = body(&answer)?.ok_or_else(|| Failure::status(answer.status()))?;
+                let text =
+                    host::read(&body, MAX_MANIFEST_BYTES).await.map_err(|fault| Failure::js(&fault))?;
+                Ok(Found::Manifest { text, etag })
+            }
+        }
+    }
+
+    /// Reads a segment; `None` when the place does not have it, or does not show it yet.
+    async fn segment(&self, name: &SegmentName, bytes: u64) -> Result<Option<js_sys::Uint8Array>, Failure> {
+        let object = name.object_name();
+        let stream = match self {
+            Self::Kv(kv) => from_kv(kv, &object).await?,
+            Self::Http(remote) => {
+                let call = Call::to(remote, TIMEOUT_MILLIS);
+                body(&call.get(&remote.object(&object)).await.map_err(|fault| Failure::js(&fault))?)?
+            }
+        };
+        let Some(stream) = stream else { return Ok(None) };
+        // What is longer or shorter is not what the name says, so that it is no matter which bytes they are.
+        match host::read_exactly(&stream, bytes).await.map_err(|fault| Failure::js(&fault))? {
+            Some(read) => Ok(Some(read)),
+            None => Err(Error::SegmentHashMismatch.into()),
+        }
+    }
+}
+
+/// Reads a segment that a manifest names: from the source, and failing that from its fallback. Its bytes have been hashed, and
+/// are those of the name; they are still the host's, so that no memory of ours grows for what is only passed on.
+pub(crate) async fn segment(
+    env: &Env,
+    name: &SegmentName,
+    bytes: u64,
+) -> Result<js_sys::Uint8Array, Failure> {
+    let Some(fallback) = Source::fallback() else {
+        return segment_of(&Source::configured(env)?, name, bytes).await;
+    };
+    let first = match Source::configured(env) {
+        Ok(source) => segment_of(&source, name, bytes).await,
+        Err(failure) => Err(failure),
+    };
+    match first {
+        Ok(read) => Ok(read),
+        Err(failure) => {
+            log::failed("segment", &failure.error, failure.detail.as_deref());
+            segment_of(&fallback, name, bytes).await
+        }
+    }
+}
+
+async fn segment_of(source: &Source, name: &SegmentName, bytes: u64) -> Result<js_sys::Uint8Array, Failure> {
+    let read = source.segment(name, bytes).await?.ok_or(Error::SegmentMissing)?;
+    let digest = host::segment_name(&read).await.map_err(|fault| Failure::js(&fault))?;
+    if digest == *name { Ok(read) } else { Err(Error::SegmentHashMismatch.into()) }
+}
+
+async fn from_kv(kv: &KvStore, object: &str) -> Result<Option<ReadableStream>, Failure> {
+    let stream = kv.get(object).cache_ttl(KV_CACHE_SECONDS).stream().await;
+    stream.map_err(|fault| Failure::of(Error::SourceUnavailable, &fault.to_string()))
+}
+
+/// The body of an answer that has one; `None` where there is no such object.
+fn body(answer: &web_sys::Response) -> Result<Option<ReadableStream>, Failure> {
+    let body = answer.body();
+    if answer.status() == 200 {
+        return Ok(body);
+    }
+    if let Some(body) = body {
+        host::abandon(&body.cancel());
+    }
+    match answer.status() {
+        404 | 410 => Ok(None),
+        status => Err(Failure::status(status)),
+    }
+}
+
+impl Failure {
+    pub(crate) fn of(error: Error, detail: &str) -> Self {
+        Self { error, detail: Some(detail.to_owned()) }
+    }
+
+    pub(crate) fn js(fault: &JsValue) -> Self {
+        Self::of(Error::SourceUnavailable, &host::describe(fault))
+    }
+
+    fn status(status: u16) -> Self {
+        Self::of(Error::SourceUnavailable, &format!("the answer has status {status}"))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, detail: None }
+    }
+}
