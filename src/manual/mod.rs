@@ -6,6 +6,7 @@
 //! - [`keys`]: where an issuer's keys come from, and for how long they are trusted
 //! - [`threats`]: what is defended against, and what is not
 //! - [`decisions`]: what was decided by measurement, with the figures
+//! - [`measurements`]: what the list weighs and how quick it is, beside others
 
 #[doc = include_str!("model.md")]
 pub mod model {}
@@ -24,3 +25,6 @@ pub mod threats {}
 
 #[doc = include_str!("decisions.md")]
 pub mod decisions {}
+
+#[doc = include_str!("measurements.md")]
+pub mod measurements {}

@@ -43,12 +43,12 @@ fn contestants() -> Vec<Contestant> {
         if bits < 50 {
             all.push(Contestant::new("Bloom filter", error, move |ids| Bloom::new(ids, bits)));
         }
-        all.push(Contestant::new("sorted Vec", error, move |ids| Sorted::new(ids, bits)));
+        all.push(Contestant::new("sorted `Vec`", error, move |ids| Sorted::new(ids, bits)));
     }
     // Of a width that is between two of the errors.
     all.push(Contestant::new("binary fuse", Some(16), Fuse::<BinaryFuse16>::new));
-    all.push(Contestant::new("HashSet<u128>", None, Hashed::<u128>::new));
-    all.push(Contestant::new("HashSet<[u8; 16]>", None, Hashed::<[u8; 16]>::new));
+    all.push(Contestant::new("`HashSet<u128>`", None, Hashed::<u128>::new));
+    all.push(Contestant::new("`HashSet<[u8; 16]>`", None, Hashed::<[u8; 16]>::new));
     all
 }
 
