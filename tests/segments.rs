@@ -163,7 +163,9 @@ fn none_of_millions_of_keys_is_lost_at_any_error_and_others_are_found_as_seldom_
             .map(|(_, segment, _)| {
                 let header = segment.bytes();
                 let number = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().unwrap());
-                f64::from(number(8)) / f64::from(number(12)) / 2_f64.powi(header[7].into())
+                let is_ribbon = header[21] == 1;
+                let share = if is_ribbon { 1.0 } else { f64::from(number(8)) / f64::from(number(12)) };
+                share / 2_f64.powi(header[7].into())
             })
             .sum();
         let asked = 0.5_f64.powi(bits.into());
@@ -203,7 +205,7 @@ fn maps_lose_no_key_and_soften_no_value_in_one_segment_in_many_and_in_windows_of
                     assert_eq!(reference.expires, None, "some never expire");
                 }
                 let (bits, shard) = segment.range();
-                assert!(segment.iter().all(|(interval, _)| interval.from.leading(bits) == shard
+                assert!(segment.iter().unwrap().all(|(interval, _)| interval.from.leading(bits) == shard
                     && interval.to.leading(bits) == shard));
             }
             // Of those whose fingerprints fall together one is kept.
@@ -263,7 +265,10 @@ fn what_is_built_opened_read_back_and_built_again_is_the_same() {
             // From the least id that each may be.
             let opened = Opened::of(built.clone());
             let read = opened.layers.values().flatten().flat_map(|(_, segment, _)| {
-                segment.iter().map(|(Interval { from, .. }, entry)| Record::entry(from, entry.value(), None))
+                segment
+                    .iter()
+                    .unwrap()
+                    .map(|(Interval { from, .. }, entry)| Record::entry(from, entry.value(), None))
             });
             let again = build(&read.collect::<Vec<_>>());
             assert_eq!(again.segments, built.segments, "{kind} 2^-{bits}");
@@ -343,7 +348,9 @@ fn no_changed_byte_does_harm_outside_of_the_segments_key_range() {
                 if index != 6 && !(16..20).contains(&index) {
                     assert_eq!((bits, shard), (range.bits, range.shard), "byte {index}");
                 }
-                assert_eq!(segment.iter().count() as u64, segment.entries());
+                if let Some(entries) = segment.iter() {
+                    assert_eq!(entries.count() as u64, segment.entries());
+                }
                 let _ = segment.check();
             }
         }
