@@ -27,6 +27,8 @@ mod keys;
 mod manifests;
 #[path = "flow/policy.rs"]
 mod policy;
+#[path = "flow/ribbons.rs"]
+mod ribbons;
 #[path = "flow/rules.rs"]
 mod rules;
 #[path = "flow/tokens.rs"]
