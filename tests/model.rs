@@ -11,6 +11,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     reason = "a test may stop at the first surprise"
 )]
 
@@ -280,7 +281,7 @@ impl World {
 
     /// What the source has of a segment now.
     fn read(&self, name: &SegmentName) -> Option<Vec<u8>> {
-        let hidden = self.hidden.is_some_and(|nth| name.as_bytes()[0] % (nth + 1) == 0);
+        let hidden = self.hidden.is_some_and(|nth| name.as_bytes()[0].is_multiple_of(nth + 1));
         if self.outage || hidden { None } else { self.store.get(name).cloned() }
     }
 

@@ -66,10 +66,13 @@ fn publisher_of(bits: u8, max_segment: u64, windows: u8) -> Publisher {
         .terms(|terms| terms.max_segment(max_segment).expiry_windows(windows))
 }
 
+/// A segment, and the one that confirms its hits.
+type Part = (SegmentRef, Segment<Vec<u8>>, Option<Segment<Vec<u8>>>);
+
 /// What a manifest names, opened, by table, layer and key range: as a reader asks it, without a reader.
 struct Opened {
     manifest: Manifest,
-    layers: BTreeMap<(usize, u8), Vec<(SegmentRef, Segment<Vec<u8>>, Option<Segment<Vec<u8>>>)>>,
+    layers: BTreeMap<(usize, u8), Vec<Part>>,
 }
 
 impl Opened {
