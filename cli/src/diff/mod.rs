@@ -9,7 +9,7 @@ use revocable::{Id, Kind, Manifest, Rule, SegmentName};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::folder::Folder;
+use crate::folder::{Folder, sized_names};
 use crate::outgoing;
 use crate::output::{self, Exit, Failure, Ui};
 use crate::progress::Progress;
@@ -140,6 +140,7 @@ fn index(manifest: &Manifest, wanted: Name<'_>) -> Option<usize> {
 
 impl<'m> Report<'m> {
     fn new(before: &'m Manifest, after: &'m Manifest, entries: Option<Vec<TableReport<'m>>>) -> Self {
+        let segments = |manifest| sized_names(manifest).collect::<BTreeMap<SegmentName, u64>>();
         let (old, new) = (segments(before), segments(after));
         let added = || new.iter().filter(|(name, _)| !old.contains_key(*name));
         let operations = |manifest: &Manifest| manifest.recent().iter().map(|group| group.all().len()).sum();
@@ -223,14 +224,6 @@ impl TableReport<'_> {
         let counts = format!("{added} added, {removed} removed, {changed} changed, {kept} kept");
         format!("entries     {:?} {}{claim}: {counts}", self.rule, self.kind)
     }
-}
-
-/// Every segment and how long it is, those that confirm included.
-fn segments(manifest: &Manifest) -> BTreeMap<SegmentName, u64> {
-    let all = manifest.segments().iter().flat_map(|segment| {
-        [Some((segment.name, segment.bytes)), segment.exact.map(|exact| (exact.name, exact.bytes))]
-    });
-    all.flatten().collect()
 }
 
 fn members(rule: &Rule) -> Vec<&str> {
