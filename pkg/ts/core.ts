@@ -134,7 +134,7 @@ let isLoaded = false;
 let loading: Promise<void> | undefined;
 
 /** A core with this configuration, a JSON text, and without terms where no list is asked. */
-export function coreOf(config: string, terms: Terms | undefined): wasm.Core {
+export function coreOf(config: string, terms?: Terms): wasm.Core {
   const { unknown = [], residentLimit, jitter = 0 } = terms ?? {};
   return typed(() => new wasm.Core(config, unknown, residentLimit, jitter));
 }

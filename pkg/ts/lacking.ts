@@ -5,7 +5,7 @@ import { confirmed } from "./confirm/confirm.js";
 import type { Core, Lack, Lists, WantedSegment } from "./core.js";
 import { failure, typed } from "./core.js";
 import type { RevocableError } from "./error.js";
-import { digestByHost } from "./read.js";
+import { digestByHost, severalAtATime } from "./read.js";
 import type { Alive, Reading } from "./reading.js";
 import { readingThat, tell } from "./reading.js";
 import type { ReadObject } from "./source/source.js";
@@ -39,26 +39,30 @@ export class LackingReader {
 
   /** Has all of it read by the time this returns, or says what could not be. */
   async now(lacks: readonly Lack[]): Promise<RevocableError | undefined> {
-    const outcomes = await Promise.all(this.#needed(lacks).map(async ([name, read]) => {
+    let failure: RevocableError | undefined;
+    await severalAtATime(this.#needed(lacks), ({ bytes }) => bytes, async ({ name, read }) => {
       const failed = await this.#reading(name, read).now();
       if (failed === undefined) this.#readings.delete(name);
-      return failed;
-    }));
-    return outcomes.find((failed) => failed !== undefined);
+      else failure ??= failed;
+    });
+    return failure;
   }
 
   /** Begins to read it, unless somebody is at it; the promise never rejects. */
   inBackground(lacks: readonly Lack[]): Promise<unknown> | undefined {
-    const works = this.#needed(lacks).flatMap(([name, read]) => this.#reading(name, read).inBackground() ?? []);
-    return works.length === 0 ? undefined : Promise.all(works);
+    const idle = this.#needed(lacks).filter(({ name, read }) => !this.#reading(name, read).isUnderWay);
+    if (idle.length === 0) return undefined;
+    return severalAtATime(idle, ({ bytes }) => bytes, async ({ name, read }) => {
+      await this.#reading(name, read).inBackground();
+    });
   }
 
   /** What is to be read, by names that tell one thing from another. */
   #needed(lacks: readonly Lack[]): Needed[] {
     const { confirm } = this.#options;
-    const needed = new Map<string, Needed[1]>();
+    const needed = new Map<string, Needed>();
     const segment = (wanted: WantedSegment): void => {
-      needed.set(wanted.name, (alive) => this.#readSegment(wanted, alive));
+      needed.set(wanted.name, { ...wanted, read: (alive) => this.#readSegment(wanted, alive) });
     };
     const hits = new Map<string, Unconfirmed>();
     for (const lack of lacks) {
@@ -68,12 +72,13 @@ export class LackingReader {
     }
     // One request for all of them, as they are of one list.
     if (confirm !== undefined && hits.size > 0) {
-      needed.set([...hits.keys()].join(), (alive) => this.#confirm(confirm, [...hits.values()], alive));
+      const name = [...hits.keys()].join();
+      needed.set(name, { name, bytes: 0, read: (alive) => this.#confirm(confirm, [...hits.values()], alive) });
     }
-    return [...needed];
+    return [...needed.values()];
   }
 
-  #reading(name: string, read: Needed[1]): Reading {
+  #reading(name: string, read: Needed["read"]): Reading {
     const known = this.#readings.get(name);
     if (known !== undefined) return known;
     if (this.#readings.size >= MOST_READINGS) {
@@ -110,4 +115,9 @@ export class LackingReader {
   }
 }
 
-type Needed = [name: string, read: (alive: Alive) => Promise<void>];
+/** Something to be read, by a name that tells it from others, and how many bytes it has. */
+interface Needed {
+  name: string;
+  bytes: number;
+  read: (alive: Alive) => Promise<void>;
+}

@@ -128,7 +128,7 @@ export function checkOptions(options: VerifierOptions, { hasHttpCache }: Pick<Pl
     if (typeof value !== "function") throw wrong(name, "expected a function");
   }
   if (revocations === false) {
-    const core = coreOf(configText({ issuers, lists: [] }), undefined);
+    const core = coreOf(configText({ issuers, lists: [] }));
     return { core, source: undefined, confirm: undefined, engine, seeds, ...functions };
   }
   onlyFields(revocations, "revocations", REVOCATION_FIELDS);

@@ -78,6 +78,38 @@ export async function inTime<T>(millis: number, work: (signal: AbortSignal) => P
   }
 }
 
+/**
+ * Does work for things that have so many bytes each, several at a time, and no more at a time than memory has room for. It ends
+ * once no work is left; from the first failure on, none is begun.
+ */
+export async function severalAtATime<T>(
+  things: readonly T[],
+  bytesOf: (thing: T) => number,
+  work: (thing: T) => Promise<void>,
+): Promise<void> {
+  const left = [...things];
+  const largest = Math.max(1, ...left.map(bytesOf));
+  const worker = async (): Promise<void> => {
+    for (let thing = left.shift(); thing !== undefined; thing = left.shift()) {
+      try {
+        await work(thing);
+      } catch (error) {
+        left.length = 0;
+        throw error;
+      }
+    }
+  };
+  const workers = Math.max(1, Math.min(MOST_AT_A_TIME, Math.floor(MOST_BYTES_AT_A_TIME / largest)));
+  const outcomes = await Promise.allSettled(Array.from({ length: workers }, worker));
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** How many things are read at a time: browsers keep six connections to a host. */
+const MOST_AT_A_TIME = 6;
+/** And how many bytes: an isolate has 128 MiB, of which 48 are for the segments that are held. */
+const MOST_BYTES_AT_A_TIME = 26 * 1024 * 1024;
+
 /** The SHA-256 of these bytes by the host, many times faster than by Wasm; none outside a secure context. */
 export async function digestByHost(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array | undefined> {
   const subtle: SubtleCrypto | undefined = globalThis.crypto?.subtle;

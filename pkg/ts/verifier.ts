@@ -27,7 +27,7 @@ import type { CheckedOptions, VerifierOptions } from "./options.js";
 import { checkOptions } from "./options.js";
 import type { Reading } from "./reading.js";
 import { readingThat } from "./reading.js";
-import { readSnapshot } from "./snapshot_reader.js";
+import { SnapshotReader } from "./snapshot_reader.js";
 import { readFrom } from "./source/source.js";
 
 /**
@@ -63,9 +63,9 @@ export class Verifier {
     );
     if (source !== undefined) {
       const read = readFrom(source);
-      const limit = limits().manifest;
+      const reader = new SnapshotReader({ into: core, read, host: () => this.#host, now, limit: limits().manifest });
       this.#snapshot = readingThat(
-        (alive) => readSnapshot({ into: core, read, host: this.#host, now, limit }, alive),
+        (alive) => reader.read(alive),
         "ERR_REVOCATION_SOURCE_UNAVAILABLE",
         onReadError,
       );

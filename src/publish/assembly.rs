@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::error::Error;
 use crate::limits::{COARSEST_SURE_EPSILON_BITS, MAX_RULES, MAX_SEGMENTS, MAX_SHARD_BITS, MAX_TABLES};
-use crate::revocation::{ExactRef, Id, KeyRange, Rule, SegmentName, SegmentRef, Shape, Table, encode};
+use crate::revocation::{
+    ExactRef, Id, KeyRange, Kind, Rule, SegmentName, SegmentRef, Shape, Table, encode, encode_ribbon,
+};
 use crate::time::UnixTime;
 
 use super::epsilon::lookups;
@@ -197,7 +199,7 @@ impl Assembly {
         let number = u32::try_from(entries.len()).map_err(|_| invalid("there are too many entries"))?;
         let shape = self.shape(number);
         let of = (range.bits, range.shard);
-        let main = encode(kind, of, shape, entries);
+        let main = self.smallest(kind, of, shape, entries);
         let exact = self.is_coarse(shape).then(|| encode(kind, of, Shape::exact(number), entries));
         let fits = |bytes: &[u8]| count(bytes.len()) <= self.terms.max_segment;
         let (Some((bytes, kept)), exact) = (main, exact) else {
@@ -229,6 +231,24 @@ impl Assembly {
         });
         stored.push((name, bytes));
         Ok(())
+    }
+
+    /// The smaller of the two structures, where both will do. A ribbon cannot be listed, so there is always another segment of
+    /// the same ids beside it: the one that confirms.
+    fn smallest(
+        &self,
+        kind: Kind,
+        of: (u8, u32),
+        shape: Shape,
+        entries: &[(Id, i64)],
+    ) -> Option<(Vec<u8>, u32)> {
+        let quotients = encode(kind, of, shape, entries)?;
+        let bits = self.terms.epsilon.fingerprint_bits(self.lookups);
+        if kind.has_values() || !self.is_coarse(shape) || bits > MOST_RIBBON_BITS {
+            return Some(quotients);
+        }
+        let ribbon = encode_ribbon(of, bits, entries);
+        Some(ribbon.filter(|(bytes, _)| bytes.len() < quotients.0.len()).unwrap_or(quotients))
     }
 
     /// Makes two segments of half the key range each, where one would be too large.
@@ -304,3 +324,6 @@ pub(super) fn members(rules: &[Rule]) -> Vec<Vec<&str>> {
 pub(super) fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
+
+/// Each bit of a ribbon's fingerprints takes a look-up a little longer: with more of them it is slower than in quotients.
+const MOST_RIBBON_BITS: u8 = 16;

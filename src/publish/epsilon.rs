@@ -38,6 +38,13 @@ impl Epsilon {
         scale(spread, self.bits)
     }
 
+    /// The bits of a ribbon's fingerprints. Nothing of ε is left for layers there: a layer beside coarse segments adds less than
+    /// 2^-17 of it.
+    pub(super) fn fingerprint_bits(self, lookups: u64) -> u8 {
+        let doublings = lookups.max(1).next_power_of_two().trailing_zeros();
+        self.bits.saturating_add(u8::try_from(doublings).unwrap_or(u8::MAX))
+    }
+
     /// The same for a layer that is added: so much finer that as many as there may be take no more than was left, and fine enough
     /// that no hit needs confirmation.
     pub(super) fn fingerprints_of_layer(self, entries: u32, lookups: u64) -> u128 {

@@ -32,5 +32,5 @@ pub(crate) use targets::require;
 #[cfg(feature = "publish")]
 pub(crate) use {
     manifest::{ID_HASH, pack},
-    segment::{Shape, encode},
+    segment::{Shape, encode, encode_ribbon},
 };

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
+import { makeFixture } from "./support/fixture.mjs";
 import { installPackage } from "./support/installed.mjs";
 import { makeJoseFixture } from "./support/jose_fixture.mjs";
 
-const [installed, fixture] = await Promise.all([installPackage(), makeJoseFixture()]);
+const [installed, fixture, main] = await Promise.all([installPackage(), makeJoseFixture(), makeFixture()]);
 after(installed.remove);
 const revocable = await installed.load();
 const sync = await import(pathToFileURL(createRequire(join(installed.folder, "main.js")).resolve("revocable/sync")).href);
@@ -98,6 +99,16 @@ const remote = (options) => revocable.createRemoteJWKSet(new URL("https://issuer
 const jwk = { ...ES256.jwk, alg: "ES256", kid: "key" };
 const lists = [{ issuer: "https://authority.example", keys: jwk, for: ["https://issuer.example"] }];
 const issuers = [{ issuer: "https://issuer.example", jwks: { keys: [jwk] } }];
+/** A token that a coarse list has, and nobody else to confirm it. */
+const suspected = async (confirm) => {
+  const { issuer, authority, jwks, listKeys, snapshots, tokens } = main;
+  const objects = Object.entries(snapshots.coarse).map(([name, base64]) => [name, new Uint8Array(Buffer.from(base64, "base64"))]);
+  const source = revocable.memorySource(new Map(objects));
+  const ours = [{ issuer: authority, keys: listKeys, for: [issuer] }];
+  const verifier = await revocable.createVerifier({ issuers: [{ issuer, jwks }], revocations: { source, lists: ours, confirm } });
+  const answers = await Promise.all([tokens.revoked, tokens.cutOff, tokens.ofLowVersion].map((token) => verifier.verify(token)));
+  for (const { error } of answers) if (error !== undefined) throw error;
+};
 const neverAnswers = async () => new Response("", { status: 404 });
 
 /** Every public function with one odd argument, and every option. */
@@ -142,7 +153,7 @@ const CALLS = {
   "jwksCache, uat": (odd) => revocable.jwtVerify(ES256.token, remote({ [revocable.jwksCache]: { jwks: { keys: [] }, uat: odd }, [revocable.customFetch]: neverAnswers }), at),
   "a remote set, called": (odd) => remote({ [revocable.customFetch]: async () => Response.json({ keys: [ES256.jwk] }) })(odd),
   createRevocations: (odd) => revocable.createRevocations(odd),
-  ...options("createRevocations", ["source", "lists", "fetch", "onReadError"], (option) =>
+  ...options("createRevocations", ["source", "lists", "fetch", "onReadError", "unknown", "confirm", "residentLimit"], (option) =>
     revocable.createRevocations({ source: async () => null, lists, ...option })),
   ...options("createRevocations, lists", ["issuer", "keys", "for"], (option) =>
     revocable.createRevocations({ source: async () => null, lists: [{ ...lists[0], ...option }] })),
@@ -153,6 +164,17 @@ const CALLS = {
   ...options("createRevocations, what a source gives", ["bytes", "etag"], async (option) =>
     (await revocable.createRevocations({ source: { get: () => ({ bytes: new Uint8Array(8), ...option }) }, lists })).refresh()),
   "createRevocations, a source's method": async (odd) => (await revocable.createRevocations({ source: { get: odd }, lists })).refresh(),
+  ...options("createRevocations, unknown", ["noSnapshot", "needsConfirmation"], (unknown) =>
+    revocable.createRevocations({ source: async () => null, lists, unknown })),
+  "httpConfirm, url": (odd) => revocable.httpConfirm(odd),
+  "httpConfirm, options": (odd) => revocable.httpConfirm("https://gate.example/", odd),
+  ...options("httpConfirm", ["headers", "fetch"], (option) => revocable.httpConfirm("https://gate.example/", option)),
+  "confirm, an answer": (odd) => suspected(() => odd),
+  "confirm, its seq": (odd) => suspected(({ targets }) => ({ seq: odd, answers: targets.map(() => ({ revoked: false })) })),
+  "confirm, its answers": (odd) => suspected(({ seq }) => ({ seq, answers: odd })),
+  "confirm, one of them": (odd) => suspected(({ seq, targets }) => ({ seq, answers: targets.map(() => odd) })),
+  "confirm, a value": (odd) => suspected(({ seq, targets }) => ({ seq, answers: targets.map(() => ({ revoked: true, value: odd })) })),
+  "confirm, over HTTP": (odd) => suspected(revocable.httpConfirm("https://gate.example/", { fetch: async () => odd })),
   "httpSource, url": (odd) => revocable.httpSource(odd),
   "httpSource, options": (odd) => revocable.httpSource("https://cdn.example/", odd),
   ...options("httpSource", ["headers", "fetch"], (option) => revocable.httpSource("https://cdn.example/", option)),

@@ -50,7 +50,7 @@ test("the README's first example runs as it stands, for a good and for a revoked
 test("the types hold for a strict caller, and the declarations themselves without skipLibCheck", async () => {
   await writeFile(
     join(installed.folder, "caller.ts"),
-    `import { CODES, createRemoteJWKSet, createVerifier, customFetch, errors, httpSource, importSPKI, jwtVerify, kvSource, memorySource, RevocableError, type Decision, type ErrorCode, type Source, type Verifier } from "revocable";
+    `import { CODES, createRemoteJWKSet, createVerifier, customFetch, errors, httpConfirm, httpSource, importSPKI, jwtVerify, kvSource, memorySource, RevocableError, type Decision, type ErrorCode, type Confirm, type Source, type UnknownReason, type Verifier } from "revocable";
      import { folderSource } from "revocable/folder";
      import { createVerifierSync, jwtVerifySync } from "revocable/sync";
      const verifier: Verifier = await createVerifier({
@@ -61,10 +61,17 @@ test("the types hold for a strict caller, and the declarations themselves withou
      const store: Source = { get: (name, { etag, limit, signal }) => (etag === name && !signal.aborted ? "unchanged" : { bytes: new Uint8Array(limit), etag: name }) };
      const sources = [httpSource("https://a.example/", { headers: { authorization: "Bearer a" } }), kvSource(namespace, { cacheTtl: 60 }), memorySource({}), memorySource(new Map()), folderSource("."), store];
      for (const source of [...sources, new Map<string, Uint8Array>()]) await createVerifier({ issuers: [], revocations: { source, lists: [{ issuer: "l", keys: {}, for: ["a"] }] } });
+     const confirm: Confirm = async ({ seq, targets }, { signal }) => ({ seq, answers: targets.map(({ id, kind }) => (signal.aborted ? { revoked: false } : { revoked: id !== kind, value: 1 })) });
+     for (const confirms of [confirm, httpConfirm("https://a.example/", { headers: { a: "b" } }), "https://a.example/", new URL("https://a.example/")]) {
+       const revocations = { source: store, lists: [{ issuer: "l", keys: {}, for: ["a"] }] as const, confirm: confirms, unknown: { tooOld: "deny", notCovered: "allow" } as const, residentLimit: 1e6 };
+       await createVerifier({ issuers: [], revocations });
+       await createVerifier({ issuers: [], revocations: { ...revocations, unknown: "unavailable" } });
+     }
      const answer: Decision = await verifier.verify("token");
      if (answer.decision === "allow") {
        const subject: unknown = answer.claims.sub;
-       console.log(answer.claims.iss.length, subject, answer.snapshot?.age);
+       const reason: UnknownReason | undefined = answer.reason;
+       console.log(answer.claims.iss.length, subject, answer.snapshot?.age, answer.status === "unknown", reason);
      } else {
        const code: ErrorCode = answer.error.code;
        console.log(code === "ERR_JWT_REVOKED", answer.error instanceof RevocableError, CODES.length);
@@ -72,6 +79,8 @@ test("the types hold for a strict caller, and the declarations themselves withou
      const key: CryptoKey = await importSPKI("", "ES256");
      const keys = createRemoteJWKSet(new URL("https://a.example/"), { [customFetch]: async (url, { headers }) => new Response(url, { headers }) });
      const { payload, protectedHeader } = await jwtVerify<{ tenant: string }>("token", key, { issuer: ["a"], clockTolerance: "5 s", crit: { x: true } });
+     const { revocation } = await jwtVerify("token", key);
+     console.log(revocation?.status, revocation?.reason, revocation?.snapshot?.seq);
      console.log(payload.tenant.length, payload.exp?.toFixed(), protectedHeader.alg.length);
      const { key: chosen } = await jwtVerify("token", keys, { algorithms: ["ES256"] as const, engine: "wasm" });
      console.log(chosen, (await jwtVerify("token", async (header) => (header.kid === "a" ? new Uint8Array() : key))).key);
@@ -79,7 +88,7 @@ test("the types hold for a strict caller, and the declarations themselves withou
        jwtVerifySync("token", new Uint8Array(), { audience: "a" });
      } catch (error) {
        if (error instanceof errors.JWTExpired) console.log(error.claim.length, error.payload["sub"], error.code.length);
-       if (error instanceof errors.JWTRevoked) console.log(error.rule?.length, error.stage);
+       if (error instanceof errors.JWTRevoked) console.log(error.rule?.length, error.stage, error.kind === "minimum", error.snapshot?.seq);
      }
      const sync = createVerifierSync({ issuers: [{ issuer: "https://a.example", discovery: true, seed: "", typ: "at+jwt", scopes: ["a"] }], revocations: false });
      const decision: Decision = sync.verifySync("token");

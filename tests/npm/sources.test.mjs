@@ -15,10 +15,16 @@ import { startWorker } from "./support/workerd.mjs";
 
 const [installed, fixture] = await Promise.all([installPackage(), makeFixture()]);
 after(installed.remove);
-const { createVerifier, httpSource } = await installed.load();
+const { createVerifier, httpSource, memorySource } = await installed.load();
 const folderEntry = createRequire(join(installed.folder, "main.js")).resolve("revocable/folder");
 const { folderSource } = await import(pathToFileURL(folderEntry).href);
 const { good, revoked, revokedLater } = fixture.tokens;
+const manifestOf = (snapshot) => {
+  const [, payload] = Buffer.from(fixture.snapshots[snapshot]["manifest.jwt"], "base64").toString().split(".");
+  return JSON.parse(Buffer.from(payload, "base64url").toString());
+};
+/** The segments that confirm. */
+const EXACT = manifestOf("coarse").segments.map(({ exact }) => `segments/${exact.hash}`);
 const objects = (snapshot) =>
   Object.entries(fixture.snapshots[snapshot]).map(([name, base64]) => [name, Buffer.from(base64, "base64")]);
 
@@ -84,6 +90,28 @@ test("node: the README's sources of one line each give a snapshot, as the stores
   const sources = Object.values(make(...Object.values(stores)));
   assert.equal(sources.length, 3);
   for (const source of sources) assert.equal((await (await verifierOf(source)).verify(revoked)).error.code, "ERR_JWT_REVOKED");
+});
+
+test("node: the README's options and its function that confirms do what it says", async () => {
+  const examples = await readExamples(installed.path("README.md"));
+  const options = examples.find((example) => example.includes("unknown: {"));
+  const confirming = examples.find((example) => example.includes("const confirm = "));
+  const asked = [];
+  const given = {
+    source: memorySource(new Map(objects("coarse").filter(([name]) => name === "manifest.jwt" || !EXACT.includes(name)))),
+    lists: optionsFor().revocations.lists,
+    readKey: "key",
+    fetch: async (url, { method, headers, body, signal }) => {
+      const { seq, targets } = JSON.parse(body);
+      asked.push(`${method} ${url} ${headers.authorization} ${signal instanceof AbortSignal}`);
+      return Response.json({ seq, answers: targets.map(() => ({ revoked: true })) });
+    },
+  };
+  const code = `${options} ${confirming} return { ...revocations, confirm };`;
+  const revocations = new Function(...Object.keys(given), code)(...Object.values(given));
+  const verifier = await createVerifier({ ...optionsFor(), revocations });
+  assert.equal((await verifier.verify(revoked)).error.code, "ERR_JWT_REVOKED");
+  assert.deepEqual(asked, ["POST https://gate.example/_revocable/confirm Bearer key true"]);
 });
 
 test("workerd: KV is a source, and what it has not got leaves what is in force", async () => {

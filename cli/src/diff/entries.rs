@@ -176,7 +176,7 @@ impl Layer<'_> {
                 to: interval.to,
                 value: entry.value(),
             };
-            self.entries.extend(segment.iter().map(found));
+            self.entries.extend(segment.iter().into_iter().flatten().map(found));
             self.progress.advance_by(segment.entries());
         }
         Ok(self.entries.front().copied())

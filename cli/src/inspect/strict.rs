@@ -60,9 +60,15 @@ pub(super) fn reader(folder: &Folder<'_>, manifest: &Manifest, keys: Jwks) -> Re
 /// Whether every entry of one has a counterpart in the other, and the coarser has of those that it takes for one the
 /// strictest value. An exact entry that lies astride the border of two coarse ones may be either's.
 fn same_entries(coarse: &Segment<Vec<u8>>, exact: &Segment<Vec<u8>>) -> bool {
-    let mut fine = exact.iter().peekable();
+    let Some(fine) = exact.iter() else { return false };
+    let Some(listed) = coarse.iter() else {
+        // A ribbon is asked: it knows an id by bits that one end of its interval has.
+        let mut fine = fine.map(|(interval, _)| interval);
+        return fine.all(|Interval { from, to }| [from, to].iter().any(|id| coarse.get(id).is_some()));
+    };
+    let mut fine = fine.peekable();
     let mut astride = None;
-    for (interval, entry) in coarse.iter() {
+    for (interval, entry) in listed {
         let mut found = astride
             .take()
             .is_some_and(|(finer, value): (Interval, Entry)| finer.to >= interval.from && value == entry);

@@ -13,7 +13,7 @@ import type { Reading } from "../reading.js";
 import { readingThat } from "../reading.js";
 import type { RevocationOptions, Terms } from "../revocation_options.js";
 import { REVOCATION_FIELDS, checkRevocations } from "../revocation_options.js";
-import { readSnapshot } from "../snapshot_reader.js";
+import { SnapshotReader } from "../snapshot_reader.js";
 import { readFrom } from "../source/source.js";
 
 /** Where the lists are, whose are believed, and how they are read. */
@@ -62,12 +62,10 @@ export class Revocations {
     const read = readFrom(source);
     let host: Host | undefined;
     const into = this.lists;
-    const limit = limits().manifest;
+    const hostHere = (): Host => (host ??= platform.hostHere());
+    const reader = new SnapshotReader({ into, read, host: hostHere, now: Date.now, limit: limits().manifest });
     this.#reading = readingThat(
-      (alive) => {
-        host ??= platform.hostHere();
-        return readSnapshot({ into, read, host, now: Date.now, limit }, alive);
-      },
+      (alive) => reader.read(alive),
       "ERR_REVOCATION_SOURCE_UNAVAILABLE",
       onReadError,
     );

@@ -1,13 +1,12 @@
-//! Writing segments. The layout is described at [`super::Segment`].
+//! Writing quotients. The layout is described at [`super::Segment`].
 
 use crate::limits::MAX_SEGMENT_BYTES;
 use crate::revocation::Id;
 
+use super::Kind;
 use super::bits::{WORD, WORD_BYTES};
-use super::{
-    HEADER_BYTES, Kind, MAGIC, SAMPLE, TAIL_BYTES, VERSION, even, fingerprint, most_buckets, ratio,
-    value_bits,
-};
+use super::header::{HEADER_BYTES, Header, Structure, most_cells};
+use super::quotient::{SAMPLE, TAIL_BYTES, even, fingerprint, ratio, value_bits};
 
 /// How much of each id a segment keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +28,7 @@ impl Shape {
             remainder_bits = remainder_bits.saturating_add(1);
         }
         let buckets = wanted.div_ceil(1_u128.checked_shl(u32::from(remainder_bits)).unwrap_or(u128::MAX));
-        let most = u128::from(most_buckets(entries)).min(u128::from(u32::MAX));
+        let most = u128::from(most_cells(entries)).min(u128::from(u32::MAX));
         let buckets = u32::try_from(buckets.clamp(least, most)).unwrap_or(u32::MAX);
         Self { buckets, remainder_bits }
     }
@@ -76,8 +75,8 @@ pub(crate) fn encode(
     }
     let count = u32::try_from(kept.len()).ok().filter(|count| *count > 0)?;
     // Two that had one fingerprint leave fewer entries, and perhaps more buckets than those may have.
-    if buckets < count || u64::from(buckets) > most_buckets(count) {
-        let shape = Shape { buckets: u32::try_from(most_buckets(count)).ok()?, remainder_bits };
+    if buckets < count || u64::from(buckets) > most_cells(count) {
+        let shape = Shape { buckets: u32::try_from(most_cells(count)).ok()?, remainder_bits };
         return encode(kind, (prefix_bits, shard), shape, entries);
     }
     let values = || kept.iter().map(|(_, _, value)| *value);
@@ -104,13 +103,18 @@ pub(crate) fn encode(
             .checked_add(upper.len().checked_mul(WORD_BYTES)?)?
             .checked_add(kept.len().checked_mul(8)?)?,
     );
-    bytes.extend(MAGIC);
-    bytes.extend([VERSION, kind.number(), prefix_bits, remainder_bits]);
-    bytes.extend(count.to_le_bytes());
-    bytes.extend(buckets.to_le_bytes());
-    bytes.extend(shard.to_le_bytes());
-    bytes.extend([u8::try_from(width).ok()?, 0, 0, 0]);
-    bytes.extend(base.to_le_bytes());
+    let header = Header {
+        kind,
+        prefix_bits,
+        shard,
+        structure: Structure::Quotient,
+        width: u32::from(remainder_bits),
+        entries: count,
+        cells: buckets,
+        value_bits: width,
+        base,
+    };
+    header.write(&mut bytes);
     upper.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
     samples.deviations.iter().for_each(|sample| bytes.extend(sample.to_le_bytes()));
     pack(&mut bytes, u32::from(remainder_bits), kept.iter().map(|(_, remainder, _)| *remainder));

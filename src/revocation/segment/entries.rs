@@ -2,13 +2,14 @@
 
 use crate::revocation::Id;
 
-use super::{Entry, Layout};
+use super::Entry;
+use super::quotient::Quotient;
 
 /// The entries of a segment in ascending order.
 #[derive(Debug)]
 pub struct Entries<'s> {
     bytes: &'s [u8],
-    shape: Layout,
+    shape: Quotient,
     at: usize,
     bucket: u32,
     index: usize,
@@ -25,7 +26,7 @@ pub struct Interval {
 }
 
 impl<'s> Entries<'s> {
-    pub(super) const fn new(bytes: &'s [u8], shape: Layout) -> Self {
+    pub(super) const fn new(bytes: &'s [u8], shape: Quotient) -> Self {
         Self { bytes, shape, at: 0, bucket: 0, index: 0 }
     }
 }
@@ -55,7 +56,7 @@ impl Iterator for Entries<'_> {
     }
 }
 
-impl Layout {
+impl Quotient {
     /// The ids that have this fingerprint.
     fn interval(&self, bucket: u32, remainder: u64) -> Interval {
         let unused = u64::BITS.saturating_sub(self.remainder_bits);
@@ -70,7 +71,7 @@ impl Layout {
         self.place(self.quotient(product))
     }
 
-    /// The id before [`Layout::least`].
+    /// The id before [`Quotient::least`].
     fn before(&self, product: u128) -> Id {
         let quotient = self.quotient(product);
         Id::from_number(match quotient >> 96 {

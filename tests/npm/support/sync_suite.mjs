@@ -125,6 +125,34 @@ function cases({ createVerifierSync, jwtVerifySync, decodeJwt, decodeProtectedHe
       equal(jwtVerifySync(tokens.good, set, { revocations }).payload.sub, "alice");
       equal(codeOf(() => jwtVerifySync(tokens.revoked, set, { revocations })), "ERR_JWT_REVOKED");
     },
+    async "a part that a token lacks is read in the background, and tokens after it are answered"() {
+      const parts = { source: source("inParts"), lists, residentLimit: 4096 };
+      const checking = verifier(parts);
+      await checking.refresh();
+      const before = checking.verifySync(tokens.revoked);
+      equal(`${before.decision} ${before.error.reason}`, "unavailable segmentMissing");
+      await until(() => checking.verifySync(tokens.revoked).error.code === "ERR_JWT_REVOKED");
+      const revocations = await createRevocations(parts);
+      await revocations.refresh();
+      const set = createLocalJWKSet(jwks);
+      equal(codeOf(() => jwtVerifySync(tokens.revoked, set, { revocations })), "ERR_REVOCATION_UNAVAILABLE");
+      await until(() => codeOf(() => jwtVerifySync(tokens.revoked, set, { revocations })) === "ERR_JWT_REVOKED");
+    },
+    async "a hit of a coarse list is confirmed in the background, and meanwhile `unknown` decides"() {
+      const coarse = { source: source("coarse"), lists, unknown: { needsConfirmation: "allow" } };
+      for (const confirm of [undefined, ({ seq, targets }) => ({ seq, answers: targets.map(() => ({ revoked: true })) })]) {
+        const checking = verifier(confirm === undefined ? coarse : { ...coarse, confirm });
+        await checking.refresh();
+        const { decision, status, reason } = checking.verifySync(tokens.revoked);
+        equal(`${decision} ${status} ${reason}`, "allow unknown needsConfirmation");
+        await until(() => checking.verifySync(tokens.revoked).error?.code === "ERR_JWT_REVOKED");
+      }
+      const revocations = await createRevocations(coarse);
+      await revocations.refresh();
+      const set = createLocalJWKSet(jwks);
+      equal(jwtVerifySync(tokens.revoked, set, { revocations }).revocation.reason, "needsConfirmation");
+      await until(() => codeOf(() => jwtVerifySync(tokens.revoked, set, { revocations })) === "ERR_JWT_REVOKED");
+    },
   };
   for (const [alg, { token, jwk, otherJwk }] of Object.entries(jose.algorithms)) {
     all[`${alg} is verified at once, in Wasm too`] = async () => {
@@ -149,6 +177,14 @@ function codeOf(run) {
 
 function equal(found, wanted) {
   if (!Object.is(found, wanted)) throw new Error(`expected ${wanted}, found ${found?.stack ?? found}`);
+}
+
+async function until(holds) {
+  for (let look = 0; look < 500; look += 1) {
+    if (holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error("it never came true");
 }
 
 function ok(holds, what) {
