@@ -108,14 +108,17 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let names: BTreeSet<Name<'_>> =
         table_names(&before).chain(table_names(&after)).map(|(name, _)| name).collect();
     for name in names.into_iter().filter(|_| same_salt) {
-        let side = |folder, manifest| Side::new(folder, manifest, index(manifest, name), &progress);
+        let (old, new) = ((&before, index(&before, name)), (&after, index(&after, name)));
+        let untouched = entries::untouched(old, new);
+        let kept = untouched.values().fold(0_u64, |sum, entries| sum.saturating_add(*entries));
+        let side = |folder, of| Side::new(folder, of, &untouched, &progress);
         let (rule, kind, claim) = name;
         let (rule, kind) = (members(rule), kind.name());
         let mut show = |change: &Change| match args.entries {
             true => output::print(&shown(change, &rule, kind, claim, ui)),
             false => Ok(()),
         };
-        let changed = entries::compare(side(&from, &before), side(&to, &after), &mut show)?;
+        let changed = entries::compare(side(&from, old), side(&to, new), kept, &mut show)?;
         tables.push(TableReport { rule, kind, claim, changed });
     }
     drop(progress);
