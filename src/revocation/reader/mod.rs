@@ -22,7 +22,7 @@ use super::manifest::{self, Manifest};
 use super::snapshot::{Finding, Snapshot, SnapshotInfo};
 use super::{Entry, SegmentName, Status, Unknown};
 
-use room::length;
+use room::{by_name, length};
 
 pub use incoming::{AskingManifest, AuthenticManifest, Incoming, Offer, Offered};
 
@@ -210,7 +210,8 @@ impl Revocations {
         }
         let (snapshot, wanted) = self.gather(manifest)?;
         let shared = snapshot.held().map(|(name, segment)| (name, length(segment)));
-        let gathering = Arc::new(shared.chain(wanted.iter().map(|(name, bytes)| (*name, *bytes))).collect());
+        let all = shared.chain(wanted.iter().map(|(name, bytes)| (*name, *bytes)));
+        let gathering = Arc::new(by_name(all));
         if let Some(followed) = self.lists.get_mut(list) {
             // What was being gathered of this list before is given up.
             followed.gathering = Arc::downgrade(&gathering);
