@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use revocable::{Entry, Id, Manifest, Segment, SegmentName, SegmentRef};
+use revocable::{Entry, Error, Id, Manifest, Segment, SegmentName, SegmentRef};
 use serde::Serialize;
 
 use crate::folder::Folder;
@@ -200,14 +200,17 @@ impl Layer<'_> {
             let Some(reference) = self.references.pop_front() else { return Ok(None) };
             // What keeps more of each id tells more of them apart.
             let name = reference.exact.map_or(reference.name, |exact| exact.name);
-            let segment = Segment::open(self.folder.segment(&name)?)
-                .map_err(|error| Failure::about(self.folder.segment_path(&name).display(), &error))?;
+            let about = |error| Failure::about(self.folder.segment_path(&name).display(), &error);
+            let segment = Segment::open(self.folder.segment(&name)?).map_err(about)?;
+            let unlisted =
+                Error::SegmentInvalid("its entries cannot be listed, and no exact one is beside it".into());
+            let listed = segment.iter().ok_or(unlisted).map_err(about)?;
             let found = |(interval, entry): (revocable::Interval, Entry)| Found {
                 from: interval.from,
                 to: interval.to,
                 value: entry.value(),
             };
-            self.entries.extend(segment.iter().into_iter().flatten().map(found));
+            self.entries.extend(listed.map(found));
             self.progress.advance_by(segment.entries());
         }
         Ok(self.entries.front().copied())
