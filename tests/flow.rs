@@ -25,6 +25,8 @@ mod freshness;
 mod keys;
 #[path = "flow/manifests.rs"]
 mod manifests;
+#[path = "flow/policy.rs"]
+mod policy;
 #[path = "flow/ribbons.rs"]
 mod ribbons;
 #[path = "flow/rules.rs"]
