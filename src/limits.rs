@@ -113,6 +113,10 @@ pub const MAX_CONFIRM_BYTES: usize = 64 * 1024;
 /// The most answers to confirmations that a reader keeps for one snapshot.
 pub const MAX_CONFIRMATIONS: usize = 4096;
 
+/// The most things that one decision says it lacks: each is a reading. A token with sixteen audiences, in two tables of four
+/// layers each, lacks 128 at most.
+pub const MAX_LACKING: usize = 256;
+
 /// How long an entry outlives the last moment its token could pass, in seconds: the largest clock tolerance, and room
 /// for verifiers whose clock is behind.
 pub const EXPIRED_ENTRY_GRACE_SECONDS: u64 = 300;

@@ -25,6 +25,8 @@ mod freshness;
 mod keys;
 #[path = "flow/manifests.rs"]
 mod manifests;
+#[path = "flow/ribbons.rs"]
+mod ribbons;
 #[path = "flow/rules.rs"]
 mod rules;
 #[path = "flow/tokens.rs"]

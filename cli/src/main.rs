@@ -1,5 +1,6 @@
 //! `revocable`: make a list key, build snapshots of revocations, check a token against one, or a gate's configuration.
 
+mod bench;
 mod build;
 mod check;
 mod config;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(args, ui),
         Command::Diff(args) => diff::run(args, ui),
         Command::Publish(args) => publish::run(args, ui),
+        Command::Bench(args) => bench::run(args, ui),
         Command::Check(args) => check::run(args, ui),
         Command::Config(args) => config::run(args, ui),
     };
@@ -73,6 +75,7 @@ enum Command {
     Inspect(inspect::Args),
     Diff(diff::Args),
     Publish(publish::Args),
+    Bench(bench::Args),
     Check(check::Args),
     Config(config::Args),
 }

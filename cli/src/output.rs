@@ -81,6 +81,7 @@ pub(crate) mod code {
     pub(crate) const FILE_WRITE: &str = "ERR_FILE_WRITE";
     pub(crate) const FILE_EXISTS: &str = "ERR_FILE_EXISTS";
     pub(crate) const CLOCK: &str = "ERR_CLOCK_UNAVAILABLE";
+    pub(crate) const BENCH: &str = "ERR_BENCH_FAILED";
     pub(crate) const RANDOMNESS: &str = "ERR_RANDOMNESS_UNAVAILABLE";
 }
 

@@ -23,6 +23,18 @@ pub(crate) fn shown(bytes: u64) -> String {
     format!("{bytes} bytes")
 }
 
+/// As a number with a fraction: far below 2^53, which those hold exactly.
+pub(crate) fn number(count: u64) -> f64 {
+    let high = f64::from(u32::try_from(count >> 32).unwrap_or(u32::MAX));
+    let low = f64::from(u32::try_from(count & 0xffff_ffff).unwrap_or(u32::MAX));
+    high * 4_294_967_296.0 + low
+}
+
+/// To the hundredth.
+pub(crate) fn hundredths(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +55,11 @@ mod tests {
     fn a_size_is_shown_in_the_unit_that_it_has_at_least_one_of() {
         let shown: Vec<String> = [1023, 1024, 1 << 20, (5 << 30) / 2].into_iter().map(shown).collect();
         assert_eq!(shown, ["1023 bytes", "1.0 KiB", "1.0 MiB", "2.5 GiB"]);
+    }
+
+    #[test]
+    fn numbers_with_a_fraction_are_exact_and_rounded_to_the_hundredth() {
+        assert!((number(5 << 40) - 5_497_558_138_880.0).abs() < 0.5);
+        assert!((hundredths(52.126) - 52.13).abs() < 1e-9);
     }
 }

@@ -112,6 +112,7 @@ impl Spool {
             for part in parts {
                 from.load(part, &mut bytes)?;
                 records.clear();
+                records.reserve(bytes.len().checked_div(size(*values)).unwrap_or(0));
                 records.extend(all(&bytes, *values));
                 progress.advance_by(count(records.len()));
                 settle(&mut records);
@@ -182,11 +183,15 @@ fn to_bytes(record: &Record) -> [u8; size(true)] {
         (Some(_), Some(expires)) => expires.as_millis(),
     };
     let [a, b, c, d, e, f, ..] = expires.to_le_bytes();
-    let (id, value) = (record.id(), record.value().unwrap_or(0).to_le_bytes());
     let mut bytes = [0; size(true)];
-    let fields = [&id.as_bytes()[..], &[a, b, c, d, e, f], &value[..]];
-    for (into, from) in bytes.iter_mut().zip(fields.into_iter().flatten()) {
-        *into = *from;
+    // Of constant sizes, which compile to three moves.
+    if let Some((id, rest)) = bytes.split_first_chunk_mut::<{ Id::BYTES }>()
+        && let Some((expires, value)) = rest.split_first_chunk_mut::<EXPIRY_BYTES>()
+        && let Some(value) = value.first_chunk_mut()
+    {
+        *id = *record.id().as_bytes();
+        *expires = [a, b, c, d, e, f];
+        *value = record.value().unwrap_or(0).to_le_bytes();
     }
     bytes
 }

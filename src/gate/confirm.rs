@@ -1,24 +1,4 @@
 //! Confirmation over HTTP: whoever has hits that are too coarse to be believed asks somebody who knows exactly.
-//!
-//! ```text
-//! POST {"seq":7,"targets":[{"rule":["jti"],"kind":"outright","id":"<32 hex>"}]}
-//! 200  {"seq":9,"answers":[{"revoked":true}]}
-//! ```
-//!
-//! | of a target | type | what |
-//! |---|---|---|
-//! | `rule` | list of strings | the members that name it |
-//! | `kind` | string | `outright`, `cutoff` or `minimum` |
-//! | `claim` | string, with `minimum` only | the claim that must not be lower |
-//! | `id` | 32 hexadecimal digits | its id |
-//!
-//! | of an answer | type | what |
-//! |---|---|---|
-//! | `revoked` | boolean | whether there is an entry |
-//! | `value` | integer, where there is one and its kind is not `outright` | the cutoff in milliseconds since the epoch, or the minimum |
-//!
-//! Answers come in the order of the targets, and out of a snapshot whose `seq` is at least the one asked about. At most 16
-//! targets ([`MAX_CONFIRM_TARGETS`]) in at most 64 KiB ([`MAX_CONFIRM_BYTES`]).
 
 use serde_json::{Value, json};
 
@@ -29,7 +9,36 @@ use crate::limits::{MAX_CONFIRM_BYTES, MAX_CONFIRM_TARGETS, MAX_SEQ};
 use crate::revocation::{Confirmation, Entry, Id, Kind, Lack, Manifest, Rule, Snapshot, Target};
 use crate::time::UnixTime;
 
-/// What somebody wants confirmed.
+/// What somebody wants confirmed, as it is asked over HTTP.
+///
+/// ```text
+/// POST {"seq":7,"targets":[{"rule":["jti"],"kind":"outright","id":"<32 hex>"}]}
+/// 200  {"seq":9,"answers":[{"revoked":true}]}
+/// ```
+///
+/// | of a target | type | what |
+/// |---|---|---|
+/// | `rule` | list of strings | the members that name it |
+/// | `kind` | string | `outright`, `cutoff` or `minimum` |
+/// | `claim` | string, with `minimum` only | the claim that must not be lower |
+/// | `id` | 32 hexadecimal digits | its id |
+///
+/// | of an answer | type | what |
+/// |---|---|---|
+/// | `revoked` | boolean | whether there is an entry |
+/// | `value` | integer, where there is one and its kind is not `outright` | the cutoff in milliseconds since the epoch, or the minimum |
+///
+/// Answers come in the order of the targets, and out of a snapshot whose `seq` is at least the one asked about. At most 16
+/// targets ([`crate::limits::MAX_CONFIRM_TARGETS`]) in at most 64 KiB ([`crate::limits::MAX_CONFIRM_BYTES`]).
+///
+/// ```
+/// use revocable::gate::ConfirmQuestion;
+/// let id = "000102030405060708090a0b0c0d0e0f";
+/// let body = format!(r#"{{"seq":7,"targets":[{{"rule":["jti"],"kind":"outright","id":"{id}"}}]}}"#);
+/// assert_eq!(ConfirmQuestion::parse(body.as_bytes()).unwrap().seq(), 7);
+/// let error = ConfirmQuestion::parse(body.replace(id, "x").as_bytes()).unwrap_err();
+/// assert!(error.starts_with("targets[0].id: "));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfirmQuestion {
     seq: u64,
@@ -275,6 +284,102 @@ mod tests {
             assert!(ConfirmQuestion::parse(body.as_bytes()).is_err());
         }
         assert!(ConfirmQuestion::parse(" ".repeat(MAX_CONFIRM_BYTES + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn no_byte_of_a_question_or_of_an_answer_makes_reading_it_panic() {
+        let question = json!({ "seq": 7, "targets": [{ "rule": ["jti"], "kind": "outright", "id": ID }] });
+        let question = question.to_string().into_bytes();
+        for at in 0..question.len() {
+            for byte in [0, b'"', b'{', b'9', 0xff] {
+                let mut changed = question.clone();
+                changed[at] = byte;
+                drop(ConfirmQuestion::parse(&changed));
+            }
+            drop(ConfirmQuestion::parse(&question[..at]));
+        }
+    }
+
+    #[cfg(feature = "publish")]
+    #[test]
+    fn what_is_asked_is_answered_out_of_a_list_that_is_no_older_once_it_has_what_confirms() {
+        use crate::publish::{Built, Epsilon, Publisher, Revocation, SigningKey};
+        use crate::revocation::{List, Offer, Revocations, Salt, Value};
+        use crate::{Jwks, Secrets};
+
+        let (key, now) = (SigningKey::from_seed([7; 32]), UnixTime::from_seconds(1_790_000_000));
+        let salt = Salt::from_bytes([1; 16]);
+        let build = |seq| -> Built {
+            let mut publisher = Publisher::new("https://authority.example", salt, now)
+                .epsilon(Epsilon::from_bits(8).unwrap())
+                .seq(seq);
+            for line in [
+                r#"{"rule":["jti"],"issuer":"i","values":["a"]}"#,
+                r#"{"rule":["sub"],"issuer":"i","values":["a"],"before":5}"#,
+                r#"{"rule":["sub"],"issuer":"i","values":["a"],"claim":"pwd_ver","minimum":-3}"#,
+            ] {
+                publisher.add(&Revocation::from_json(line).unwrap());
+            }
+            publisher.finish(&key).unwrap()
+        };
+        let read = |built: &Built| {
+            let keys = Jwks::parse(key.to_public_jwk().as_bytes(), Secrets::Ignore).unwrap();
+            let mut lists = Revocations::new(vec![List::new("https://authority.example", keys, ["i"])]);
+            let Offer::Newer(mut incoming) = lists.offer(built.manifest.as_bytes(), now).unwrap() else {
+                panic!("it is new")
+            };
+            for name in incoming.missing() {
+                let (_, bytes) = built.segments.iter().find(|(known, _)| *known == name).unwrap();
+                incoming.supply(bytes.clone()).unwrap();
+            }
+            lists.accept(*incoming, now).unwrap();
+            lists
+        };
+        let (asking, newer) = (build(1), build(2));
+        let asking = read(&asking);
+        let manifest = asking.snapshot().unwrap().manifest();
+        let hits: Vec<Confirmation> = (0..manifest.tables().len())
+            .flat_map(|table| {
+                let rule = &manifest.rules()[manifest.tables()[table].rule];
+                ["a", "b"].map(|value| Confirmation {
+                    manifest: *manifest.hash(),
+                    seq: 1,
+                    table,
+                    id: Id::new(salt, rule, "i", &[Value::Text(value)]),
+                    exact: None,
+                })
+            })
+            .collect();
+        let (body, asked) = ConfirmQuestion::body(manifest, &hits).unwrap();
+        assert_eq!(asked.len(), 6);
+        let question = ConfirmQuestion::parse(body.as_bytes()).unwrap();
+        let mut lists = read(&newer);
+        let answers = loop {
+            match question.answer(lists.snapshot().unwrap(), now) {
+                ConfirmReply::Answers(answers) => break answers,
+                ConfirmReply::Lacking(lacking) => {
+                    for lack in lacking {
+                        let Lack::Segment { name, .. } = lack else { panic!("a segment confirms") };
+                        let (_, bytes) = newer.segments.iter().find(|(known, _)| *known == name).unwrap();
+                        lists.supply(name, name, bytes.clone()).unwrap();
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let exact = ConfirmQuestion::read_answers(answers.as_bytes(), manifest, &asked).unwrap();
+        for (hit, entry) in asked.iter().zip(&exact) {
+            let kind = manifest.tables()[hit.table].kind;
+            assert!(entry.is_none_or(|entry| entry.kind() == kind), "{entry:?}");
+        }
+        assert_eq!(exact.iter().filter(|entry| entry.is_some()).count(), 3, "{exact:?}");
+        // A list that is older than the one asked about says nothing, and neither does one past its hard limit.
+        let older = ConfirmQuestion { seq: 3, ..question.clone() };
+        assert_eq!(older.answer(lists.snapshot().unwrap(), now), ConfirmReply::Older);
+        let late = lists.snapshot().unwrap().manifest().expires_at();
+        assert_eq!(question.answer(lists.snapshot().unwrap(), late), ConfirmReply::Unable);
+        let stale = answers.replace("\"seq\":2", "\"seq\":0");
+        assert_eq!(ConfirmQuestion::read_answers(stale.as_bytes(), manifest, &asked), None);
     }
 
     #[test]

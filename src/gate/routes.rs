@@ -35,6 +35,15 @@ pub struct PathPattern {
 ///
 /// What an origin does beside that (`/admin.json` for `/admin`, or a rewriting of its own) the gate cannot know: have the
 /// strict policy be the gate's and relax it by route, and not the other way around.
+///
+/// ```
+/// use revocable::gate::{PathPattern, Routes};
+/// use revocable::{Action, Policy};
+/// let (strict, relaxed) = (Policy::default(), Policy::default().on_unknown(Action::Allow));
+/// let routes = Routes::new(vec![(PathPattern::parse("/reports/*").unwrap(), relaxed)], strict);
+/// assert_eq!(*routes.policy("/reports/2026"), relaxed);
+/// assert_eq!(*routes.policy("/reports/..%2fadmin"), strict);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Routes {
     routes: Vec<(PathPattern, Policy)>,

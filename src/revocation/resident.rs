@@ -1,9 +1,11 @@
 //! Segments in memory: which are at hand, and which were used since somebody last looked for room.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Error;
+use crate::limits::COARSEST_SURE_EPSILON_BITS;
 
 use super::manifest::{KeyRange, SegmentRef};
 use super::{Kind, Segment, SegmentName, segment};
@@ -70,7 +72,18 @@ impl Part {
             }
         }
         match reference.exact {
-            Some(exact) if exact.name == *name => agrees(segment, *kind, reference.range, exact.bytes),
+            Some(exact) if exact.name == *name => {
+                agrees(segment, *kind, reference.range, exact.bytes)?;
+                // Such as the segment itself: a hit would be confirmed by the same error.
+                if segment.error_bits() < COARSEST_SURE_EPSILON_BITS {
+                    return Err(segment::invalid("it is to confirm hits and is too coarse for that itself"));
+                }
+                // What is finer tells more of the same ids apart.
+                if segment.entries() < reference.entries {
+                    return Err(segment::invalid("it has fewer entries than the segment it is to confirm"));
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -87,12 +100,18 @@ impl Part {
         is_exact || self.reference.name == *name
     }
 
-    /// Lets go of what was not used since the last time, or in the second round of all; says how many bytes that was.
-    pub(super) fn drop_unused(&mut self, keep: Option<SegmentName>, all: bool) -> u64 {
+    /// Its names: of the segment, and of the one that confirms.
+    pub(super) fn names(&self) -> impl Iterator<Item = SegmentName> + use<> {
+        [Some(self.reference.name), self.reference.exact.map(|exact| exact.name)].into_iter().flatten()
+    }
+
+    /// Lets go of what was not used since the last time, or in the second round of all; says how many bytes that was. What is
+    /// in `keep` stays.
+    pub(super) fn drop_unused(&mut self, keep: &BTreeMap<SegmentName, u64>, all: bool) -> u64 {
         let exact = self.reference.exact.map(|exact| exact.name);
         let slots = [(Some(self.reference.name), &mut self.slot), (exact, &mut self.exact)];
         slots.into_iter().fold(0, |freed: u64, (name, slot)| {
-            let stays = keep.is_some() && name == keep;
+            let stays = name.is_none_or(|name| keep.contains_key(&name));
             if stays || (slot.used.swap(false, Ordering::Relaxed) && !all) {
                 return freed;
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::flow::Claims;
-use crate::limits::{COARSEST_SURE_EPSILON_BITS, MAX_CONFIRMATIONS};
+use crate::limits::{COARSEST_SURE_EPSILON_BITS, MAX_CONFIRMATIONS, MAX_LACKING};
 use crate::time::UnixTime;
 
 use super::id::IdPrefix;
@@ -113,9 +113,23 @@ impl Snapshot {
         self.tables.iter().flat_map(|asked| &asked.layers).flatten()
     }
 
-    /// Bytes of all segments at hand.
-    pub(super) fn resident_bytes(&self) -> u64 {
-        self.parts().fold(0, |sum, part| sum.saturating_add(part.resident_bytes()))
+    /// Takes over what is at hand already. The bytes are the same, but this manifest may say something else of them.
+    ///
+    /// # Errors
+    /// [`Error::SegmentInvalid`], and the segment's name.
+    pub(super) fn take_over(
+        &mut self,
+        held: &BTreeMap<SegmentName, Arc<Held>>,
+    ) -> Result<(), (SegmentName, Error)> {
+        for part in self.tables.iter_mut().flat_map(|asked| &mut asked.layers).flatten() {
+            for name in part.names() {
+                if let Some(segment) = held.get(&name) {
+                    part.agrees(&name, segment).map_err(|error| (name, error))?;
+                    part.supply(&name, segment);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes a segment that was read on demand, wherever the manifest names it; false where it does not.
@@ -133,8 +147,8 @@ impl Snapshot {
     }
 
     /// Drops segments, those first that no look-up has hit for the longest, until so many bytes are free or none is left.
-    /// `keep` stays.
-    pub(super) fn make_room(&mut self, bytes: u64, keep: Option<SegmentName>) -> u64 {
+    /// What is in `keep` stays.
+    pub(super) fn make_room(&mut self, bytes: u64, keep: &BTreeMap<SegmentName, u64>) -> u64 {
         let mut parts: Vec<&mut Part> =
             self.tables.iter_mut().flat_map(|asked| &mut asked.layers).flatten().collect();
         let (mut freed, count) = (0_u64, parts.len());
@@ -157,10 +171,11 @@ impl Snapshot {
         if confirmation.manifest != *self.manifest.hash() {
             return;
         }
-        if self.confirmed.len() >= MAX_CONFIRMATIONS {
+        let place = (confirmation.table, confirmation.id);
+        if self.confirmed.len() >= MAX_CONFIRMATIONS && !self.confirmed.contains_key(&place) {
             self.confirmed.pop_first();
         }
-        self.confirmed.insert((confirmation.table, confirmation.id), answer);
+        self.confirmed.insert(place, answer);
     }
 
     /// Whether a token stands. All rules and kinds are asked; any hit that can be believed revokes.
@@ -269,7 +284,7 @@ impl Snapshot {
         }
         for part in asked.layers.iter().filter_map(|layer| part_of(layer, id)) {
             let Some(segment) = part.segment() else {
-                lacking.push(Lack::Segment { name: part.reference.name, bytes: part.reference.bytes });
+                note(lacking, Lack::Segment { name: part.reference.name, bytes: part.reference.bytes });
                 continue;
             };
             let entry = segment.get(id);
@@ -286,17 +301,25 @@ impl Snapshot {
                 Some(exact) if revokes(exact) => return true,
                 Some(_) => {}
                 None => {
-                    lacking.push(Lack::Confirmation(Confirmation {
+                    let lack = Confirmation {
                         manifest: *self.manifest.hash(),
                         seq: self.manifest.seq(),
                         table: index,
                         id: *id,
                         exact: part.reference.exact,
-                    }));
+                    };
+                    note(lacking, Lack::Confirmation(lack));
                 }
             }
         }
         false
+    }
+}
+
+/// Adds what is lacking, once, and no more than anybody would read for one token.
+fn note(lacking: &mut Vec<Lack>, lack: Lack) {
+    if lacking.len() < MAX_LACKING && !lacking.contains(&lack) {
+        lacking.push(lack);
     }
 }
 

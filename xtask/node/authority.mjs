@@ -14,6 +14,8 @@ import { AUTHORITY, ISSUER, ROOT, TTL } from "./names.mjs";
  * @property {(string | number | boolean)[]} values
  * @property {number} [expires]
  * @property {number} [before]
+ * @property {string} [claim]
+ * @property {number} [minimum]
  */
 
 /**

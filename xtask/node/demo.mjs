@@ -87,6 +87,13 @@ async function revocations() {
   await row("  the app cut off: its token", REVOKED, app, { wait: true });
   await row("  the same user's token for another app", admitted("alice"), await issuer.mint({ azp: "app-2", iat }));
 
+  const typed = await issuer.mint({ sub: "carol", pwd_ver: 6 });
+  await row("a user's token from before a new password", admitted("carol"), typed);
+  list.push({ rule: ["sub"], issuer: ISSUER, values: ["carol"], claim: "pwd_ver", minimum: 7 });
+  await stack.publish(list);
+  await row("  the password changed: that token", REVOKED, typed, { wait: true });
+  await row("  one with the new password", admitted("carol"), await issuer.mint({ sub: "carol", pwd_ver: 7 }));
+
   const nameless = await issuer.mint({}, { kid: "none" });
   await row("a token that does not name its key", admitted("alice"), nameless);
   await stack.publish([...list, { rule: ["@key"], issuer: ISSUER, values: [issuer.thumbprint] }]);

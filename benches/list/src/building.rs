@@ -33,7 +33,7 @@ struct Operations {
 }
 
 pub(crate) fn measure(rounds: usize, json: bool) -> Result<()> {
-    let sizes = [100_000, 1_000_000, 10_000_000];
+    let sizes = [1_000_000, 10_000_000];
     let builds = sizes.into_iter().map(|entries| build(entries, rounds)).collect::<Result<_>>()?;
     let report = Report { builds, operations: operations()? };
     if json {

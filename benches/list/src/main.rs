@@ -10,6 +10,7 @@ mod ids;
 mod ours;
 mod peers;
 mod ranges;
+mod reading;
 mod ribbon;
 mod rice;
 mod sizes;
@@ -58,6 +59,12 @@ enum What {
         #[arg(long)]
         to: PathBuf,
     },
+    /// How quickly the command-line tool, which `REVOCABLE_CLI` names, makes a snapshot of text, and in how much memory.
+    Reading {
+        /// How many entries; may be given several times.
+        #[arg(long, default_values_t = [1_000_000, 10_000_000])]
+        entries: Vec<usize>,
+    },
     /// How quickly a snapshot is made of ids, and what an operation takes.
     Building {
         #[arg(long, default_value_t = 5)]
@@ -72,6 +79,7 @@ fn main() -> anyhow::Result<()> {
         What::Sizes => sizes::measure(json),
         What::Beside { entries } => beside::measure(&entries, json),
         What::Files { entries, to } => files::write(entries, &to),
+        What::Reading { entries } => reading::measure(&entries, json),
         What::Building { rounds } => building::measure(rounds, json),
     }
 }

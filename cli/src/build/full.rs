@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use revocable::publish::{Assembly, Record, SigningKey, Tally, Terms};
-use revocable::{Jwks, KeyRange, Manifest, Rule, Salt, UnixTime};
+use revocable::publish::{Assembly, Record, Signed, SigningKey, Tally, Terms};
+use revocable::{Jwks, KeyRange, Manifest, Rule, Salt, SegmentName, UnixTime};
 
 use crate::input;
 use crate::outgoing::Outgoing;
@@ -54,19 +54,21 @@ pub(super) fn make(
     let rules = previous.as_ref().map(Manifest::rules).unwrap_or_default().iter().cloned().collect();
     let entries = tallies.iter().fold(0_u64, |sum, tally| sum.saturating_add(tally.entries));
     progress.stage_of("making segments", entries);
-    let signed = assemble(terms, rules, tallies, sorted, key, outgoing, progress)?;
+    let store = |name, bytes: &[u8]| outgoing.segment(name, bytes);
+    let signed = assemble(terms, rules, tallies, sorted, key, store, progress)?;
     Ok(Made { manifest: signed.manifest, revocations, entries: signed.entries, expired: signed.expired })
 }
 
-fn assemble(
+/// Makes segments of everything, which `store` takes as they come, and signs the manifest.
+pub(crate) fn assemble(
     terms: Terms,
     rules: BTreeSet<Rule>,
     tallies: Vec<Tally>,
     mut sorted: Sorted,
     key: &SigningKey,
-    outgoing: &mut Outgoing<'_>,
+    mut store: impl FnMut(SegmentName, &[u8]) -> Result<(), Failure>,
     progress: &Progress,
-) -> Result<revocable::publish::Signed, Failure> {
+) -> Result<Signed, Failure> {
     // In an order that does not depend on that of the lines.
     let mut ordered: Vec<(usize, Tally)> = tallies.into_iter().enumerate().collect();
     ordered.sort_by(|(_, one), (_, other)| one.table.cmp(&other.table));
@@ -79,7 +81,7 @@ fn assemble(
         let mut put = |range: KeyRange, records: &mut Vec<Record>| {
             if !records.is_empty() {
                 for (name, bytes) in assembly.put(table, range, records)? {
-                    outgoing.segment(name, &bytes)?;
+                    store(name, &bytes)?;
                 }
                 progress.advance_by(u64::try_from(records.len()).unwrap_or(u64::MAX));
                 records.clear();

@@ -12,11 +12,11 @@ use crate::output::Failure;
 use super::INVALID;
 
 /// Turns items into records, and keeps the issuers that they are of.
-pub(super) struct Gather {
+pub(crate) struct Gather {
     salt: Salt,
-    pub(super) covers: BTreeSet<String>,
+    pub(crate) covers: BTreeSet<String>,
     /// In the order in which they came.
-    pub(super) tables: Vec<TableKey>,
+    pub(crate) tables: Vec<TableKey>,
     /// What the line before was about; most are about the same.
     last: Option<Last>,
 }
@@ -31,12 +31,12 @@ struct Last {
 }
 
 impl Gather {
-    pub(super) fn new(salt: Salt) -> Self {
+    pub(crate) fn new(salt: Salt) -> Self {
         Self { salt, covers: BTreeSet::new(), tables: Vec::new(), last: None }
     }
 
     /// The record, and the number of its table.
-    pub(super) fn record(&mut self, item: Item<'_>) -> Result<(usize, Record), Failure> {
+    pub(crate) fn record(&mut self, item: Item<'_>) -> Result<(usize, Record), Failure> {
         match item {
             Item::Plain { rule, issuer, values, before, expires } => {
                 let kind = if before.is_some() { Kind::Cutoff } else { Kind::Outright };

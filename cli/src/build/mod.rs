@@ -3,8 +3,8 @@
 //! The input is read to its end before anything is made of it, so that a wrong line changes nothing, and may be of any
 //! size: see [`crate::spool`].
 
-mod full;
-mod gather;
+pub(crate) mod full;
+pub(crate) mod gather;
 mod help;
 mod recent;
 
@@ -318,7 +318,7 @@ pub(crate) fn bits_per_entry(bytes: u64, entries: u64) -> Option<f64> {
     Some(f64::from(u32::try_from(hundredths).ok()?) / 100.0)
 }
 
-fn epsilon(text: &str) -> Result<Epsilon, &'static str> {
+pub(crate) fn epsilon(text: &str) -> Result<Epsilon, &'static str> {
     text.parse().map_err(|_| "expected `2^-64` to `2^-8`")
 }
 

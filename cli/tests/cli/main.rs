@@ -9,6 +9,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod bench;
 mod build;
 mod build_input;
 mod build_recent;

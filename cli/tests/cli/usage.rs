@@ -20,6 +20,7 @@ fn a_wrong_command_line_ends_with_64_and_its_code_and_does_nothing() {
         vec!["publish", "--snapshot", "s", "--keys", "k", "--to", "t", "--kv-bulk", "b"],
         vec!["publish", "--snapshot", "s", "--to", "t"],
         vec!["merge", "--snapshot", "s", "--keys", "k", "--key", "k", "--issuer", "a"],
+        vec!["bench", "--entries", "0"],
         vec!["inspect", "--snapshot", "s"],
         vec!["diff", "--from", "a", "--keys", "k"],
         vec!["import", "mongo", "--input", "-"],
@@ -109,7 +110,9 @@ fn help_and_version_end_with_0_and_say_the_exit_codes_and_examples() {
     let sandbox = Sandbox::new("usage-help");
     assert!(sandbox.run(&["--version"]).succeeds().stdout.starts_with("revocable "));
     assert!(sandbox.run(&["--help"]).succeeds().stdout.contains("Exit codes:"));
-    for command in ["keygen", "import", "build", "merge", "inspect", "diff", "publish", "check", "config"] {
+    for command in
+        ["keygen", "import", "build", "merge", "inspect", "diff", "publish", "bench", "check", "config"]
+    {
         for help in [["help", command], [command, "--help"], [command, "-h"]] {
             let help = sandbox.run(&help).succeeds().stdout;
             assert!(help.contains("Exit codes:") && help.contains("64 "), "{command}: {help}");

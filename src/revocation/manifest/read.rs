@@ -20,7 +20,10 @@ use crate::time::UnixTime;
 use super::{ExactRef, ID_HASH, KeyRange, Manifest, SegmentRef, Table, recent};
 
 /// What is wrong, and where.
-pub(super) struct Wrong(Cow<'static, str>);
+pub(super) struct Wrong(Reason);
+
+/// What is wrong.
+pub(super) type Reason = Cow<'static, str>;
 
 /// An element of one of the manifest's lists.
 #[derive(Clone, Copy)]
@@ -36,9 +39,9 @@ impl At {
     }
 }
 
-impl From<&'static str> for Wrong {
-    fn from(reason: &'static str) -> Self {
-        Self(Cow::Borrowed(reason))
+impl<R: Into<Reason>> From<R> for Wrong {
+    fn from(reason: R) -> Self {
+        Self(reason.into())
     }
 }
 
@@ -75,9 +78,6 @@ impl Manifest {
         let mut tables = Vec::new();
         let segments = understand_segments(segments, &rules, &mut tables)?;
         let recent = recent::read(groups, &rules, &mut tables)?;
-        if tables.len() > MAX_TABLES {
-            return Err("it has too many kinds of entries".into());
-        }
         let hash: [u8; 32] = Sha256::digest(text).into();
         Ok(Self {
             text: text.into(),
@@ -91,7 +91,7 @@ impl Manifest {
             ttl: integer(claims, "ttl")?.max(1),
             salt: Salt::from_bytes(salt),
             epsilon_bits: epsilon.ok_or("its `epsilon` is not understood")?,
-            covers: strings(covers)?,
+            covers: strings(covers).ok_or("its `covers` is no list of strings")?,
             rules,
             tables,
             segments,
@@ -104,8 +104,8 @@ fn understand_rules(lists: &[Value]) -> Result<Vec<Rule>, Wrong> {
     let mut rules: Vec<Rule> = Vec::with_capacity(lists.len());
     for (index, members) in lists.iter().enumerate() {
         let at = At { list: "rules", index };
-        let members = members.as_array().ok_or(WRONG_TYPE).and_then(|members| strings(members));
-        let rule = Rule::new(members.map_err(|reason| at.wrong(reason))?);
+        let members = members.as_array().and_then(|members| strings(members));
+        let rule = Rule::new(members.ok_or_else(|| at.wrong("it is no list of strings"))?);
         let rule = rule.map_err(|_| at.wrong("the rule is malformed"))?;
         if rules.contains(&rule) {
             return Err(at.wrong("the rule is named twice"));
@@ -123,9 +123,9 @@ fn understand_segments(
     let mut understood = Vec::with_capacity(segments.len());
     for (index, segment) in segments.iter().enumerate() {
         let at = At { list: "segments", index };
-        let read = segment.as_object().ok_or(WRONG_TYPE);
-        let read = read.and_then(|members| SegmentRef::understand(members, rules, tables));
-        understood.push(read.map_err(|reason| at.wrong(reason))?);
+        let members = segment.as_object().ok_or_else(|| at.wrong("it is no object"))?;
+        let read = SegmentRef::understand(members, rules, tables);
+        understood.push(read.map_err(|reason| at.wrong(&reason))?);
     }
     refuse_overlaps(&understood)?;
     Ok(understood)
@@ -158,7 +158,7 @@ pub(in crate::revocation) fn in_order(segments: &[SegmentRef]) -> Vec<(usize, u8
 }
 
 impl SegmentRef {
-    fn understand(members: &Object, rules: &[Rule], tables: &mut Vec<Table>) -> Result<Self, &'static str> {
+    fn understand(members: &Object, rules: &[Rule], tables: &mut Vec<Table>) -> Result<Self, Reason> {
         let name = SegmentName::from_hex(string(members, "hash")?).ok_or(HASH)?;
         let table = table(members, rules, tables)?;
         let optional = |name: &str| if members.contains_key(name) { integer(members, name) } else { Ok(0) };
@@ -175,22 +175,22 @@ impl SegmentRef {
         };
         let (entries, bytes) = (integer(members, "entries")?, integer(members, "bytes")?);
         if entries == 0 || bytes > MAX_SEGMENT_BYTES {
-            return Err("it is empty or too large");
+            return Err("it is empty or too large".into());
         }
         let exact = match members.get("exact") {
             None => None,
-            Some(exact) => Some(ExactRef::understand(exact.as_object().ok_or(WRONG_TYPE)?)?),
+            Some(exact) => Some(ExactRef::understand(exact.as_object().ok_or("its `exact` is no object")?)?),
         };
         Ok(Self { name, table, layer, range, expires, entries, bytes, exact })
     }
 }
 
 impl ExactRef {
-    fn understand(members: &Object) -> Result<Self, &'static str> {
+    fn understand(members: &Object) -> Result<Self, Reason> {
         let name = SegmentName::from_hex(string(members, "hash")?).ok_or(HASH)?;
         let bytes = integer(members, "bytes")?;
         if bytes > MAX_SEGMENT_BYTES {
-            Err("its exact segment is too large")
+            Err("its exact segment is too large".into())
         } else {
             Ok(Self { name, bytes })
         }
@@ -198,50 +198,50 @@ impl ExactRef {
 }
 
 /// The index of the table that a segment or a group of operations is of.
-pub(super) fn table(
-    members: &Object,
-    rules: &[Rule],
-    tables: &mut Vec<Table>,
-) -> Result<usize, &'static str> {
+pub(super) fn table(members: &Object, rules: &[Rule], tables: &mut Vec<Table>) -> Result<usize, Reason> {
     let index = usize::try_from(integer(members, "rule")?).unwrap_or(usize::MAX);
     let rule = rules.get(index).ok_or("it is of a rule that is not listed")?;
     let kind = Kind::from_name(string(members, "kind")?).ok_or("its kind is not understood")?;
     if rule.names_key() && kind != Kind::Outright {
-        return Err("a rule over `@key` takes outright revocations only");
+        return Err("a rule over `@key` takes outright revocations only".into());
     }
     let claim = match (kind, members.contains_key("claim")) {
         (Kind::Minimum, true) => Some(string(members, "claim")?).filter(|claim| Rule::is_claim(claim)),
         (Kind::Minimum, false) => None,
         (_, false) => Some(""),
-        (_, true) => return Err("only a minimum is of a claim"),
+        (_, true) => return Err("only a minimum is of a claim".into()),
     };
     let claim = claim.ok_or("a minimum is of a claim, and this one names none")?;
     let wanted = Table { rule: index, kind, claim: (kind == Kind::Minimum).then(|| claim.to_owned()) };
     if let Some(known) = tables.iter().position(|table| *table == wanted) {
         return Ok(known);
     }
-    // One more than is allowed is seen to be.
-    if tables.len() <= MAX_TABLES {
-        tables.push(wanted);
+    if tables.len() >= MAX_TABLES {
+        return Err("it is of another rule or kind than the 64 before".into());
     }
+    tables.push(wanted);
     Ok(tables.len().saturating_sub(1))
 }
 
-const WRONG_TYPE: &str = "a claim is missing or of the wrong type";
 const HASH: &str = "its hash is malformed";
 
-pub(super) fn string<'a>(members: &'a Object, name: &str) -> Result<&'a str, &'static str> {
-    members.get(name).and_then(Value::as_str).ok_or(WRONG_TYPE)
+/// Which member is missing or no such thing.
+fn not(name: &str, what: &str) -> Reason {
+    ["its `", name, "` is missing or no ", what].concat().into()
 }
 
-pub(super) fn integer(members: &Object, name: &str) -> Result<u64, &'static str> {
-    members.get(name).and_then(Value::as_u64).ok_or(WRONG_TYPE)
+pub(super) fn string<'a>(members: &'a Object, name: &str) -> Result<&'a str, Reason> {
+    members.get(name).and_then(Value::as_str).ok_or_else(|| not(name, "string"))
 }
 
-pub(super) fn list<'a>(members: &'a Object, name: &str) -> Result<&'a [Value], &'static str> {
-    members.get(name).and_then(Value::as_array).map(Vec::as_slice).ok_or(WRONG_TYPE)
+pub(super) fn integer(members: &Object, name: &str) -> Result<u64, Reason> {
+    members.get(name).and_then(Value::as_u64).ok_or_else(|| not(name, "integer of 0 or more"))
 }
 
-fn strings(list: &[Value]) -> Result<Vec<String>, &'static str> {
-    list.iter().map(|element| element.as_str().map(str::to_owned)).collect::<Option<_>>().ok_or(WRONG_TYPE)
+pub(super) fn list<'a>(members: &'a Object, name: &str) -> Result<&'a [Value], Reason> {
+    members.get(name).and_then(Value::as_array).map(Vec::as_slice).ok_or_else(|| not(name, "list"))
+}
+
+fn strings(list: &[Value]) -> Option<Vec<String>> {
+    list.iter().map(|element| element.as_str().map(str::to_owned)).collect()
 }

@@ -11,7 +11,7 @@ use crate::revocation::{Entry, Id, Kind, Rule};
 use crate::time::UnixTime;
 
 use super::Table;
-use super::read::{At, Wrong, integer, list, string, table};
+use super::read::{At, Reason, Wrong, integer, list, string, table};
 
 /// The most bytes that a value takes beyond the group's least: 2^56 is more than any two values are apart.
 const MAX_WIDTH: usize = 7;
@@ -70,9 +70,9 @@ pub(super) fn read(
     let mut named = BTreeSet::new();
     for (index, group) in groups.iter().enumerate() {
         let at = At { list: "recent", index };
-        let group = group.as_object().ok_or(at.wrong("it is no object"))?;
+        let group = group.as_object().ok_or_else(|| at.wrong("it is no object"))?;
         let read = read_group(group, rules, tables, MAX_RECENT.saturating_sub(count));
-        let (table, read) = read.map_err(|reason| at.wrong(reason))?;
+        let (table, read) = read.map_err(|reason| at.wrong(&reason))?;
         count = count.saturating_add(read.len());
         if !read.iter().all(|(id, ..)| named.insert((table, *id))) {
             return Err(at.wrong("an operation before is on one of its ids"));
@@ -95,14 +95,14 @@ fn read_group(
     rules: &[Rule],
     tables: &mut Vec<Table>,
     most: usize,
-) -> Result<(usize, Vec<Read>), &'static str> {
+) -> Result<(usize, Vec<Read>), Reason> {
     const LENGTH: &str = "its `data` is not whole operations, or has more than 2,048 together with others";
     let index = table(group, rules, tables)?;
     let kind = tables.get(index).map_or(Kind::Outright, |table| table.kind);
     let adds = match string(group, "op")? {
         "add" => true,
         "remove" => false,
-        _ => return Err("its `op` is not understood"),
+        _ => return Err("its `op` is not understood".into()),
     };
     let (base, width) = if adds && kind.has_values() {
         let base = group.get("base").and_then(Value::as_i64).ok_or("its `base` is no integer")?;
@@ -111,17 +111,17 @@ fn read_group(
         (0, 0)
     };
     if width > MAX_WIDTH {
-        return Err("its `width` is more than 7");
+        return Err("its `width` is more than 7".into());
     }
     let each = Id::BYTES.saturating_add(width);
     let text = string(group, "data")?;
     if text.len() > most.saturating_mul(each).div_ceil(3).saturating_mul(4) {
-        return Err(LENGTH);
+        return Err(LENGTH.into());
     }
     let data = base64url::decode(text).ok_or("its `data` is not base64url")?;
     let chunks = data.chunks_exact(each);
     if !chunks.remainder().is_empty() || chunks.len() > most || chunks.len() == 0 {
-        return Err(LENGTH);
+        return Err(LENGTH.into());
     }
     let expires = match group.contains_key("expires") {
         true => Some(UnixTime::from_seconds(integer(group, "expires")?)).filter(|_| adds),
@@ -132,7 +132,7 @@ fn read_group(
         let (id, value) = chunk.split_first_chunk().ok_or(LENGTH)?;
         let id = Id::from_bytes(*id);
         if operations.last().is_some_and(|(before, ..)| *before >= id) {
-            return Err("its ids do not ascend strictly");
+            return Err("its ids do not ascend strictly".into());
         }
         let mut more = [0; 8];
         for (into, from) in more.iter_mut().zip(value) {
@@ -141,7 +141,7 @@ fn read_group(
         let value = base.saturating_add(i64::try_from(u64::from_le_bytes(more)).unwrap_or(i64::MAX));
         let entry = kind.entry(value);
         if adds && kind.has_values() && (entry.value() != value || !kind.allows(value)) {
-            return Err("a value is out of range");
+            return Err("a value is out of range".into());
         }
         operations.push((id, adds.then_some(entry), expires));
     }
@@ -166,6 +166,6 @@ pub(crate) fn pack(operations: &[(Id, i64)], has_values: bool) -> (i64, usize, S
 }
 
 /// The groups of a manifest's `recent`, which may be left out.
-pub(super) fn groups(claims: &Object) -> Result<&[Value], &'static str> {
+pub(super) fn groups(claims: &Object) -> Result<&[Value], Reason> {
     if claims.contains_key("recent") { list(claims, "recent") } else { Ok(&[]) }
 }

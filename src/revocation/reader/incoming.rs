@@ -51,6 +51,8 @@ pub struct Incoming {
     pub(super) snapshot: Snapshot,
     /// What must be at hand before it comes into force, and how long each is.
     pub(super) wanted: BTreeMap<SegmentName, u64>,
+    /// All that it will have, as long as somebody gathers it.
+    pub(super) _gathering: Arc<BTreeMap<SegmentName, u64>>,
 }
 
 impl Offered {
@@ -143,7 +145,7 @@ pub(super) fn open(name: &SegmentName, length: u64, bytes: Vec<u8>) -> Result<Ar
     Held::open(bytes).map(Arc::new).map_err(|error| named(error, name))
 }
 
-fn named(error: Error, name: &SegmentName) -> Error {
+pub(super) fn named(error: Error, name: &SegmentName) -> Error {
     match error {
         Error::SegmentInvalid(reason) => {
             Error::SegmentInvalid([&name.object_name(), ": ", &reason].concat().into())

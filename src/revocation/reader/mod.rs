@@ -5,9 +5,10 @@
 //! [`Revocations::accept`]. Until that succeeds the snapshot before goes on answering.
 
 mod incoming;
+mod room;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::error::Error;
 use crate::flow::Claims;
@@ -17,10 +18,11 @@ use crate::limits::DEFAULT_RESIDENT_BYTES;
 use crate::time::UnixTime;
 
 use super::lacking::{Confirmation, Lack};
-use super::manifest::{self, Manifest, SegmentRef};
-use super::resident::Held;
+use super::manifest::{self, Manifest};
 use super::snapshot::{Finding, Snapshot, SnapshotInfo};
 use super::{Entry, SegmentName, Status, Unknown};
+
+use room::{by_name, length};
 
 pub use incoming::{AskingManifest, AuthenticManifest, Incoming, Offer, Offered};
 
@@ -77,6 +79,8 @@ struct Followed {
     current: Option<Current>,
     /// The newest manifest accepted: nothing older is, as long as the process lives.
     newest: Option<Seen>,
+    /// The segments of a newer snapshot that somebody is gathering, as long as he is, and how long each is.
+    gathering: Weak<BTreeMap<SegmentName, u64>>,
 }
 
 #[derive(Debug)]
@@ -95,7 +99,10 @@ impl Revocations {
     /// Believes these lists and knows of nothing yet.
     #[must_use]
     pub fn new(lists: Vec<List>) -> Self {
-        let lists = lists.into_iter().map(|list| Followed { list, current: None, newest: None }).collect();
+        let lists = lists
+            .into_iter()
+            .map(|list| Followed { list, current: None, newest: None, gathering: Weak::new() })
+            .collect();
         Self { lists, attempted_at: None, failed_at: None, resident_limit: DEFAULT_RESIDENT_BYTES, early: 0 }
     }
 
@@ -202,67 +209,15 @@ impl Revocations {
             return Ok(Offer::Unchanged);
         }
         let (snapshot, wanted) = self.gather(manifest)?;
-        let more = wanted.values().fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
-        let most = self.resident_limit.saturating_add(self.resident_limit / 4);
-        self.make_room(more, most, None);
-        Ok(Offer::Newer(Box::new(Incoming { list, snapshot, wanted })))
-    }
-
-    /// What of a newer snapshot is at hand already, and what is to be read for it.
-    fn gather(&self, manifest: Manifest) -> Result<(Snapshot, BTreeMap<SegmentName, u64>), Error> {
-        // One by one: collecting them sorts, which weighs much in a page's Wasm.
-        let mut held: BTreeMap<SegmentName, &Arc<Held>> = BTreeMap::new();
-        for (name, segment) in self.snapshots().flat_map(|current| current.snapshot.held()) {
-            held.insert(name, segment);
+        let shared = snapshot.held().map(|(name, segment)| (name, length(segment)));
+        let all = shared.chain(wanted.iter().map(|(name, bytes)| (*name, *bytes)));
+        let gathering = Arc::new(by_name(all));
+        if let Some(followed) = self.lists.get_mut(list) {
+            // What was being gathered of this list before is given up.
+            followed.gathering = Arc::downgrade(&gathering);
         }
-        let mut snapshot = Snapshot::new(manifest);
-        let mut wanted = BTreeMap::new();
-        let segments: Vec<SegmentRef> = snapshot.manifest().segments().to_vec();
-        let all = segments.iter().fold(0_u64, |sum, segment| sum.saturating_add(segment.bytes));
-        let is_paged = all > self.resident_limit;
-        let mut left = self.resident_limit;
-        for reference in segments {
-            for name in [Some(reference.name), reference.exact.map(|exact| exact.name)].into_iter().flatten()
-            {
-                if let Some(segment) = held.get(&name) {
-                    // The bytes are the same, but this manifest may say something else of them.
-                    snapshot.supply(name, segment)?;
-                }
-            }
-            let is_held = held.contains_key(&reference.name);
-            let is_asked_for = !is_paged || self.is_asked_for(snapshot.manifest(), &reference);
-            if !is_held && is_asked_for && (!is_paged || reference.bytes <= left) {
-                left = left.saturating_sub(reference.bytes);
-                wanted.insert(reference.name, reference.bytes);
-            }
-        }
-        Ok((snapshot, wanted))
-    }
-
-    /// Whether what is at hand has entries of the same kind in the same key range.
-    fn is_asked_for(&self, manifest: &Manifest, reference: &SegmentRef) -> bool {
-        let kind = kind_of(manifest, reference);
-        self.snapshots().any(|current| {
-            let ours = current.snapshot.manifest();
-            current.snapshot.parts().any(|part| {
-                part.resident_bytes() > 0
-                    && part.reference.range.overlaps(&reference.range)
-                    && kind_of(ours, &part.reference) == kind
-            })
-        })
-    }
-
-    /// Lets go of segments until `more` bytes can be had without passing `most`.
-    fn make_room(&mut self, more: u64, most: u64, keep: Option<SegmentName>) {
-        let resident =
-            self.snapshots().fold(0_u64, |sum, one| sum.saturating_add(one.snapshot.resident_bytes()));
-        let mut excess = resident.saturating_add(more).saturating_sub(most);
-        for current in self.lists.iter_mut().filter_map(|followed| followed.current.as_mut()) {
-            if excess == 0 {
-                return;
-            }
-            excess = excess.saturating_sub(current.snapshot.make_room(excess, keep));
-        }
+        self.make_room(None);
+        Ok(Offer::Newer(Box::new(Incoming { list, snapshot, wanted, _gathering: gathering })))
     }
 
     /// Puts a gathered snapshot in force.
@@ -272,7 +227,7 @@ impl Revocations {
     /// [`Error::ManifestRollback`] or [`Error::ManifestConflict`] when another came into force meanwhile. What is in
     /// force stays in force.
     pub fn accept(&mut self, incoming: Incoming, now: UnixTime) -> Result<(), Error> {
-        let Incoming { list, snapshot, wanted } = incoming;
+        let Incoming { list, snapshot, wanted, .. } = incoming;
         let followed = self.lists.get_mut(list).ok_or(manifest::UNFIT)?;
         let manifest = snapshot.manifest();
         followed.not_older(manifest)?;
@@ -284,7 +239,8 @@ impl Revocations {
         }
         followed.newest = Some(Seen { seq: manifest.seq(), hash: *manifest.hash() });
         followed.current = Some(Current { snapshot, checked_at: now });
-        self.make_room(0, self.resident_limit, None);
+        followed.gathering = Weak::new();
+        self.make_room(None);
         Ok(())
     }
 
@@ -302,10 +258,11 @@ impl Revocations {
         let segment = incoming::open(&wanted, length, bytes)?;
         let mut taken = false;
         for current in self.lists.iter_mut().filter_map(|followed| followed.current.as_mut()) {
-            taken |= current.snapshot.supply(wanted, &segment)?;
+            let supplied = current.snapshot.supply(wanted, &segment);
+            taken |= supplied.map_err(|error| incoming::named(error, &wanted))?;
         }
         if taken {
-            self.make_room(0, self.resident_limit, Some(wanted));
+            self.make_room(Some(wanted));
         }
         Ok(())
     }
@@ -390,13 +347,4 @@ impl Followed {
             _ => Ok(()),
         }
     }
-}
-
-/// What a segment's entries are of, in words that mean the same in every manifest.
-fn kind_of<'m>(
-    manifest: &'m Manifest,
-    reference: &SegmentRef,
-) -> Option<(&'m super::Rule, super::Kind, Option<&'m str>)> {
-    let table = manifest.tables().get(reference.table)?;
-    Some((manifest.rules().get(table.rule)?, table.kind, table.claim.as_deref()))
 }

@@ -1,0 +1,19 @@
+//! `revocable bench`.
+
+use crate::support::Sandbox;
+
+#[test]
+fn a_list_is_built_and_every_entry_found_and_its_size_told_beside_the_bound() {
+    let sandbox = Sandbox::new("bench");
+    let bench = ["bench", "--entries", "20000", "--epsilon", "2^-20", "--memory", "64KiB", "--temp-dir", "."];
+    let report = sandbox.run(&[&bench[..], &["--json"]].concat()).succeeds().json();
+    assert_eq!((&report["entries"], &report["asked"]), (&20_000.into(), &20_000.into()));
+    let (bits, bound) = (report["bitsPerEntry"].as_f64().unwrap(), report["bound"].as_f64().unwrap());
+    assert!((20.0..20.2).contains(&bound) && bits > bound + 2.0 && bits < bound + 2.5, "{report}");
+    assert!(report["falseHits"].as_u64().unwrap() < 3);
+    for rate in ["build", "read", "sort", "encode", "open"] {
+        assert!(report[rate]["entriesPerSecond"].as_f64().unwrap() > 0.0, "{rate}");
+    }
+    assert!(sandbox.tree("").is_empty(), "nothing is left behind");
+    assert!(sandbox.run(&bench).succeeds().stdout.contains("20000 entries, epsilon 2^-20"));
+}
