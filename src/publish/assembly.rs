@@ -66,7 +66,7 @@ impl Tally {
         Self { table, entries: 0, least: i64::MAX, most: i64::MIN, latest: None }
     }
 
-    /// Counts a record.
+    /// Counts a record; of those that are not published ([`Terms::keeps`]) none is to be.
     pub fn add(&mut self, record: &Record) {
         self.entries = self.entries.saturating_add(1);
         if let Some(value) = record.value() {
@@ -266,12 +266,9 @@ impl Assembly {
         if range.bits >= MAX_SHARD_BITS {
             return Err(invalid("there are too many entries for segments of this size"));
         }
-        let bits = range.bits.saturating_add(1);
-        let shard = range.shard.checked_shl(1).unwrap_or(0);
-        let low = KeyRange { bits, shard };
-        let (first, second) = entries.split_at(entries.partition_point(|(id, _)| low.contains(id)));
-        self.put_layer(place, low, first, expires, stored)?;
-        self.put_layer(place, KeyRange { bits, shard: shard | 1 }, second, expires, stored)
+        halves(range, entries)
+            .into_iter()
+            .try_for_each(|(half, entries)| self.put_layer(place, half, entries, expires, stored))
     }
 
     /// Signs the manifest.
@@ -314,6 +311,15 @@ impl Window {
     fn expires(&self) -> Option<UnixTime> {
         self.latest.filter(|_| !self.stays)
     }
+}
+
+/// The two halves of a key range, and which of its entries, in ascending order, are in each.
+pub(super) fn halves(range: KeyRange, entries: &[(Id, i64)]) -> [(KeyRange, &[(Id, i64)]); 2] {
+    let bits = range.bits.saturating_add(1);
+    let shard = range.shard.checked_shl(1).unwrap_or(0);
+    let low = KeyRange { bits, shard };
+    let (first, second) = entries.split_at(entries.partition_point(|(id, _)| low.contains(id)));
+    [(low, first), (KeyRange { bits, shard: shard | 1 }, second)]
 }
 
 /// Rules as a manifest has them.
