@@ -113,6 +113,8 @@ impl Assembly {
             (tally, table)
         });
         let tables = tables.collect();
+        let epsilon = terms.epsilon.reachable(lookups);
+        let terms = terms.epsilon(epsilon);
         Ok(Self { terms, rules, tables, lookups, references: Vec::new(), entries: 0, expired: 0 })
     }
 
@@ -154,8 +156,12 @@ impl Assembly {
         }
         let mut windows: Vec<Window> = (0..=self.terms.expiry_windows).map(|_| Window::default()).collect();
         let latest = self.tables.get(table).and_then(|(tally, _)| tally.latest);
+        let kind = self.tables.get(table).map(|(tally, _)| tally.table.kind());
         for record in records {
             let Some(value) = record.value() else { continue };
+            if !kind.is_some_and(|kind| kind.allows(value)) {
+                return Err(invalid("a record has a value that no entry of its kind may have"));
+            }
             if !self.terms.is_live(record.expires()) {
                 self.expired = self.expired.saturating_add(1);
                 continue;

@@ -78,3 +78,25 @@ fn a_token_that_only_looks_revoked_is_let_pass_once_its_hit_is_denied() {
         assert_eq!(confirmed(&mut verifier, &objects, token), "allow");
     }
 }
+
+#[test]
+fn of_two_reasons_why_nothing_is_known_the_one_counts_that_lets_nothing_pass() {
+    let second = revocable::publish::SigningKey::from_seed([8; 32]);
+    for (policy, wanted) in [
+        (json!({ "noSnapshot": "allow", "needsConfirmation": "deny" }), "deny ERR_REVOCATION_UNKNOWN"),
+        (json!({ "noSnapshot": "deny", "needsConfirmation": "allow" }), "deny ERR_REVOCATION_UNKNOWN"),
+        (json!({ "noSnapshot": "allow" }), "unavailable ERR_REVOCATION_UNAVAILABLE"),
+        (json!("allow"), "allow"),
+    ] {
+        for first_is_silent in [false, true] {
+            let mut config = config();
+            let silent = list("https://second.example", &second, &[ISSUER]);
+            let at = if first_is_silent { 0 } else { 1 };
+            config["lists"].as_array_mut().unwrap().insert(at, silent);
+            config["unknown"] = policy.clone();
+            let mut verifier = build(&config).unwrap();
+            install(&mut verifier, &built(), NOW).unwrap();
+            assert_eq!(verdict(&verifier, &jti("r-1")), wanted, "{policy}");
+        }
+    }
+}
