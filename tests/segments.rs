@@ -97,6 +97,9 @@ impl Opened {
             layers.entry((reference.table, reference.layer)).or_default().push((*reference, opened, exact));
         }
         assert!(bytes.is_empty(), "every segment is named");
+        for parts in layers.values_mut() {
+            parts.sort_by_key(|(reference, ..): &Part| from(reference.range));
+        }
         Self { manifest, layers }
     }
 
@@ -393,5 +396,37 @@ fn an_entry_expires_no_earlier_than_its_segment_says() {
             (Some(segment), Some(own)) => assert!(segment >= own),
             (segment, own) => panic!("{segment:?} of {own:?}"),
         }
+    }
+}
+
+/// Whoever may choose values can have their ids where he wants them, at the price of so many hashes: none is lost for that.
+#[test]
+fn ids_that_are_not_spread_evenly_are_kept_in_smaller_key_ranges() {
+    // All in a half, all in a 2^12th, and all but a few in each other's neighbourhood.
+    for (bits, count) in [(1, 80_000), (12, 80_000), (16, 3_000)] {
+        let near = |nth: u64| Id::from_number(id(9, nth).as_number() >> bits | 1 << 127 >> (bits - 1));
+        let mut all: Vec<Record> = (0..count).map(|nth| Record::entry(near(nth), 0, None)).collect();
+        all.extend((0..50).map(|nth| Record::entry(id(10, nth), 0, None)));
+        settle(&mut all);
+        for epsilon in [8, 50] {
+            let mut publisher = publisher_of(epsilon, 25 << 20, 1);
+            publisher.add_records(table(Kind::Outright), all.iter().copied());
+            let opened = Opened::of(publisher.finish(&authority_key()).unwrap());
+            all_are_found(&opened, Kind::Outright, &all);
+        }
+        let built = publisher(&[]).finish(&authority_key()).unwrap();
+        let keys = Jwks::parse(authority_key().to_public_jwk().as_bytes(), Secrets::Ignore).unwrap();
+        let update = revocable::publish::Update::following(built.manifest.as_bytes(), &keys, AUTHORITY, NOW);
+        let mut update = update.unwrap();
+        for record in &all {
+            update.add_record(&table(Kind::Outright), record).unwrap();
+        }
+        let (signed, segments) = update.finish(&authority_key(), |_| None).unwrap();
+        let opened = Opened::of({
+            let mut next = built;
+            (next.manifest, next.segments) = (signed.manifest, segments);
+            next
+        });
+        all_are_found(&opened, Kind::Outright, &all);
     }
 }
