@@ -1,6 +1,8 @@
 //! Writes what the fuzz targets and `tests/fuzz.rs` start from into `fuzz/corpus/`: a token of every algorithm, the set of
 //! their keys, and two keys as PEM. Every run makes another RSA key, so that all of it changes together.
 //!
+//! With the argument `lists`, it writes manifests and segments instead, from those in `tests/vectors/lists`.
+//!
 //! What is nasty about claims, key sets and configurations was written by hand and stands in the same folders.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "whoever makes seeds reads what went wrong")]
@@ -23,6 +25,9 @@ use revocable::Algorithm;
 use serde_json::{Map, Value, json};
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("lists") {
+        return lists();
+    }
     let rsa = RS256KeyPair::generate(2048).unwrap().to_pem().unwrap();
     let mut keys = Vec::new();
     for algorithm in Algorithm::ALL {
@@ -36,6 +41,70 @@ fn main() {
     write("jwks/every-algorithm.json", &format!("{:#}\n", json!({ "keys": keys })));
     write("pem/rsa.pem", &RS256KeyPair::from_pem(&rsa).unwrap().public_key().to_pem().unwrap());
     write("pem/ed25519.pem", &ed25519().public_key().to_pem());
+}
+
+/// Every list of the vectors: the manifest's payload, and the segments that are small; then some that break a rule.
+fn lists() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/lists");
+    let sorted = |folder: &Path| {
+        let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    };
+    for list in sorted(&folder) {
+        let name = list.file_name().unwrap().to_str().unwrap().to_owned();
+        let manifest = fs::read_to_string(list.join("manifest.jwt")).unwrap();
+        let payload = URL_SAFE_NO_PAD.decode(manifest.split('.').nth(1).unwrap()).unwrap();
+        write_bytes(&format!("manifest/{name}.json"), &payload);
+        let mut without: Value = serde_json::from_slice(&payload).unwrap();
+        without["segments"] = json!([]);
+        write_bytes(&format!("manifest/{name}-without-segments.json"), without.to_string().as_bytes());
+        let segments = sorted(&list.join("segments")).into_iter().map(|path| fs::read(path).unwrap());
+        let small = segments.filter(|bytes| bytes.len() < 5000).enumerate().take(2);
+        small.for_each(|(nth, bytes)| write_bytes(&format!("segment/{name}-{nth}.bin"), &bytes));
+    }
+    let good = json!({
+        "iss": "https://authority.example", "iat": 1_790_000_000_u64, "exp": 1_790_003_600_u64, "ttl": 60, "seq": 1,
+        "hash": "sha-256-128", "salt": base64url([1; 16]), "epsilon": "2^-50", "covers": ["https://issuer.example"],
+        "rules": [["jti"], ["aud", "sub"], ["@key"]], "segments": [], "recent": [],
+    });
+    let segment =
+        json!({ "hash": "00".repeat(32), "rule": 0, "kind": "outright", "entries": 1, "bytes": 64 });
+    let group = json!({ "rule": 0, "kind": "outright", "op": "add", "data": base64url([1; 16]) });
+    let removes = json!({ "rule": 1, "kind": "cutoff", "op": "remove", "data": base64url([1; 16]) });
+    let wrong = [
+        ("overlap", "segments", json!([segment, segment])),
+        ("twice-on-one-id", "recent", json!([group, group])),
+        ("operations", "recent", json!([group, removes])),
+        ("rule-twice", "rules", json!([["jti"], ["jti"]])),
+        ("crit", "crit", json!(["recent"])),
+        ("prev", "prev", json!("00".repeat(32))),
+    ];
+    for (name, member, value) in wrong {
+        let mut changed = good.clone();
+        changed[member] = value;
+        write_bytes(&format!("manifest/{name}.json"), changed.to_string().as_bytes());
+    }
+    let header = |structure: u8, entries: u32, cells: u32| {
+        let mut bytes =
+            [b"RVOC\x02\0\0\x08".as_slice(), &entries.to_le_bytes(), &cells.to_le_bytes()].concat();
+        bytes.extend([0, 0, 0, 0, 0, structure, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        bytes
+    };
+    write_bytes("segment/zeros.bin", &[0; 512]);
+    write_bytes("segment/huge-counts.bin", &[header(0, u32::MAX, u32::MAX), vec![0; 64]].concat());
+    write_bytes("segment/no-entries-anywhere.bin", &[header(0, 2, 2), vec![0; 18]].concat());
+    write_bytes(
+        "segment/all-in-one-bucket.bin",
+        &[header(0, 2, 2), vec![3, 0, 0, 0, 0, 0, 0, 0, 1, 2], vec![0; 8]].concat(),
+    );
+    write_bytes("segment/any-ribbon.bin", &[header(1, 127, 128), vec![0xa5; 128]].concat());
+}
+
+fn write_bytes(name: &str, bytes: &[u8]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
 }
 
 fn write(name: &str, text: &str) {

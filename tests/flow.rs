@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     reason = "a test may stop at the first surprise"
 )]
 
@@ -25,6 +26,10 @@ mod freshness;
 mod keys;
 #[path = "flow/manifests.rs"]
 mod manifests;
+#[path = "flow/policy.rs"]
+mod policy;
+#[path = "flow/ribbons.rs"]
+mod ribbons;
 #[path = "flow/rules.rs"]
 mod rules;
 #[path = "flow/tokens.rs"]

@@ -9,6 +9,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     reason = "a test may stop at the first surprise"
 )]
 
@@ -58,6 +59,15 @@ const PEM: Target = Target { name: "pem", body: bodies::pem, input: MAX_PEM_BYTE
 /// Nobody but the operator writes one, so it has no limit of its own but those of JSON.
 const CONFIG: Target = Target { name: "config", body: bodies::config, input: 64 * KIB, memory: 12 * MIB };
 
+/// What is left of a manifest for its payload.
+const MANIFEST: Target =
+    Target { name: "manifest", body: bodies::manifest, input: 128 * KIB, memory: 24 * MIB };
+/// As it stands, so that nothing is taken for it.
+const SEGMENT: Target = Target { name: "segment", body: bodies::segment, input: 64 * KIB, memory: KIB };
+const ID: Target = Target { name: "id", body: bodies::id, input: 16 * KIB, memory: 4 * MIB };
+
+const TARGETS: [Target; 8] = [TOKEN, CLAIMS, JWKS, PEM, CONFIG, MANIFEST, SEGMENT, ID];
+
 /// The files of a corpus, by name.
 type Corpus = Vec<(String, Vec<u8>)>;
 
@@ -71,8 +81,8 @@ impl Target {
 
     /// The files of its corpus.
     fn corpus(self) -> &'static [(String, Vec<u8>)] {
-        static KEPT: [OnceLock<Corpus>; 5] = [const { OnceLock::new() }; 5];
-        let place = [TOKEN, CLAIMS, JWKS, PEM, CONFIG].iter().position(|target| target.name == self.name);
+        static KEPT: [OnceLock<Corpus>; TARGETS.len()] = [const { OnceLock::new() }; TARGETS.len()];
+        let place = TARGETS.iter().position(|target| target.name == self.name);
         KEPT[place.unwrap()].get_or_init(|| {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(self.name);
             let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -147,6 +157,13 @@ const WORDS: &[&[u8]] = &[
     b"{\"\":0},",
     b"[[",
     b"{\"keys\":[",
+    b"\"recent\":[",
+    b"\"segments\":[",
+    b"\"exact\":{",
+    b",\"bits\":16,\"shard\":65535",
+    b",\"kind\":\"minimum\",\"claim\":\"a\"",
+    b"RVOC\x02",
+    b"\xff\xff\xff\xff",
 ];
 
 fn change(target: Target) -> impl Strategy<Value = Change> {
@@ -237,7 +254,7 @@ fn config_of(cases: u32) -> ProptestConfig {
 
 #[test]
 fn the_corpus_makes_no_target_panic_or_take_more_memory_than_it_may() {
-    for target in [TOKEN, CLAIMS, JWKS, PEM, CONFIG] {
+    for target in TARGETS {
         for (_, bytes) in target.corpus() {
             target.run(bytes);
         }
@@ -276,6 +293,8 @@ fn what_takes_the_most_memory_stays_within_its_bound() {
         CLAIMS.run(&filled(r#"{"a":["#, part, &close, CLAIMS.input));
         JWKS.run(&filled(r#"{"keys":["#, part, &close, JWKS.input));
         JWKS.run(&filled(r#"{"keys":["#, part, &close, 100_000));
+        MANIFEST.run(&filled(r#"{"segments":["#, part, &close, MANIFEST.input));
+        ID.run(&filled(r#"{"values":["#, part, &close, ID.input));
         CONFIG.run(&filled(r#"{"issuers":["#, part, r#"{}],"lists":[]}"#, CONFIG.input));
         let header = filled(r#"{"alg":"HS256","kid":"HS256","a":["#, part, &close, 6000);
         let payload = filled(r#"{"a":["#, part, &close, 6000);
@@ -340,6 +359,21 @@ proptest! {
     #[test]
     fn no_change_of_a_pem_text_makes_it_panic_or_take_more_memory(bytes in PEM.changed()) {
         PEM.run(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_a_manifest_makes_it_panic_or_take_more_memory(bytes in MANIFEST.changed()) {
+        MANIFEST.run(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_a_segment_makes_it_panic_or_take_more_memory(bytes in SEGMENT.changed()) {
+        SEGMENT.run(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_what_names_a_target_makes_it_panic_or_take_more_memory(bytes in ID.changed()) {
+        ID.run(&bytes);
     }
 
     #[test]

@@ -11,6 +11,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     reason = "a test may stop at the first surprise"
 )]
 
@@ -34,9 +35,9 @@ use revocable::{
 use common::*;
 
 /// Bytes of segments that the reader may hold: less than a full build has, and more than one token asks for.
-const LIMIT: u64 = 72 * 1024;
+const LIMIT: u64 = 160 * 1024;
 /// Tokens nobody asks about, so that there is something to let go of.
-const BULK: usize = 14_000;
+const BULK: usize = 30_000;
 /// The most that one update adds of them: it is folded.
 const BULK_STEP: usize = 2100;
 
@@ -213,7 +214,8 @@ impl World {
         let mut publisher = publisher
             .epsilon(format!("2^-{bits}").parse().unwrap())
             .valid_for(3000)
-            .terms(|terms| terms.max_segment(4096).expiry_windows(windows));
+            // Coarse ones large enough to be ribbons.
+            .terms(|terms| terms.max_segment(if bits < 30 { 1 << 16 } else { 4096 }).expiry_windows(windows));
         for ((what, target), said) in &self.state.said {
             publisher.add(&line(*what, *target, Some((said.value, said.expires))));
         }
@@ -236,6 +238,8 @@ impl World {
         }
         let previous = self.published.last().unwrap().built.manifest.clone();
         let following = || Publisher::following(previous.as_bytes(), &authority_key(), AUTHORITY, self.now);
+        // One token asks for every layer, and all of them have to fit.
+        let full = full.or((more && self.layers() > 2).then_some((50, 1)));
         if let Some(full) = full {
             let publisher = following().unwrap();
             return self.full(publisher, full);
@@ -265,9 +269,19 @@ impl World {
         }
     }
 
+    /// How many times the tokens' operations were folded since the last full build.
+    fn layers(&self) -> usize {
+        let manifest = self.published.last().unwrap().built.manifest.as_bytes();
+        let keys = Jwks::parse(authority_key().to_public_jwk().as_bytes(), Secrets::Ignore).unwrap();
+        let manifest = revocable::Manifest::inspect(manifest, &keys).unwrap();
+        let of_tokens =
+            manifest.segments().iter().filter(|one| manifest.tables()[one.table].kind == Kind::Outright);
+        of_tokens.filter(|one| one.range.bits == 0).count()
+    }
+
     /// What the source has of a segment now.
     fn read(&self, name: &SegmentName) -> Option<Vec<u8>> {
-        let hidden = self.hidden.is_some_and(|nth| name.as_bytes()[0] % (nth + 1) == 0);
+        let hidden = self.hidden.is_some_and(|nth| name.as_bytes()[0].is_multiple_of(nth + 1));
         if self.outage || hidden { None } else { self.store.get(name).cloned() }
     }
 

@@ -364,47 +364,6 @@ fn read_segment(bytes: &[u8], asked: [u8; 16]) {
     }
 }
 
-proptest! {
-    #![proptest_config(config_of(400))]
-
-    #[test]
-    fn rules_and_kinds_combine_as_in_a_naive_model(
-        targets in vec(target("[ab]"), 0..8),
-        tokens in vec((option::of("[ab]"), option::of("[ab]"), option::of("[ab]"), option::of(SECONDS - 1000..SECONDS)), 1..12),
-    ) {
-        let verifier = verifier_of(&config_with(json!({ "requireClaims": [] })), &targets.iter().map(Target::line).collect::<Vec<_>>());
-        for (sub, azp, jti, iat) in tokens {
-            let mut claims = json!({ "iss": ISSUER, "exp": SECONDS + 600 });
-            for (name, value) in [("sub", &sub), ("azp", &azp), ("jti", &jti)] {
-                if let Some(value) = value {
-                    claims[name] = json!(value);
-                }
-            }
-            if let Some(iat) = iat {
-                claims["iat"] = json!(iat);
-            }
-            let expected = if model_revokes(&targets, &claims) { "deny ERR_JWT_REVOKED" } else { "allow" };
-            prop_assert_eq!(verdict(&verifier, &hs256(claims.clone())), expected, "{}", claims);
-        }
-    }
-}
-
-/// Every target on its own: the last of each rule, values and kind stands; any that matches and applies revokes.
-fn model_revokes(targets: &[Target], claims: &Json) -> bool {
-    targets.iter().enumerate().any(|(index, target)| {
-        let replaced = targets.iter().skip(index + 1).any(|later| {
-            (later.rule, &later.values, later.kind()) == (target.rule, &target.values, target.kind())
-        });
-        let matches =
-            target.rule.iter().zip(&target.values).all(|(member, value)| claims[member] == json!(value));
-        let applies = match (target.before, claims["iat"].as_u64()) {
-            (None, _) | (Some(_), None) => true,
-            (Some(before), Some(iat)) => iat < before,
-        };
-        !replaced && matches && applies
-    })
-}
-
 fn lists() -> Revocations {
     let mut verifier: Verifier = build(&config()).unwrap();
     std::mem::replace(verifier.revocations_mut().unwrap(), Revocations::new(Vec::new()))

@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     reason = "a test may stop at the first surprise"
 )]
 
@@ -17,8 +18,8 @@ use std::{env, fs};
 use serde_json::{Value as Json, json};
 
 use jwt_simple::algorithms::{HS256Key, MACLike as _};
-use revocable::publish::{Built, Publisher, Revocation};
-use revocable::{Id, Rule, Salt, UnixTime, Value};
+use revocable::publish::{Built, Epsilon, Publisher, Revocation, Terms};
+use revocable::{Id, Kind, Rule, Salt, Segment, Snapshot, Target, UnixTime, Value};
 
 use common::*;
 
@@ -75,6 +76,117 @@ fn the_tokens_fare_as_they_say() {
         let decision = verifier.verify(row["token"].as_str().unwrap(), now());
         assert_eq!(outcome(&decision), row["outcome"], "{}", row["name"]);
     }
+}
+
+/// Every structure, shard and layer, and operations: published here, and read by a script of its own.
+#[test]
+fn the_lists_are_these_very_bytes_and_say_what_an_independent_reader_finds() {
+    let cases = lists();
+    if env::var_os("REVOCABLE_BLESS").is_some() {
+        let folder = vectors().join("lists");
+        let _ = fs::remove_dir_all(&folder);
+        for (name, built) in &cases {
+            let segments = folder.join(name).join("segments");
+            fs::create_dir_all(&segments).unwrap();
+            fs::write(folder.join(name).join("manifest.jwt"), &built.manifest).unwrap();
+            for (hash, bytes) in &built.segments {
+                fs::write(segments.join(hash.to_string()), bytes).unwrap();
+            }
+        }
+    }
+    let rows: Vec<Json> = serde_json::from_str(&read("lists.json")).unwrap();
+    for (name, built) in &cases {
+        let same = |path: &str, made: &[u8]| {
+            let kept = fs::read(vectors().join("lists").join(name).join(path));
+            assert!(kept.unwrap() == made, "{name}/{path} is not what is made now; see the README there");
+        };
+        same("manifest.jwt", built.manifest.as_bytes());
+        built.segments.iter().for_each(|(hash, bytes)| same(&hash.object_name(), bytes));
+        let mut reader = build(&config()).unwrap();
+        install(&mut reader, built, NOW).unwrap();
+        for (hash, bytes) in &built.segments {
+            reader.revocations_mut().unwrap().supply(*hash, *hash, bytes.clone()).unwrap();
+        }
+        let snapshot = reader.revocations().unwrap().snapshot().unwrap();
+        let rows: Vec<&Json> = rows.iter().filter(|row| row["list"] == *name).collect();
+        assert!(rows.len() >= 80, "{name}: {}", rows.len());
+        let hits = rows.iter().filter(|row| !row["certain"].is_null()).count();
+        assert!(hits >= 10 && hits < rows.len(), "{name}: {hits}");
+        for row in rows {
+            let rule =
+                Rule::new(row["rule"].as_array().unwrap().iter().map(|member| member.as_str().unwrap()))
+                    .unwrap();
+            let id = Id::new(SALT, &rule, ISSUER, &[Value::from_json(&row["value"]).unwrap()]);
+            assert_eq!(id.to_string(), row["id"], "{row}");
+            let kind = [Kind::Outright, Kind::Cutoff, Kind::Minimum]
+                .into_iter()
+                .find(|kind| row["kind"] == kind.name())
+                .unwrap();
+            let claim = row["claim"].as_str();
+            let certain = snapshot.exactly(&Target { rule: &rule, kind, claim, id }).unwrap();
+            assert_eq!(certain.map(|entry| entry.value()), row["certain"].as_i64(), "{row}");
+            assert_eq!(found(snapshot, &rule, (kind, claim), id), row["found"].as_i64(), "{row}");
+        }
+    }
+    assert!(rows.iter().all(|row| cases.iter().any(|(name, _)| row["list"] == *name)));
+}
+
+/// The strictest that the segments say of an id, or the operation that replaces it; whether it is certain or not.
+fn found(snapshot: &Snapshot, rule: &Rule, (kind, claim): (Kind, Option<&str>), id: Id) -> Option<i64> {
+    let manifest = snapshot.manifest();
+    let table = manifest.tables().iter().position(|table| {
+        (&manifest.rules()[table.rule], table.kind, table.claim.as_deref()) == (rule, kind, claim)
+    })?;
+    let operations = manifest.recent().iter().find(|operations| operations.table == table);
+    if let Some(operation) = operations.and_then(|operations| operations.get(&id)) {
+        return operation.map(|entry| entry.value());
+    }
+    let segments = manifest.segments().iter().filter(|one| one.table == table && one.range.contains(&id));
+    let opened = segments.map(|one| Segment::open(snapshot.segment(&one.name).unwrap()).unwrap());
+    opened.filter_map(|segment| Some(segment.get(&id)?.value())).max()
+}
+
+fn lists() -> Vec<(&'static str, Built)> {
+    let tokens = |count: u64| (0..count).map(|n| outright(&["jti"], json!([format!("t-{n}")])));
+    let user = |n: u64| json!([format!("u-{n}")]);
+    let since = |n: u64| cutoff(&["sub"], user(n), json!(SECONDS as f64 - n as f64 * 37.5));
+    let minimum = |n: u64, claim: &str, least: i64| json!({ "rule": ["sub"], "issuer": ISSUER, "values": user(n), "claim": claim, "minimum": least });
+    let undo = |mut line: Json, kind: &str| {
+        line.as_object_mut().unwrap().remove("before");
+        line["undo"] = json!(true);
+        line["kind"] = json!(kind);
+        line
+    };
+    let of = |lines: Vec<Json>, bits: u8, change: fn(Terms) -> Terms| {
+        let publisher = publisher(&lines).epsilon(Epsilon::from_bits(bits).unwrap()).terms(change);
+        publisher.finish(&authority_key()).unwrap()
+    };
+    let versions = |n: u64| [minimum(n, "pwd_ver", n as i64 - 50), minimum(n, "api_ver", 3)];
+    let expiring = tokens(300).enumerate().map(|(n, mut line)| {
+        if n % 4 != 0 {
+            line["expires"] = json!(SECONDS + 1000 * n as u64);
+        }
+        line
+    });
+    let first = of(tokens(10).chain((0..10).map(since)).collect(), 50, |terms| terms);
+    let changes = (20..40)
+        .map(|n| outright(&["jti"], json!([format!("t-{n}")])))
+        .chain(tokens(3).map(|line| undo(line, "outright")))
+        .chain([undo(since(4), "cutoff"), cutoff(&["sub"], user(5), json!(SECONDS - 9_000))])
+        .chain((11..30).map(since))
+        .chain((0..60).map(|n| minimum(n, "pwd_ver", n as i64 * 1_000_003 - 9)));
+    let mut recent = update(&first.manifest, &changes.collect::<Vec<_>>());
+    recent.segments = first.segments;
+    vec![
+        ("coarse", of(tokens(300).chain((0..120).map(since)).collect(), 20, |terms| terms)),
+        ("cutoffs", of((0..200).map(since).collect(), 50, |terms| terms)),
+        ("list", of(tokens(300).collect(), 50, |terms| terms)),
+        ("minima", of((0..200).flat_map(versions).collect(), 50, |terms| terms)),
+        ("recent", recent),
+        ("ribbon", of(tokens(4200).collect(), 8, |terms| terms)),
+        ("sharded", of(tokens(3000).collect(), 50, |terms| terms.max_segment(4096))),
+        ("windows", of(expiring.collect(), 50, |terms| terms.expiry_windows(3))),
+    ]
 }
 
 fn now() -> UnixTime {

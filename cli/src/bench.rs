@@ -115,7 +115,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
 
     progress.stage_of("sorting", entries);
     let mut tallies: Vec<Tally> = gather.tables.iter().cloned().map(Tally::new).collect();
-    let sorted = spool.sort(&mut tallies, &progress).map_err(spooling)?;
+    let sorted = spool.sort(&mut tallies, |_| true, &progress).map_err(spooling)?;
     let sort = began.elapsed().saturating_sub(read);
 
     progress.stage_of("making segments", entries);

@@ -52,6 +52,13 @@ impl<'p> Folder<'p> {
 
 /// Every segment that a manifest names, those that confirm included.
 pub(crate) fn names(manifest: &Manifest) -> impl Iterator<Item = SegmentName> {
+    sized_names(manifest).map(|(name, _)| name)
+}
+
+/// The same, with how long each is.
+pub(crate) fn sized_names(manifest: &Manifest) -> impl Iterator<Item = (SegmentName, u64)> {
     let segments = manifest.segments().iter();
-    segments.flat_map(|segment| [Some(segment.name), segment.exact.map(|exact| exact.name)]).flatten()
+    let both =
+        segments.map(|one| [Some((one.name, one.bytes)), one.exact.map(|exact| (exact.name, exact.bytes))]);
+    both.flatten().flatten()
 }

@@ -1,4 +1,5 @@
-//! `revocable`: make a list key, build snapshots of revocations, check a token against one, or a gate's configuration.
+//! `revocable`: make a list key; import revocations; build, merge, inspect, compare and publish snapshots; check a token against
+//! one, or a gate's configuration.
 
 mod bench;
 mod build;
@@ -51,8 +52,8 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-/// JWTs that can be taken back: make a list key, build signed snapshots of revocations, check a token against one, or a
-/// gate's configuration.
+/// JWTs that can be taken back: make a list key, import revocations, build, merge, inspect, compare and publish signed
+/// snapshots of them, check a token against one, or a gate's configuration.
 #[derive(Parser)]
 #[command(name = "revocable", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {

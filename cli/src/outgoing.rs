@@ -64,6 +64,17 @@ impl<'p> Outgoing<'p> {
         Ok(())
     }
 
+    /// Keeps a segment that an earlier snapshot has put there, by its length alone, so that a small change of a large list
+    /// does not read all of it. Says whether it is there.
+    pub(crate) fn keep(&mut self, name: SegmentName, length: u64) -> bool {
+        let path = self.folder.join(name.object_name());
+        let is_there = input::size(&path) == Some(length);
+        if is_there && self.segments.insert(name, None).is_none() {
+            self.bytes = self.bytes.saturating_add(length);
+        }
+        is_there
+    }
+
     /// Opens what the manifest says as a reader would, and as of now, so that a snapshot that readers refuse is never
     /// published.
     pub(crate) fn read_back(&self, manifest: &Manifest, keys: Jwks, now: UnixTime) -> Result<(), Failure> {

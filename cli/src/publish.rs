@@ -258,7 +258,9 @@ Examples:
   revocable publish --snapshot snapshot --keys list.pub.jwk --kv-bulk bulk.json --published before
   revocable publish --snapshot snapshot --keys list.pub.jwk --to /var/www/revocations
 
-Several files are to be put in the order in which they are named: the manifest is in the last.
+Several files are to be put in the order in which they are named: the manifest is in the last. With --local instead of
+--remote, wrangler 4.86 and others of its time put binary values as if they were text, which no reader takes
+(https://github.com/cloudflare/workers-sdk/pull/15192); put each segment with `wrangler kv key put --path` there.
 
 Exit codes:
   0   done

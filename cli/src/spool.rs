@@ -49,6 +49,8 @@ struct Extent {
 pub(crate) struct Sorted {
     tables: Vec<Table>,
     disk: Disk,
+    /// How many were not wanted.
+    pub(crate) expired: u64,
 }
 
 /// A file without a name, made when it is first needed.
@@ -100,14 +102,20 @@ impl Spool {
         Ok(())
     }
 
-    /// Sorts every part, leaves out what was taken back and what a later record replaces, and counts the rest of each table
-    /// in its tally.
-    pub(crate) fn sort(self, tallies: &mut [Tally], progress: &Progress) -> io::Result<Sorted> {
+    /// Sorts every part, leaves out what was taken back, what a later record replaces and what `keeps` does not want, and
+    /// counts the rest of each table in its tally.
+    pub(crate) fn sort(
+        self,
+        tallies: &mut [Tally],
+        keeps: impl Fn(&Record) -> bool,
+        progress: &Progress,
+    ) -> io::Result<Sorted> {
         let Self { mut tables, disk: mut from, .. } = self;
         let mut to = Disk::new(&from.folder);
         let spilled = from.length > 0;
         let mut records = Vec::new();
         let mut bytes = Vec::new();
+        let mut expired = 0_u64;
         for (Table { values, parts }, tally) in tables.iter_mut().zip(tallies) {
             for part in parts {
                 from.load(part, &mut bytes)?;
@@ -116,6 +124,9 @@ impl Spool {
                 records.extend(all(&bytes, *values));
                 progress.advance_by(count(records.len()));
                 settle(&mut records);
+                let settled = records.len();
+                records.retain(&keeps);
+                expired = expired.saturating_add(count(settled.saturating_sub(records.len())));
                 bytes.clear();
                 for record in &records {
                     tally.add(record);
@@ -131,7 +142,7 @@ impl Spool {
                 }
             }
         }
-        Ok(Sorted { tables, disk: to })
+        Ok(Sorted { tables, disk: to, expired })
     }
 
     fn spill(&mut self) -> io::Result<()> {
@@ -289,7 +300,7 @@ mod tests {
         assert_eq!(spool.disk.length > 0, budget < 1000, "a small budget spills");
         let key = TableKey::new(Rule::new(["sub"]).unwrap(), Kind::Cutoff, None).unwrap();
         let mut tallies = [Tally::new(key.clone()), Tally::new(key)];
-        let mut sorted = spool.sort(&mut tallies, &progress).unwrap();
+        let mut sorted = spool.sort(&mut tallies, |_| true, &progress).unwrap();
         let mut all = Vec::new();
         let take = |record| {
             all.push(record);

@@ -17,6 +17,7 @@
 pub mod desk;
 mod fault;
 pub mod fetch;
+pub mod incoming;
 pub mod jose;
 pub mod keys;
 mod lacking;
@@ -29,10 +30,11 @@ mod terms;
 
 use js_sys::{Array, Object};
 use revocable::config::VerifierConfig;
-use revocable::{Decision, Error, Offered, Progress, Remedy, UnixTime, Verifier, engine, limits};
+use revocable::{Decision, Error, Progress, Remedy, UnixTime, Verifier, engine, limits};
 use wasm_bindgen::prelude::*;
 
 use fetch::KeysFetch;
+use incoming::{Incoming, Offering};
 use plain::set;
 
 /// What [`Core::due`] and [`Core::remedy`] say when it is the snapshot that should be read. Any other number is the
@@ -47,19 +49,6 @@ pub struct Core {
     verifier: Verifier,
 }
 
-/// A manifest whose signature is being verified.
-#[wasm_bindgen]
-pub struct Offering {
-    /// Nothing once it has been refused.
-    offered: Option<Offered>,
-}
-
-/// A newer snapshot whose segments are being gathered.
-#[wasm_bindgen]
-pub struct Incoming {
-    incoming: Box<revocable::Incoming>,
-}
-
 #[wasm_bindgen]
 impl Core {
     /// Makes a verifier from the JSON text of `{ issuers, lists }`. The rest are `Terms` of `pkg/ts/revocation_options.ts`.
@@ -70,16 +59,13 @@ impl Core {
     pub fn new(
         config: &str,
         unknown: Vec<String>,
-        resident_limit: Option<u32>,
+        resident_bytes: Option<u32>,
         jitter: f64,
     ) -> Result<Core, JsValue> {
         let verifier = VerifierConfig::parse(config).and_then(|config| config.build_with(engine::SMALL));
         let verifier = verifier.map_err(|error| fault::thrown(&as_option(error)))?;
-        let mut verifier = verifier.policy(terms::policy(&unknown));
-        if let Some(lists) = verifier.revocations_mut() {
-            terms::keep(lists, resident_limit, jitter);
-        }
-        Ok(Self { verifier })
+        let verifier = verifier.policy(terms::policy(&unknown));
+        Ok(Self { verifier: verifier.lists(|lists| terms::kept(lists, resident_bytes, jitter)) })
     }
 
     /// Takes the token on the desk, `length` bytes long, as far as it comes: an `OUTCOME` of `pkg/ts/core.ts`, whose
@@ -253,7 +239,7 @@ impl Core {
     /// `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
     #[wasm_bindgen(js_name = startOffer)]
     pub fn start_offer(&self, manifest: &[u8]) -> Result<Option<Offering>, JsValue> {
-        self.verifier.revocations().map(|lists| lists::start_offer(lists, manifest)).transpose()
+        self.verifier.revocations().map(|lists| incoming::start_offer(lists, manifest)).transpose()
     }
 
     /// Takes a manifest about which there is no question left. What comes back wants segments; nothing does when there is
@@ -262,7 +248,7 @@ impl Core {
     /// # Errors
     /// `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
     pub fn offer(&mut self, offering: Offering, now: f64) -> Result<Option<Incoming>, JsValue> {
-        self.verifier.revocations_mut().map_or(Ok(None), |lists| lists::offer(lists, offering, now))
+        self.verifier.revocations_mut().map_or(Ok(None), |lists| incoming::offer(lists, offering, now))
     }
 
     /// Puts a gathered snapshot in force.
@@ -270,7 +256,7 @@ impl Core {
     /// # Errors
     /// `ERR_REVOCATION_SEGMENT_MISSING` or `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
     pub fn accept(&mut self, incoming: Incoming, now: f64) -> Result<(), JsValue> {
-        self.verifier.revocations_mut().map_or(Ok(()), |lists| lists::accept(lists, incoming, now))
+        self.verifier.revocations_mut().map_or(Ok(()), |lists| incoming::accept(lists, incoming, now))
     }
 
     /// What the decision on the desk lacks: a list of `Lack` of `pkg/ts/core.ts`.
@@ -311,50 +297,6 @@ impl Core {
             Progress::Decided(decision) => desk::put_decision(decision, !self.verifier.due(now).is_empty()),
             Progress::Asking(asking) => question::ask(asking, desk::put_question),
         }
-    }
-}
-
-#[wasm_bindgen]
-impl Offering {
-    /// What JavaScript is asked about the manifest's signature: a `PlainQuestion` of `pkg/ts/core.ts`; nothing when it has
-    /// been verified.
-    #[must_use]
-    pub fn question(&self) -> JsValue {
-        match &self.offered {
-            Some(Offered::Asking(manifest)) => question::plain(manifest.question()),
-            _ => JsValue::UNDEFINED,
-        }
-    }
-
-    /// Takes JavaScript's answer, as [`Core::resume`] does. There may be another question.
-    ///
-    /// # Errors
-    /// `ERR_REVOCATION_MANIFEST_UNTRUSTED`.
-    pub fn answer(&mut self, answer: u32) -> Result<(), JsValue> {
-        if let Some(Offered::Asking(manifest)) = self.offered.take() {
-            let answered = manifest.answer(question::answer(answer));
-            self.offered = Some(answered.map_err(|error| fault::thrown(&error))?);
-        }
-        Ok(())
-    }
-}
-
-#[wasm_bindgen]
-impl Incoming {
-    /// The names and lengths of the segments that are not at hand yet: a list of `WantedSegment` of `pkg/ts/core.ts`.
-    #[must_use]
-    pub fn missing(&self) -> Array {
-        let described = |name| Some(lacking::segment(&name, self.incoming.length(&name)?));
-        self.incoming.missing().into_iter().filter_map(described).collect()
-    }
-
-    /// Gives a segment's bytes. `digest`, where the host could compute it faster, is the SHA-256 of these very bytes.
-    ///
-    /// # Errors
-    /// `ERR_REVOCATION_SEGMENT_HASH_MISMATCH` or `ERR_REVOCATION_SEGMENT_INVALID`.
-    pub fn supply(&mut self, bytes: Vec<u8>, digest: Option<Box<[u8]>>) -> Result<(), JsValue> {
-        let name = lacking::named(&bytes, digest);
-        self.incoming.supply_hashed(name, bytes).map_err(|error| fault::thrown(&error))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Revocation lists that many calls of `jwtVerify` share.
 
 use js_sys::Array;
-use revocable::{
-    Jwks, KeyOptions, List, Offer, Offered, Policy, Revocations, Secrets, UnixTime, Urgency, engine,
-};
+use revocable::{Jwks, KeyOptions, List, Policy, Revocations, Secrets, UnixTime, Urgency, engine};
 use wasm_bindgen::prelude::*;
 
-use crate::{Incoming, Offering, fault, instant, lacking, snapshot, terms};
+use crate::incoming::{self, Incoming, Offering};
+use crate::{fault, instant, lacking, snapshot, terms};
 
 /// One authority's list, with the snapshot that is in force.
 #[wasm_bindgen]
@@ -28,14 +27,14 @@ impl Lists {
         keys: &str,
         speaks_for: Vec<String>,
         unknown: Vec<String>,
-        resident_limit: Option<u32>,
+        resident_bytes: Option<u32>,
         jitter: f64,
     ) -> Result<Lists, JsValue> {
         // A shared secret cannot vouch for a list: every reader could sign one.
         let options = KeyOptions { secrets: Secrets::Ignore, algorithms: &[], engines: engine::SMALL };
         let keys = Jwks::parse_with(keys.as_bytes(), &options).map_err(|error| fault::thrown(&error))?;
-        let mut revocations = Revocations::new(vec![List::new(authority, keys, speaks_for)]);
-        terms::keep(&mut revocations, resident_limit, jitter);
+        let revocations = Revocations::new(vec![List::new(authority, keys, speaks_for)]);
+        let revocations = terms::kept(revocations, resident_bytes, jitter);
         Ok(Self { revocations, policy: terms::policy(&unknown) })
     }
 
@@ -55,7 +54,7 @@ impl Lists {
     /// `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
     #[wasm_bindgen(js_name = startOffer)]
     pub fn start_offer(&self, manifest: &[u8]) -> Result<Option<Offering>, JsValue> {
-        start_offer(&self.revocations, manifest).map(Some)
+        incoming::start_offer(&self.revocations, manifest).map(Some)
     }
 
     /// As [`crate::Core::offer`].
@@ -63,7 +62,7 @@ impl Lists {
     /// # Errors
     /// `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
     pub fn offer(&mut self, offering: Offering, now: f64) -> Result<Option<Incoming>, JsValue> {
-        offer(&mut self.revocations, offering, now)
+        incoming::offer(&mut self.revocations, offering, now)
     }
 
     /// As [`crate::Core::accept`].
@@ -71,7 +70,7 @@ impl Lists {
     /// # Errors
     /// `ERR_REVOCATION_SEGMENT_MISSING` or `ERR_REVOCATION_MANIFEST_…`; the snapshot before stays.
     pub fn accept(&mut self, incoming: Incoming, now: f64) -> Result<(), JsValue> {
-        accept(&mut self.revocations, incoming, now)
+        incoming::accept(&mut self.revocations, incoming, now)
     }
 
     /// As [`crate::Core::lacking`].
@@ -123,26 +122,4 @@ impl Lists {
     pub(crate) fn wanted(&self, now: UnixTime) -> bool {
         self.revocations.wanted(now) == Urgency::Background
     }
-}
-
-pub(crate) fn start_offer(lists: &Revocations, manifest: &[u8]) -> Result<Offering, JsValue> {
-    let offered = lists.start(manifest).map_err(|error| fault::thrown(&error))?;
-    Ok(Offering { offered: Some(offered) })
-}
-
-pub(crate) fn offer(
-    lists: &mut Revocations,
-    offering: Offering,
-    now: f64,
-) -> Result<Option<Incoming>, JsValue> {
-    let now = instant(now)?;
-    let Some(Offered::Authentic(manifest)) = offering.offered else { return Ok(None) };
-    match lists.consider(manifest, now).map_err(|error| fault::thrown(&error))? {
-        Offer::Unchanged => Ok(None),
-        Offer::Newer(incoming) => Ok(Some(Incoming { incoming })),
-    }
-}
-
-pub(crate) fn accept(lists: &mut Revocations, incoming: Incoming, now: f64) -> Result<(), JsValue> {
-    lists.accept(*incoming.incoming, instant(now)?).map_err(|error| fault::thrown(&error))
 }

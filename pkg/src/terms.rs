@@ -1,7 +1,5 @@
 //! How lists are to be kept and asked, as `Terms` of `pkg/ts/revocation_options.ts` says.
 
-use std::mem;
-
 use revocable::{Action, Policy, Revocations, Unknown};
 
 /// What to do for each reason why lists cannot tell, by the names of the actions in the order of the reasons. What is no
@@ -14,11 +12,11 @@ pub(crate) fn policy(actions: &[String]) -> Policy {
     })
 }
 
-/// How many bytes of segments to hold, and how much earlier than others to look for a newer snapshot.
-pub(crate) fn keep(lists: &mut Revocations, resident_limit: Option<u32>, jitter: f64) {
-    let own = mem::replace(lists, Revocations::new(Vec::new())).jitter(jitter);
-    *lists = match resident_limit {
-        Some(bytes) => own.resident_limit(u64::from(bytes)),
-        None => own,
-    };
+/// These lists, which hold so many bytes of segments, and look so much earlier than others for a newer snapshot.
+pub(crate) fn kept(lists: Revocations, resident_bytes: Option<u32>, jitter: f64) -> Revocations {
+    let lists = lists.jitter(jitter);
+    match resident_bytes {
+        Some(bytes) => lists.resident_limit(u64::from(bytes)),
+        None => lists,
+    }
 }

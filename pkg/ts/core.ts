@@ -135,8 +135,8 @@ let loading: Promise<void> | undefined;
 
 /** A core with this configuration, a JSON text, and without terms where no list is asked. */
 export function coreOf(config: string, terms?: Terms): wasm.Core {
-  const { unknown = [], residentLimit, jitter = 0 } = terms ?? {};
-  return typed(() => new wasm.Core(config, unknown, residentLimit, jitter));
+  const { unknown = [], residentBytes, jitter = 0 } = terms ?? {};
+  return typed(() => new wasm.Core(config, unknown, residentBytes, jitter));
 }
 
 /** The core's own limits. */

@@ -1,7 +1,7 @@
 // Reading what a decision lacks: single segments of a snapshot that is larger than what is held, and confirmations.
 
 import type { Confirm, Unconfirmed } from "./confirm/confirm.js";
-import { confirmed } from "./confirm/confirm.js";
+import { MOST_TARGETS, confirmed } from "./confirm/confirm.js";
 import type { Core, Lack, Lists, WantedSegment } from "./core.js";
 import { failure, typed } from "./core.js";
 import type { RevocableError } from "./error.js";
@@ -70,10 +70,13 @@ export class LackingReader {
       else if (confirm !== undefined) hits.set(`${lack.seq} ${lack.table} ${lack.id}`, lack);
       else if (lack.exact !== undefined) segment(lack.exact);
     }
-    // One request for all of them, as they are of one list.
-    if (confirm !== undefined && hits.size > 0) {
-      const name = [...hits.keys()].join();
-      needed.set(name, { name, bytes: 0, read: (alive) => this.#confirm(confirm, [...hits.values()], alive) });
+    // One request for as many as it may have, as they are of one list.
+    const all = [...hits];
+    for (let first = 0; confirm !== undefined && first < all.length; first += MOST_TARGETS) {
+      const some = all.slice(first, first + MOST_TARGETS);
+      const name = some.map(([name]) => name).join();
+      const asked = some.map(([, hit]) => hit);
+      needed.set(name, { name, bytes: 0, read: (alive) => this.#confirm(confirm, asked, alive) });
     }
     return [...needed.values()];
   }

@@ -36,7 +36,7 @@ export interface RevocationOptions {
    * the parts that no token has asked for the longest go. It has to be more than one token asks for: a segment, of 1 MiB as
    * a rule, for each rule and way to revoke.
    */
-  residentLimit?: number;
+  residentBytes?: number;
 }
 
 /**
@@ -56,7 +56,7 @@ export interface ListOptions {
 }
 
 /** The names of these options. @internal */
-export const REVOCATION_FIELDS: readonly string[] = ["source", "lists", "unknown", "confirm", "residentLimit"];
+export const REVOCATION_FIELDS: readonly string[] = ["source", "lists", "unknown", "confirm", "residentBytes"];
 
 /**
  * Options that have been checked, but for `lists`.
@@ -76,7 +76,7 @@ export interface Terms {
   /** What to do, for each of [`UNKNOWN_REASONS`]. */
   unknown: string[];
   /** In bytes; the core's own where there is none. */
-  residentLimit: number | undefined;
+  residentBytes: number | undefined;
   /**
    * From 0 to 1: how much earlier than others this reader looks for a newer snapshot, so that readers that began together do
    * not all look at once. Drawn once a reader, as the core draws nothing.
@@ -89,13 +89,13 @@ export interface Terms {
  * @internal
  */
 export function checkRevocations(options: Readonly<Record<string, unknown>>, path: string, reads: Reads): CheckedRevocations {
-  const { source, unknown, confirm, residentLimit } = options;
+  const { source, unknown, confirm, residentBytes } = options;
   return {
     source: sourceOf(source, `${path}source`, reads),
     confirm: confirmOf(confirm, `${path}confirm`, reads),
     terms: {
       unknown: actionsOf(unknown, `${path}unknown`),
-      residentLimit: limitOf(residentLimit, `${path}residentLimit`),
+      residentBytes: limitOf(residentBytes, `${path}residentBytes`),
       jitter: Math.random(),
     },
   };

@@ -192,7 +192,8 @@ export class Verifier {
       const { status, reason } = statusOnDesk();
       const [header, claims] = claimsOnDesk();
       const decision: Decision = { decision: "allow", claims, header, status, reason, snapshot };
-      return { decision, ...(status === "unknown" ? this.#lacks(token) : NOTHING_LACKS), isDue };
+      if (status !== "unknown") return { decision, remedy: undefined, lacking: NOTHING, isDue };
+      return { decision, ...this.#lacks(token), isDue };
     }
     const fault = faultOnDesk();
     const error = errorOf(fault, cause, fault.stage === "claims" ? payloadOf(token) : undefined);
@@ -203,7 +204,7 @@ export class Verifier {
   /** What could be read for the token whose decision lies on the desk. */
   #lacks(token: string): Pick<Verdict, "remedy" | "lacking"> {
     const remedy = typed(() => this.#core.remedy(putToken(token), this.#now()));
-    return { remedy, lacking: remedy === LACKING ? (this.#core.lacking() as Lack[]) : [] };
+    return { remedy, lacking: remedy === LACKING ? (this.#core.lacking() as Lack[]) : NOTHING };
   }
 
   #readWhatIsDue(waitUntil: VerifyOptions["waitUntil"]): void {
@@ -239,7 +240,7 @@ interface Verdict {
   isDue: boolean;
 }
 
-const NOTHING_LACKS = { remedy: undefined, lacking: [] };
+const NOTHING: readonly Lack[] = [];
 
 function isFinal({ decision }: Verdict): boolean {
   return decision.decision === "allow" && decision.status !== "unknown";

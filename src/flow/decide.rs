@@ -1,7 +1,7 @@
 //! Fifth and sixth stage: what the lists say of checked claims, and what to do about it.
 
 use crate::error::Error;
-use crate::revocation::{Lack, Revocations, SnapshotInfo, Status, Unknown, require};
+use crate::revocation::{Finding, Lack, Revocations, SnapshotInfo, Status, Unknown, require};
 use crate::time::UnixTime;
 
 use super::Claims;
@@ -11,6 +11,8 @@ use super::Claims;
 pub struct Checked {
     claims: Claims,
     status: Status,
+    /// Every reason why the lists cannot tell, where they cannot.
+    reasons: Vec<Unknown>,
     lacking: Vec<Lack>,
     snapshot: Option<SnapshotInfo>,
 }
@@ -93,6 +95,12 @@ impl Policy {
         *self.of(why)
     }
 
+    /// Of several reasons why the lists cannot tell, one that does not let the token pass, if there is one.
+    fn gravest(&self, why: Unknown, reasons: &[Unknown]) -> Unknown {
+        let grave = |one: &&Unknown| self.action(**one) != Action::Allow;
+        if self.action(why) == Action::Allow { *reasons.iter().find(grave).unwrap_or(&why) } else { why }
+    }
+
     const fn of(&mut self, why: Unknown) -> &mut Action {
         match why {
             Unknown::NoSnapshot => &mut self.no_snapshot,
@@ -163,8 +171,8 @@ impl Claims {
         required: Option<&[String]>,
         now: UnixTime,
     ) -> Result<Checked, Error> {
-        let (status, lacking) = lists.status(&self, required, now)?;
-        Ok(Checked { claims: self, status, lacking, snapshot: lists.info(now) })
+        let Finding { status, reasons, lacking } = lists.find(&self, required, now)?;
+        Ok(Checked { claims: self, status, reasons, lacking, snapshot: lists.info(now) })
     }
 }
 
@@ -176,16 +184,19 @@ impl Checked {
 
     /// Sixth stage: what to do.
     pub fn apply(self, policy: &Policy) -> Decision {
-        let Self { claims, status, lacking, snapshot } = self;
+        let Self { claims, status, reasons, lacking, snapshot } = self;
         let mut decision = match status {
             Status::Revoked { rule, kind } => {
                 Decision::Deny(Refused::new(Error::Revoked { rule, kind }, snapshot))
             }
-            Status::Unknown(why) => match policy.action(why) {
-                Action::Allow => Decision::allow(claims, Some(status), snapshot),
-                Action::Deny => Decision::refuse(Error::RevocationUnknown(why), snapshot),
-                Action::Unavailable => Decision::refuse(Error::RevocationUnavailable(why), snapshot),
-            },
+            Status::Unknown(why) => {
+                let why = policy.gravest(why, &reasons);
+                match policy.action(why) {
+                    Action::Allow => Decision::allow(claims, Some(Status::Unknown(why)), snapshot),
+                    Action::Deny => Decision::refuse(Error::RevocationUnknown(why), snapshot),
+                    Action::Unavailable => Decision::refuse(Error::RevocationUnavailable(why), snapshot),
+                }
+            }
             Status::NotRevoked => Decision::allow(claims, Some(status), snapshot),
         };
         match &mut decision {

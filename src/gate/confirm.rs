@@ -2,19 +2,24 @@
 
 use serde_json::{Value, json};
 
+use crate::base64url;
 use crate::config::{Fields, Wrong, wrong};
 use crate::error::Error;
 use crate::json;
 use crate::limits::{MAX_CONFIRM_BYTES, MAX_CONFIRM_TARGETS, MAX_SEQ};
-use crate::revocation::{Confirmation, Entry, Id, Kind, Lack, Manifest, Rule, Snapshot, Target};
+use crate::revocation::{Confirmation, Entry, Id, Kind, Lack, Manifest, Rule, Salt, Snapshot, Target};
 use crate::time::UnixTime;
 
 /// What somebody wants confirmed, as it is asked over HTTP.
 ///
 /// ```text
-/// POST {"seq":7,"targets":[{"rule":["jti"],"kind":"outright","id":"<32 hex>"}]}
+/// POST {"iss":"https://authority.example","salt":"<22 base64url>","seq":7,
+///       "targets":[{"rule":["jti"],"kind":"outright","id":"<32 hex>"}]}
 /// 200  {"seq":9,"answers":[{"revoked":true}]}
 /// ```
+///
+/// `iss`, `salt` and `seq` are those of the manifest with the hit. Whoever has another authority's list, or one whose ids are made
+/// with another salt, knows nothing of these ids and does not answer: to him, none of them is revoked.
 ///
 /// | of a target | type | what |
 /// |---|---|---|
@@ -34,13 +39,15 @@ use crate::time::UnixTime;
 /// ```
 /// use revocable::gate::ConfirmQuestion;
 /// let id = "000102030405060708090a0b0c0d0e0f";
-/// let body = format!(r#"{{"seq":7,"targets":[{{"rule":["jti"],"kind":"outright","id":"{id}"}}]}}"#);
+/// let body = format!(r#"{{"iss":"a","salt":"AAAAAAAAAAAAAAAAAAAAAA","seq":7,"targets":[{{"rule":["jti"],"kind":"outright","id":"{id}"}}]}}"#);
 /// assert_eq!(ConfirmQuestion::parse(body.as_bytes()).unwrap().seq(), 7);
 /// let error = ConfirmQuestion::parse(body.replace(id, "x").as_bytes()).unwrap_err();
 /// assert!(error.starts_with("targets[0].id: "));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfirmQuestion {
+    authority: String,
+    salt: Salt,
     seq: u64,
     targets: Vec<Asked>,
 }
@@ -62,7 +69,7 @@ pub enum ConfirmReply {
     Lacking(Vec<Lack>),
     /// It is older than the one asked about: read a newer one, and ask again.
     Older,
-    /// It cannot tell: it is past its hard limit, or too coarse itself.
+    /// It cannot tell: it is another authority's, its ids are made otherwise, it is past its hard limit, or too coarse itself.
     Unable,
 }
 
@@ -81,7 +88,9 @@ impl ConfirmQuestion {
             .take(MAX_CONFIRM_TARGETS)
             .map(|(target, one)| (wire(&target), one))
             .unzip();
-        let body = json!({ "seq": manifest.seq(), "targets": targets }).to_string();
+        let salt = base64url::encode(manifest.salt().as_bytes());
+        let (iss, seq) = (manifest.authority(), manifest.seq());
+        let body = json!({ "iss": iss, "salt": salt, "seq": seq, "targets": targets }).to_string();
         (!asked.is_empty()).then_some((body, asked))
     }
 
@@ -103,7 +112,13 @@ impl ConfirmQuestion {
         }
         let body = json::object(body)
             .ok_or_else(|| wrong("", "expected a JSON object in which no member is named twice"))?;
-        Fields::read_object(&body, String::new(), &["seq", "targets"], |fields| {
+        Fields::read_object(&body, String::new(), &["iss", "salt", "seq", "targets"], |fields| {
+            let authority = fields.text("iss");
+            let salt = base64url::decode_array(&fields.text("salt"));
+            if salt.is_none() {
+                fields.refuse("salt", "expected 16 bytes in base64url");
+            }
+            let salt = Salt::from_bytes(salt.unwrap_or_default());
             fields.required("seq");
             let seq = fields.value("seq").map(|seq| seq.as_u64().filter(|seq| *seq <= MAX_SEQ));
             if seq == Some(None) {
@@ -112,9 +127,10 @@ impl ConfirmQuestion {
             let many = fields.value("targets").and_then(Value::as_array).map(Vec::len);
             if many.is_some_and(|many| many == 0 || many > MAX_CONFIRM_TARGETS) {
                 fields.refuse("targets", "expected 1 to 16 of them");
-                return Self { seq: 0, targets: Vec::new() };
+                return Self { authority, salt, seq: 0, targets: Vec::new() };
             }
-            Self { seq: seq.flatten().unwrap_or(0), targets: fields.list("targets", Asked::read) }
+            let targets = fields.list("targets", Asked::read);
+            Self { authority, salt, seq: seq.flatten().unwrap_or(0), targets }
         })
     }
 
@@ -128,6 +144,9 @@ impl ConfirmQuestion {
     #[must_use]
     pub fn answer(&self, snapshot: &Snapshot, now: UnixTime) -> ConfirmReply {
         let manifest = snapshot.manifest();
+        if manifest.authority() != self.authority || manifest.salt() != self.salt {
+            return ConfirmReply::Unable;
+        }
         if manifest.seq() < self.seq {
             return ConfirmReply::Older;
         }
@@ -237,8 +256,15 @@ mod tests {
 
     const ID: &str = "000102030405060708090a0b0c0d0e0f";
 
+    fn body() -> Value {
+        json!({
+            "iss": "https://authority.example", "salt": "AQEBAQEBAQEBAQEBAQEBAQ", "seq": 7,
+            "targets": [{ "rule": ["jti"], "kind": "outright", "id": ID }],
+        })
+    }
+
     fn question(change: impl FnOnce(&mut Value)) -> Result<ConfirmQuestion, String> {
-        let mut body = json!({ "seq": 7, "targets": [{ "rule": ["jti"], "kind": "outright", "id": ID }] });
+        let mut body = body();
         change(&mut body);
         ConfirmQuestion::parse(body.to_string().as_bytes())
     }
@@ -260,7 +286,11 @@ mod tests {
     #[test]
     fn a_malformed_question_is_refused_with_the_field_that_is_wrong() {
         type Change = fn(&mut Value);
-        let cases: [(&str, Change); 14] = [
+        let cases: [(&str, Change); 18] = [
+            ("iss: ", |body| body["iss"] = json!(7)),
+            ("missing field `iss`", |body| drop(body.as_object_mut().unwrap().remove("iss"))),
+            ("salt: ", |body| body["salt"] = json!("AQEB")),
+            ("missing field `salt`", |body| drop(body.as_object_mut().unwrap().remove("salt"))),
             ("seq: ", |body| body["seq"] = json!(-1)),
             ("seq: ", |body| body["seq"] = json!(9_007_199_254_740_992_u64)),
             ("missing field `seq`", |body| drop(body.as_object_mut().unwrap().remove("seq"))),
@@ -288,8 +318,7 @@ mod tests {
 
     #[test]
     fn no_byte_of_a_question_or_of_an_answer_makes_reading_it_panic() {
-        let question = json!({ "seq": 7, "targets": [{ "rule": ["jti"], "kind": "outright", "id": ID }] });
-        let question = question.to_string().into_bytes();
+        let question = body().to_string().into_bytes();
         for at in 0..question.len() {
             for byte in [0, b'"', b'{', b'9', 0xff] {
                 let mut changed = question.clone();
@@ -376,6 +405,11 @@ mod tests {
         // A list that is older than the one asked about says nothing, and neither does one past its hard limit.
         let older = ConfirmQuestion { seq: 3, ..question.clone() };
         assert_eq!(older.answer(lists.snapshot().unwrap(), now), ConfirmReply::Older);
+        // Nor does another authority's, or one whose ids are made otherwise: to it, nothing that is asked is revoked.
+        let other = ConfirmQuestion { authority: "https://other.example".to_owned(), ..question.clone() };
+        assert_eq!(other.answer(lists.snapshot().unwrap(), now), ConfirmReply::Unable);
+        let salted = ConfirmQuestion { salt: Salt::from_bytes([2; 16]), ..question.clone() };
+        assert_eq!(salted.answer(lists.snapshot().unwrap(), now), ConfirmReply::Unable);
         let late = lists.snapshot().unwrap().manifest().expires_at();
         assert_eq!(question.answer(lists.snapshot().unwrap(), late), ConfirmReply::Unable);
         let stale = answers.replace("\"seq\":2", "\"seq\":0");

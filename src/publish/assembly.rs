@@ -66,7 +66,7 @@ impl Tally {
         Self { table, entries: 0, least: i64::MAX, most: i64::MIN, latest: None }
     }
 
-    /// Counts a record.
+    /// Counts a record; of those that are not published ([`Terms::keeps`]) none is to be.
     pub fn add(&mut self, record: &Record) {
         self.entries = self.entries.saturating_add(1);
         if let Some(value) = record.value() {
@@ -113,6 +113,8 @@ impl Assembly {
             (tally, table)
         });
         let tables = tables.collect();
+        let epsilon = terms.epsilon.reachable(lookups);
+        let terms = terms.epsilon(epsilon);
         Ok(Self { terms, rules, tables, lookups, references: Vec::new(), entries: 0, expired: 0 })
     }
 
@@ -154,8 +156,12 @@ impl Assembly {
         }
         let mut windows: Vec<Window> = (0..=self.terms.expiry_windows).map(|_| Window::default()).collect();
         let latest = self.tables.get(table).and_then(|(tally, _)| tally.latest);
+        let kind = self.tables.get(table).map(|(tally, _)| tally.table.kind());
         for record in records {
             let Some(value) = record.value() else { continue };
+            if !kind.is_some_and(|kind| kind.allows(value)) {
+                return Err(invalid("a record has a value that no entry of its kind may have"));
+            }
             if !self.terms.is_live(record.expires()) {
                 self.expired = self.expired.saturating_add(1);
                 continue;
@@ -266,12 +272,9 @@ impl Assembly {
         if range.bits >= MAX_SHARD_BITS {
             return Err(invalid("there are too many entries for segments of this size"));
         }
-        let bits = range.bits.saturating_add(1);
-        let shard = range.shard.checked_shl(1).unwrap_or(0);
-        let low = KeyRange { bits, shard };
-        let (first, second) = entries.split_at(entries.partition_point(|(id, _)| low.contains(id)));
-        self.put_layer(place, low, first, expires, stored)?;
-        self.put_layer(place, KeyRange { bits, shard: shard | 1 }, second, expires, stored)
+        halves(range, entries)
+            .into_iter()
+            .try_for_each(|(half, entries)| self.put_layer(place, half, entries, expires, stored))
     }
 
     /// Signs the manifest.
@@ -314,6 +317,15 @@ impl Window {
     fn expires(&self) -> Option<UnixTime> {
         self.latest.filter(|_| !self.stays)
     }
+}
+
+/// The two halves of a key range, and which of its entries, in ascending order, are in each.
+pub(super) fn halves(range: KeyRange, entries: &[(Id, i64)]) -> [(KeyRange, &[(Id, i64)]); 2] {
+    let bits = range.bits.saturating_add(1);
+    let shard = range.shard.checked_shl(1).unwrap_or(0);
+    let low = KeyRange { bits, shard };
+    let (first, second) = entries.split_at(entries.partition_point(|(id, _)| low.contains(id)));
+    [(low, first), (KeyRange { bits, shard: shard | 1 }, second)]
 }
 
 /// Rules as a manifest has them.

@@ -38,6 +38,13 @@ impl Epsilon {
         scale(spread, self.bits)
     }
 
+    /// What can be had of it where a decision takes so many look-ups: a segment keeps at most 64 bits of an id beside its bucket.
+    pub(super) fn reachable(self, lookups: u64) -> Self {
+        let doublings = lookups.max(1).next_power_of_two().trailing_zeros();
+        let most = Self::FINEST_BITS.saturating_sub(u8::try_from(doublings).unwrap_or(u8::MAX));
+        Self { bits: self.bits.min(most).max(Self::COARSEST_BITS) }
+    }
+
     /// The bits of a ribbon's fingerprints. Nothing of ε is left for layers there: a layer beside coarse segments adds less than
     /// 2^-17 of it.
     pub(super) fn fingerprint_bits(self, lookups: u64) -> u8 {

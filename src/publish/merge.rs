@@ -281,3 +281,121 @@ fn open(
 
 /// Errors are counted in units of 2^-92.
 const ERROR_UNIT_BITS: u32 = 92;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{Jwks, Secrets};
+    use crate::publish::{Publisher, Record, Stored, Update};
+    use crate::revocation::{Kind, List, Offer, Revocations, Salt, Target};
+
+    const NOW: UnixTime = UnixTime::from_seconds(1_790_000_000);
+    const AUTHORITY: &str = "https://authority.example";
+    const SALT: Salt = Salt::from_bytes([7; 16]);
+
+    /// What each id of each table is said to be; `None` where it was taken back.
+    type Model = BTreeMap<(usize, Id), Option<i64>>;
+
+    struct Draw(u64);
+
+    impl Draw {
+        fn below(&mut self, most: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33).checked_rem(most).unwrap_or(0)
+        }
+
+        fn id(&mut self) -> Id {
+            Id::from_number(u128::from(self.below(40)) << 121 | 5)
+        }
+
+        fn value(&mut self, kind: Kind) -> i64 {
+            if kind.has_values() { i64::try_from(self.below(5)).unwrap() } else { 0 }
+        }
+    }
+
+    fn tables() -> [TableKey; 3] {
+        let rule = |member: &str| Rule::new([member]).unwrap();
+        [
+            TableKey::new(rule("jti"), Kind::Outright, None).unwrap(),
+            TableKey::new(rule("sub"), Kind::Cutoff, None).unwrap(),
+            TableKey::new(rule("sub"), Kind::Minimum, Some("v".to_owned())).unwrap(),
+        ]
+    }
+
+    fn keys(key: &SigningKey) -> Jwks {
+        Jwks::parse(key.to_public_jwk().as_bytes(), Secrets::Ignore).unwrap()
+    }
+
+    /// A snapshot of random entries, and on it one of random changes.
+    fn snapshot(draw: &mut Draw, key: &SigningKey, segments: &mut Vec<Stored>) -> (String, Model) {
+        let mut model = Model::new();
+        let mut publisher = Publisher::new(AUTHORITY, SALT, NOW).cover("https://issuer.example");
+        for (index, table) in tables().into_iter().enumerate() {
+            for _ in 0..draw.below(15) {
+                let (id, value) = (draw.id(), draw.value(table.kind()));
+                publisher.add_records(table.clone(), [Record::entry(id, value, None)]);
+                model.insert((index, id), Some(value));
+            }
+        }
+        let built = publisher.finish(key).unwrap();
+        segments.extend(built.segments);
+        let mut update = Update::following(built.manifest.as_bytes(), &keys(key), AUTHORITY, NOW).unwrap();
+        for (index, table) in tables().into_iter().enumerate() {
+            for _ in 0..draw.below(8) {
+                let (id, value) = (draw.id(), draw.value(table.kind()));
+                let value = (draw.below(2) == 0).then_some(value);
+                let record = value.map_or_else(|| Record::undone(id), |value| Record::entry(id, value, None));
+                update.add_record(&table, &record).unwrap();
+                model.insert((index, id), value);
+            }
+        }
+        let (signed, stored) = update.finish(key, |_| None).unwrap();
+        segments.extend(stored);
+        (signed.manifest, model)
+    }
+
+    #[test]
+    fn a_merged_list_says_of_every_id_the_strictest_that_one_of_them_says() {
+        let key = SigningKey::from_seed([7; 32]);
+        for seed in 0..60 {
+            let mut draw = Draw(seed);
+            let mut segments = Vec::new();
+            let mut manifests = Vec::new();
+            let mut models = Vec::new();
+            for _ in 0..2 + seed % 2 {
+                let (manifest, model) = snapshot(&mut draw, &key, &mut segments);
+                manifests.push(Manifest::inspect(manifest.as_bytes(), &keys(&key)).unwrap());
+                models.push(model);
+            }
+            let find = |name: &SegmentName| {
+                segments.iter().find(|(known, _)| known == name).map(|(_, bytes)| bytes.clone())
+            };
+            let merged = |parts: Vec<Manifest>| {
+                let terms = Terms::new(AUTHORITY, SALT, NOW).seq(9);
+                Merge::new(terms, parts).unwrap().finish(&key, find).unwrap().manifest
+            };
+            let manifest = merged(manifests.clone());
+            manifests.reverse();
+            assert_eq!(merged(manifests), manifest, "whatever the order");
+
+            let mut reader =
+                Revocations::new(vec![List::new(AUTHORITY, keys(&key), ["https://issuer.example"])]);
+            let Offer::Newer(mut incoming) = reader.offer(manifest.as_bytes(), NOW).unwrap() else {
+                panic!("newer")
+            };
+            for name in incoming.missing() {
+                incoming.supply(find(&name).unwrap()).unwrap();
+            }
+            reader.accept(*incoming, NOW).unwrap();
+            for (index, table) in tables().iter().enumerate() {
+                for number in 0..40_u128 {
+                    let id = Id::from_number(number << 121 | 5);
+                    let said = models.iter().filter_map(|model| *model.get(&(index, id))?).max();
+                    let target = Target { rule: table.rule(), kind: table.kind(), claim: table.claim(), id };
+                    let found = reader.snapshot().unwrap().exactly(&target).unwrap();
+                    assert_eq!(found.map(|entry| entry.value()), said, "{seed} {index} {number}");
+                }
+            }
+        }
+    }
+}

@@ -133,7 +133,8 @@ impl Publisher {
         for (table, mut records) in self.tables {
             settle(&mut records);
             let mut tally = Tally::new(table);
-            records.iter().for_each(|record| tally.add(record));
+            // What has expired is left out, and is not to make many small segments of what stays.
+            records.iter().filter(|record| self.terms.keeps(record)).for_each(|record| tally.add(record));
             tallies.push(tally);
             tables.push(records);
         }

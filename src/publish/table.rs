@@ -74,7 +74,8 @@ impl Record {
     /// How many bytes [`Record::to_bytes`] gives.
     pub const BYTES: usize = 32;
 
-    /// A target's entry: 0, milliseconds since the epoch or the minimum, and when the last token that it could match expires.
+    /// A target's entry: 0, milliseconds since the epoch or the minimum, and when the last token that it could match expires. A
+    /// value that its kind does not allow is refused once it is to be published; the least number there is takes back.
     #[must_use]
     pub fn entry(id: Id, value: i64, expires: Option<UnixTime>) -> Self {
         Self::new(id, value, expires.map_or(u64::MAX, UnixTime::as_millis))

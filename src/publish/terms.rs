@@ -11,6 +11,7 @@ use crate::limits::{
 use crate::revocation::{ID_HASH, Manifest, Salt};
 use crate::time::UnixTime;
 
+use super::table::Record;
 use super::wire::{WireManifest, hex};
 use super::{Epsilon, invalid};
 
@@ -149,6 +150,12 @@ impl Terms {
     #[must_use]
     pub const fn salt(&self) -> Salt {
         self.salt
+    }
+
+    /// Whether an entry is published: not when it is taken back, nor when no token that it could match can pass any more.
+    #[must_use]
+    pub fn keeps(&self, record: &Record) -> bool {
+        record.value().is_some() && self.is_live(record.expires())
     }
 
     /// An entry stays until no token that it could match can pass any more.

@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 
 use crate::error::Error;
 use crate::key::Jwks;
-use crate::limits::{EXPIRED_ENTRY_GRACE_SECONDS, MAX_LAYERS, MAX_RECENT, MAX_RULES, MAX_TABLES};
+use crate::limits::{MAX_LAYERS, MAX_RECENT, MAX_RULES, MAX_SHARD_BITS, MAX_TABLES};
 use crate::revocation::{
-    Entry, Id, KeyRange, Manifest, Rule, Segment, SegmentName, SegmentRef, Shape, Table, encode, pack,
+    Entry, Id, KeyRange, Kind, Manifest, Rule, Segment, SegmentName, SegmentRef, Shape, Table, encode, pack,
 };
 use crate::time::UnixTime;
 
-use super::assembly::{Signed, Stored, count, members};
+use super::assembly::{Signed, Stored, count, halves, members};
 use super::epsilon::lookups;
 use super::table::{Record, TableKey};
 use super::terms::Terms;
@@ -141,10 +141,8 @@ impl Update {
         key: &SigningKey,
         mut segment: impl FnMut(&SegmentName) -> Option<Vec<u8>>,
     ) -> Result<(Signed, Vec<Stored>), Error> {
-        let now = self.terms.now;
-        let is_over = |expires: Option<UnixTime>| {
-            expires.is_some_and(|expires| now >= expires.plus_seconds(EXPIRED_ENTRY_GRACE_SECONDS))
-        };
+        let terms = &self.terms;
+        let is_over = |expires: Option<UnixTime>| !terms.is_live(expires);
         let mut expired = 0_u64;
         let mut references: Vec<SegmentRef> = Vec::new();
         for reference in self.previous.segments() {
@@ -221,33 +219,60 @@ impl Update {
             // That of segments that have fallen away is free again.
             let used = |layer: &u8| references.iter().any(|one| (one.table, one.layer) == (index, *layer));
             let layer = (0..MAX_LAYERS).find(|layer| !used(layer));
-            let number = u32::try_from(adds.len()).map_err(|_| invalid(FULL_BUILD))?;
-            if number == 0 {
+            if adds.is_empty() {
                 continue;
             }
             let layer = layer.ok_or_else(|| invalid(FULL_BUILD))?;
             let lookups = self.rules.get(table.rule).map_or(1, lookups);
-            let shape = Shape::of(number, self.terms.epsilon.fingerprints_of_layer(number, lookups));
-            let range = KeyRange::default();
-            let (bytes, kept) = encode(table.kind, (range.bits, range.shard), shape, &adds)
+            let mut segments = Vec::new();
+            shard(&self.terms, table.kind, lookups, KeyRange::default(), &adds, &mut segments)
                 .ok_or_else(|| invalid(FULL_BUILD))?;
             let expiries = || adds.iter().map(|(id, _)| operations.get(id).and_then(|one| one.expires));
             let expires = if expiries().any(|one| one.is_none()) { None } else { expiries().flatten().max() };
-            let name = SegmentName::of(&bytes);
-            references.push(SegmentRef {
-                name,
-                table: index,
-                layer,
-                range,
-                expires,
-                entries: u64::from(kept),
-                bytes: count(bytes.len()),
-                exact: None,
-            });
-            stored.push((name, bytes));
+            for (range, bytes, kept) in segments {
+                let name = SegmentName::of(&bytes);
+                references.push(SegmentRef {
+                    name,
+                    table: index,
+                    layer,
+                    range,
+                    expires,
+                    entries: u64::from(kept),
+                    bytes: count(bytes.len()),
+                    exact: None,
+                });
+                stored.push((name, bytes));
+            }
             operations.retain(|id, _| adds.binary_search_by_key(id, |(id, _)| *id).is_err());
         }
         Ok(())
+    }
+}
+
+/// Makes segments of a layer that is added, none larger than the terms allow.
+fn shard(
+    terms: &Terms,
+    kind: Kind,
+    lookups: u64,
+    range: KeyRange,
+    adds: &[(Id, i64)],
+    segments: &mut Vec<(KeyRange, Vec<u8>, u32)>,
+) -> Option<()> {
+    if adds.is_empty() {
+        return Some(());
+    }
+    let number = u32::try_from(adds.len()).ok()?;
+    let shape = Shape::of(number, terms.epsilon.fingerprints_of_layer(number, lookups));
+    let is_last = range.bits >= MAX_SHARD_BITS;
+    match encode(kind, (range.bits, range.shard), shape, adds) {
+        Some((bytes, kept)) if is_last || count(bytes.len()) <= terms.max_segment => {
+            segments.push((range, bytes, kept));
+            Some(())
+        }
+        None if is_last => None,
+        _ => halves(range, adds)
+            .into_iter()
+            .try_for_each(|(half, adds)| shard(terms, kind, lookups, half, adds, segments)),
     }
 }
 

@@ -21,8 +21,8 @@ use super::rule::Rule;
 /// Each field is its tag (one byte), its length in bytes (u32, little-endian) and its bytes; for the rule the length is
 /// replaced by the number of members. So no two targets share an input, whatever their values hold.
 ///
-/// The hash is cryptographic on purpose: whoever may choose a `sub` must not be able to aim at somebody else's id. It
-/// is never taken over the token's text, because one token has many spellings (ECDSA signatures are malleable).
+/// The hash is cryptographic on purpose: whoever may choose a `sub` must not be able to aim at somebody else's id. (What a
+/// segment keeps of ids can be aimed at with enough work: see [`crate::manual::threats`].) It is never taken over the token's text, because one token has many spellings (ECDSA signatures are malleable).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id([u8; Id::BYTES]);
 

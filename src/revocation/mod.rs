@@ -25,6 +25,7 @@ pub use name::SegmentName;
 pub use reader::{AskingManifest, AuthenticManifest, Incoming, List, Offer, Offered, Revocations};
 pub use rule::{Member, Rule};
 pub use segment::{Entries, Entry, Interval, Kind, Segment};
+pub(crate) use snapshot::Finding;
 pub use snapshot::{Snapshot, SnapshotInfo};
 pub use status::{Status, Unknown};
 pub(crate) use targets::require;

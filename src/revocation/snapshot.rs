@@ -49,16 +49,22 @@ pub struct SnapshotInfo {
     pub checked_millis_ago: u64,
 }
 
-/// What a snapshot says of a token.
-pub(super) struct Finding {
-    pub(super) status: Status,
+/// What the lists say of a token.
+pub(crate) struct Finding {
+    pub(crate) status: Status,
+    /// Every reason why they cannot tell, where they cannot: what is done about one may be stricter than about another.
+    pub(crate) reasons: Vec<Unknown>,
     /// What would make the status another one, or sure.
-    pub(super) lacking: Vec<Lack>,
+    pub(crate) lacking: Vec<Lack>,
 }
 
 impl From<Status> for Finding {
     fn from(status: Status) -> Self {
-        Self { status, lacking: Vec::new() }
+        let reasons = match &status {
+            Status::Unknown(why) => vec![*why],
+            _ => Vec::new(),
+        };
+        Self { status, reasons, lacking: Vec::new() }
     }
 }
 
@@ -173,7 +179,8 @@ impl Snapshot {
         }
         let place = (confirmation.table, confirmation.id);
         if self.confirmed.len() >= MAX_CONFIRMATIONS && !self.confirmed.contains_key(&place) {
-            self.confirmed.pop_first();
+            // All of them: to let go of single ones by their place would always hit the same.
+            self.confirmed.clear();
         }
         self.confirmed.insert(place, answer);
     }
@@ -192,14 +199,14 @@ impl Snapshot {
         required: Option<&[String]>,
         now: UnixTime,
     ) -> Result<Finding, Error> {
-        self.require_members(claims, required)?;
-        if now >= self.manifest.expires_at() {
-            return Ok(Status::Unknown(Unknown::TooOld).into());
-        }
         let covered = self.manifest.covered().position(|issuer| issuer == claims.issuer());
         let Some(prefixes) = covered.and_then(|index| self.prefixes.get(index)) else {
             return Ok(Status::Unknown(Unknown::NotCovered).into());
         };
+        self.require_members(claims, required)?;
+        if now >= self.manifest.expires_at() {
+            return Ok(Status::Unknown(Unknown::TooOld).into());
+        }
         let mut lacking = Vec::new();
         for (index, (rule, prefix)) in self.manifest.rules().iter().zip(prefixes).enumerate() {
             let mut revoked = None;
@@ -213,13 +220,16 @@ impl Snapshot {
                 return Ok(Status::Revoked { rule: rule.clone(), kind }.into());
             }
         }
-        let missing = lacking.iter().any(|lack| matches!(lack, Lack::Segment { .. }));
-        let status = match (lacking.is_empty(), missing) {
-            (true, _) => Status::NotRevoked,
-            (_, true) => Status::Unknown(Unknown::SegmentMissing),
-            (_, false) => Status::Unknown(Unknown::NeedsConfirmation),
-        };
-        Ok(Finding { status, lacking })
+        // Where more is lacking than anybody would read, either may be among what was not noted.
+        let is_full = lacking.len() >= MAX_LACKING;
+        let lacks = |what: fn(&Lack) -> bool| !lacking.is_empty() && (is_full || lacking.iter().any(what));
+        let missing = lacks(|lack| matches!(lack, Lack::Segment { .. }));
+        let unsure = lacks(|lack| matches!(lack, Lack::Confirmation(_)));
+        let mut reasons = Vec::new();
+        reasons.extend(missing.then_some(Unknown::SegmentMissing));
+        reasons.extend(unsure.then_some(Unknown::NeedsConfirmation));
+        let status = reasons.first().map_or(Status::NotRevoked, |why| Status::Unknown(*why));
+        Ok(Finding { status, reasons, lacking })
     }
 
     fn require_members(&self, claims: &Claims, required: Option<&[String]>) -> Result<(), Error> {

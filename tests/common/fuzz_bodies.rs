@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a surprise is what is looked for"
 )]
@@ -19,16 +20,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use revocable::config::{GateConfig, VerifierConfig};
 use revocable::engine::{self, Engines};
+use revocable::limits::{MAX_LAYERS, MAX_RECENT, MAX_RULES, MAX_SEGMENT_BYTES, MAX_SEQ, MAX_TABLES};
 use revocable::{
-    Algorithm, Answer, Claims, Decision, Discovery, Error, Expectations, Fetched, Freshness, Jwks, KeyCache,
-    KeyOptions, Material, MissingIssuer, Profile, Progress, Secrets, UnixTime, Unverified, Verifier, danger,
+    Algorithm, Answer, Claims, Decision, Discovery, Error, Expectations, Fetched, Freshness, Id, Interval,
+    Jwks, KeyCache, KeyOptions, Kind, Manifest, Material, MissingIssuer, Offer, Offered, Profile, Progress,
+    Rule, Salt, Secrets, Segment, SegmentRef, UnixTime, Unverified, Verifier, danger,
 };
 use serde_json::{Value, json};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 /// The time at which every body runs: the corpus's tokens are good then.
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_790_000_000);
 pub(crate) const ISSUER: &str = "https://issuer.example";
+const AUTHORITY: &str = "https://authority.example";
 
 /// A token: read, given to the key it names, held to its issuer's expectations.
 ///
@@ -172,6 +176,162 @@ pub(crate) fn config(bytes: &[u8]) {
     let _ = GateConfig::parse(text).and_then(|config| config.build(secret)).map_err(named);
 }
 
+/// The payload of a manifest whose signature the host vouches for.
+///
+/// One that is taken keeps every limit, names no id twice and no key range twice in a layer; put in force, it answers.
+pub(crate) fn manifest(payload: &[u8]) {
+    let header = r#"{"alg":"EdDSA","kid":"EdDSA","typ":"revocations+jwt"}"#;
+    let text = format!("{}.{}.{}", base64url(header), base64url(payload), base64url([0; 64]));
+    let config = json!({
+        "issuers": [{ "issuer": ISSUER, "jwks": serde_json::from_str::<Value>(KEYS).expect("JSON") }],
+        "lists": [{ "issuer": AUTHORITY, "keys": list_key(), "for": [ISSUER] }],
+    });
+    let config = VerifierConfig::parse(&config.to_string()).expect("a good configuration");
+    let mut verifier = config.build_with(engine::SMALL).expect("the corpus's own keys");
+    let lists = verifier.revocations_mut().expect("one list");
+    let offered = match lists.start(text.as_bytes()) {
+        Ok(Offered::Asking(asking)) => asking.answer(Answer::Fits),
+        Ok(Offered::Authentic(_)) => panic!("a signature of zeros"),
+        Err(error) => return coded(&error),
+    };
+    let Ok(Offered::Authentic(authentic)) = offered else { panic!("the host said that it fits") };
+    let incoming = match lists.consider(authentic, NOW) {
+        Ok(Offer::Newer(incoming)) => incoming,
+        Ok(Offer::Unchanged) => panic!("there is none yet"),
+        Err(error) => return coded(&error),
+    };
+    is_within_limits(incoming.manifest());
+    let has_segments = !incoming.manifest().segments().is_empty();
+    let missing = incoming.missing();
+    assert!(
+        missing.iter().all(|name| incoming.length(name).is_some_and(|length| length <= MAX_SEGMENT_BYTES))
+    );
+    match lists.accept(*incoming, NOW) {
+        Ok(()) => assert!(missing.is_empty()),
+        Err(error) => return coded(&error),
+    }
+    let token = signed(
+        r#"{"alg":"HS256","kid":"HS256"}"#,
+        br#"{"iss":"https://issuer.example","sub":"alice","jti":"t-1","aud":["a","b"],"exp":1790000600}"#,
+    );
+    let decision = verifier.verify(&token, NOW);
+    assert!(decision.snapshot().is_some(), "{decision:?}");
+    assert!(has_segments || decision.lacking().is_empty(), "it is whole");
+}
+
+fn is_within_limits(manifest: &Manifest) {
+    assert!(manifest.covers(ISSUER) && manifest.authority() == AUTHORITY && manifest.seq() <= MAX_SEQ);
+    assert!(manifest.rules().len() <= MAX_RULES && manifest.tables().len() <= MAX_TABLES);
+    let segments = manifest.segments();
+    for (index, segment) in segments.iter().enumerate() {
+        assert!(segment.layer < MAX_LAYERS && segment.table < manifest.tables().len());
+        let alike = |other: &&SegmentRef| (other.table, other.layer) == (segment.table, segment.layer);
+        // As many as libFuzzer has patience for.
+        for other in segments.iter().skip(index + 1).take(50).filter(alike) {
+            assert!(!segment.range.overlaps(&other.range));
+        }
+    }
+    for table in manifest.tables() {
+        let rule = &manifest.rules()[table.rule];
+        assert_eq!(table.claim.is_some(), table.kind == Kind::Minimum);
+        assert!(!rule.names_key() || table.kind == Kind::Outright);
+    }
+    let operations = || manifest.recent().iter();
+    assert!(operations().map(|group| group.all().len()).sum::<usize>() <= MAX_RECENT);
+    for group in operations() {
+        assert!(group.all().windows(2).all(|pair| pair[0].0 < pair[1].0));
+        let kind = manifest.tables()[group.table].kind;
+        for (id, entry) in group.all() {
+            assert_eq!(group.get(id), Some(*entry));
+            assert!(entry.is_none_or(|entry| entry.kind() == kind));
+        }
+    }
+}
+
+/// The bytes of a segment.
+///
+/// One that opens answers of any id, and of those that lie outside of its key range with no. Where it lists its entries, there are
+/// as many as it says; where it keeps every rule of its layout, each is found where it lies.
+pub(crate) fn segment(bytes: &[u8]) {
+    let segment = match Segment::open(bytes) {
+        Ok(segment) => segment,
+        Err(error) => return coded(&error),
+    };
+    let (bits, shard) = segment.range();
+    for number in [0, 1, u128::MAX, u128::MAX / 3, 0x0123_4567_89ab_cdef << 64] {
+        let id = Id::from_number(number);
+        assert!(
+            segment.get(&id).is_none_or(|entry| id.leading(bits) == shard && entry.kind() == segment.kind())
+        );
+    }
+    let is_canonical = segment.check().is_ok();
+    let Some(entries) = segment.iter() else { return };
+    let mut count = 0;
+    let mut before = None;
+    for (Interval { from, to }, entry) in entries {
+        count += 1;
+        if is_canonical {
+            assert!(before < Some(from) && from <= to);
+            assert_eq!((segment.get(&from), segment.get(&to)), (Some(entry), Some(entry)));
+            before = Some(to);
+        }
+    }
+    assert_eq!(count, segment.entries());
+}
+
+/// What names a target: `{ "rule": […], "issuer": "…", "values": […] }`.
+///
+/// Its id is the one that the table at `Id` makes, worked out here once more, and the order of the rule's members is nothing to it.
+pub(crate) fn id(bytes: &[u8]) {
+    let Ok(line) = serde_json::from_slice::<Value>(bytes) else { return };
+    let texts = |list: &Value| {
+        let list = list.as_array()?.iter().map(|one| one.as_str().map(str::to_owned));
+        list.collect::<Option<Vec<String>>>()
+    };
+    let (Some(members), Some(issuer), Some(values)) =
+        (texts(&line["rule"]), line["issuer"].as_str(), line["values"].as_array())
+    else {
+        return;
+    };
+    let rule = match Rule::new(members.clone()) {
+        Ok(rule) => rule,
+        Err(error) => return coded(&error),
+    };
+    let mut named: Vec<(String, &Value)> = members.into_iter().zip(values).collect();
+    let backwards: Vec<String> = named.iter().rev().map(|(member, _)| member.clone()).collect();
+    if named.len() == rule.members().len() {
+        assert_eq!(Rule::new(backwards).expect("the same members"), rule);
+    }
+    named.sort_by(|(one, _), (other, _)| one.as_bytes().cmp(other.as_bytes()));
+    let values: Option<Vec<revocable::Value<'_>>> =
+        named.iter().map(|(_, value)| revocable::Value::from_json(value)).collect();
+    let Some(values) = values.filter(|values| values.len() == rule.members().len()) else { return };
+    let salt = Salt::from_bytes([3; 16]);
+    let id = Id::new(salt, &rule, issuer, &values);
+    let mut input = [b"s\x0b\0\0\0revocable/1x\x10\0\0\0".as_slice(), &[3; 16]].concat();
+    let mut field = |tag: u8, length: usize, bytes: &[u8]| {
+        input.push(tag);
+        input.extend(u32::try_from(length).expect("a short one").to_le_bytes());
+        input.extend(bytes);
+    };
+    field(b'l', named.len(), b"");
+    named.iter().for_each(|(member, _)| field(b's', member.len(), member.as_bytes()));
+    field(b's', issuer.len(), issuer.as_bytes());
+    for value in &values {
+        match value {
+            revocable::Value::Text(text) => field(b's', text.len(), text.as_bytes()),
+            revocable::Value::Integer(integer) => field(b'i', 8, &integer.to_le_bytes()),
+            revocable::Value::Boolean(boolean) => field(b'b', 1, &[u8::from(*boolean)]),
+        }
+    }
+    assert_eq!(id.as_bytes()[..], Sha256::digest(&input)[..16]);
+    assert_eq!((Id::from_hex(&id.to_string()), Id::from_number(id.as_number())), (Some(id), id));
+    for bits in 0..=16 {
+        let leading = id.as_number().checked_shr(128 - u32::from(bits)).unwrap_or(0);
+        assert_eq!(u128::from(id.leading(bits)), leading);
+    }
+}
+
 /// The claims as a type of the caller's.
 #[derive(serde::Deserialize)]
 struct Registered {
@@ -222,6 +382,13 @@ fn coded(error: &Error) {
 
 /// The keys of the corpus, one of every algorithm.
 pub(crate) const KEYS: &str = include_str!("../../fuzz/corpus/jwks/every-algorithm.json");
+
+/// The corpus's Ed25519 key, as that of a list.
+fn list_key() -> Value {
+    let keys: Value = serde_json::from_str(KEYS).expect("JSON");
+    let keys = keys["keys"].as_array().expect("keys");
+    json!({ "keys": keys.iter().filter(|key| key["alg"] == "EdDSA").collect::<Vec<_>>() })
+}
 
 fn keys() -> &'static Jwks {
     static KEPT: OnceLock<Jwks> = OnceLock::new();

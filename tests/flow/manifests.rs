@@ -452,7 +452,9 @@ fn a_segment_that_breaks_a_rule_of_its_layout_is_refused_by_the_rule_it_breaks()
         (ByHand { prefix: 3, shard: 8, ..BY_HAND }.bytes(), "key range"),
         (ByHand { remainder: 0, ..BY_HAND }.bytes(), "remainders"),
         (ByHand { remainder: 65, ..BY_HAND }.bytes(), "remainders"),
-        (at(21, 1), "reserved"),
+        (at(21, 1), "whole blocks"),
+        (at(21, 2), "structure"),
+        (at(21, 255), "structure"),
         (at(22, 1), "reserved"),
         (at(23, 1), "reserved"),
         (ByHand { value: 1, ..BY_HAND }.bytes(), "values"),
@@ -479,7 +481,27 @@ fn a_segment_that_breaks_a_rule_of_its_layout_is_refused_by_the_rule_it_breaks()
         (ByHand { upper: &[1 << 63 | 0b0011], ..BY_HAND }.bytes(), BUCKETS),
         (ByHand { upper: &[u64::MAX], ..BY_HAND }.bytes(), BUCKETS),
     ];
-    for (bytes, rule) in cases {
+    // A ribbon of 127 entries in 128 slots of a bit each: any slots will do, and no more nor fewer of them.
+    let ribbon = |kind: u8, slots: u32, length: usize| {
+        let by_hand =
+            ByHand { kind, remainder: 1, entries: 127, buckets: slots, upper: &[], rest: &[], ..BY_HAND };
+        let mut bytes = by_hand.bytes();
+        (bytes[21], bytes[22]) = (1, 7);
+        bytes.resize(length, 0xa5);
+        bytes
+    };
+    assert_eq!(Segment::open(ribbon(0, 128, 48)).unwrap().error_bits(), 1);
+    let ribbons = [
+        (ribbon(0, 128, 47), "length"),
+        (ribbon(0, 128, 49), "length"),
+        (ribbon(0, 256, 48), "length"),
+        (ribbon(0, 129, 48), "whole blocks"),
+        (ribbon(0, 384, 80), ENTRIES),
+        (ribbon(0, 0, 32), ENTRIES),
+        (ribbon(1, 128, 48), "no values"),
+        (ribbon(2, 128, 48), "no values"),
+    ];
+    for (bytes, rule) in cases.into_iter().chain(ribbons) {
         match Segment::open(bytes.as_slice()) {
             Err(Error::SegmentInvalid(reason)) => {
                 assert!(reason.contains(rule), "{reason} does not say {rule}")

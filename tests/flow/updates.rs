@@ -358,6 +358,58 @@ fn operations_fall_away_while_others_that_expire_later_go_on_coming() {
 }
 
 #[test]
+fn a_layer_that_would_be_larger_than_a_segment_may_be_is_made_of_several() {
+    use revocable::publish::{Record, TableKey, Update};
+    use revocable::{Id, Rule};
+    let first = publish(1, &[session(0)]);
+    let keys = Jwks::parse(authority_key().to_public_jwk().as_bytes(), Secrets::Ignore).unwrap();
+    let update = Update::following(first.manifest.as_bytes(), &keys, AUTHORITY, NOW).unwrap();
+    let mut update = update.terms(|terms| terms.max_segment(1 << 15));
+    let table = TableKey::new(Rule::new(["jti"]).unwrap(), Kind::Outright, None).unwrap();
+    let ids: Vec<Id> =
+        (0..20_000_u128).map(|n| Id::from_number(n.wrapping_mul(0x9e37_79b9 << 96 | 77))).collect();
+    for id in &ids {
+        update.add_record(&table, &Record::entry(*id, 0, None)).unwrap();
+    }
+    let (signed, segments) = update.finish(&authority_key(), |_| None).unwrap();
+    let manifest = Manifest::inspect(signed.manifest.as_bytes(), &keys).unwrap();
+    assert!(segments.len() >= 5, "{}", segments.len());
+    assert!(segments.iter().all(|(_, bytes)| bytes.len() <= 1 << 15));
+    for id in ids {
+        let here = manifest.segments().iter().filter(|one| one.layer == 1 && one.range.contains(&id));
+        let names: Vec<SegmentName> = here.map(|one| one.name).collect();
+        let [name] = names[..] else { panic!("{id} is in {} of them", names.len()) };
+        let (_, bytes) = segments.iter().find(|(known, _)| *known == name).unwrap();
+        assert!(revocable::Segment::open(bytes.as_slice()).unwrap().get(&id).is_some());
+    }
+}
+
+#[test]
+fn what_is_pruned_before_its_time_falls_away_in_updates_too() {
+    use revocable::publish::Update;
+    let first = publish(1, &[until(session(1), SECONDS + 1000)]);
+    let next = update(&first.manifest, &[until(session(2), SECONDS + 1000), session(3)]);
+    let keys = Jwks::parse(authority_key().to_public_jwk().as_bytes(), Secrets::Ignore).unwrap();
+    let update = Update::following(next.manifest.as_bytes(), &keys, AUTHORITY, NOW).unwrap();
+    let update = update.terms(|terms| terms.prune_before(NOW.plus_seconds(1001)));
+    let (signed, _) = update.finish(&authority_key(), |_| None).unwrap();
+    let manifest = Manifest::inspect(signed.manifest.as_bytes(), &keys).unwrap();
+    let operations: usize = manifest.recent().iter().map(|group| group.all().len()).sum();
+    assert_eq!((manifest.segments().len(), operations, signed.expired), (0, 1, 2));
+}
+
+#[test]
+fn what_has_expired_does_not_make_many_small_segments_of_what_stays() {
+    let lines = (0..6000).map(|n| until(session(n), SECONDS - 10_000)).chain((6000..6100).map(session));
+    let mut publisher = publisher(&[]).terms(|terms| terms.max_segment(4096));
+    for line in lines {
+        publisher.add(&revocable::publish::Revocation::from_json(&line.to_string()).unwrap());
+    }
+    let built = publisher.finish(&authority_key()).unwrap();
+    assert_eq!((built.segments.len(), built.entries, built.expired), (1, 100, 6000));
+}
+
+#[test]
 fn an_update_with_values_keeps_the_kinds_of_one_rule_apart() {
     let mut authority = Authority::new(&publish(1, &[outright(&["sub"], json!(["alice"]))]));
     authority

@@ -153,7 +153,7 @@ const CALLS = {
   "jwksCache, uat": (odd) => revocable.jwtVerify(ES256.token, remote({ [revocable.jwksCache]: { jwks: { keys: [] }, uat: odd }, [revocable.customFetch]: neverAnswers }), at),
   "a remote set, called": (odd) => remote({ [revocable.customFetch]: async () => Response.json({ keys: [ES256.jwk] }) })(odd),
   createRevocations: (odd) => revocable.createRevocations(odd),
-  ...options("createRevocations", ["source", "lists", "fetch", "onReadError", "unknown", "confirm", "residentLimit"], (option) =>
+  ...options("createRevocations", ["source", "lists", "fetch", "onReadError", "unknown", "confirm", "residentBytes"], (option) =>
     revocable.createRevocations({ source: async () => null, lists, ...option })),
   ...options("createRevocations, lists", ["issuer", "keys", "for"], (option) =>
     revocable.createRevocations({ source: async () => null, lists: [{ ...lists[0], ...option }] })),

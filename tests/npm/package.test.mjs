@@ -63,7 +63,7 @@ test("the types hold for a strict caller, and the declarations themselves withou
      for (const source of [...sources, new Map<string, Uint8Array>()]) await createVerifier({ issuers: [], revocations: { source, lists: [{ issuer: "l", keys: {}, for: ["a"] }] } });
      const confirm: Confirm = async ({ seq, targets }, { signal }) => ({ seq, answers: targets.map(({ id, kind }) => (signal.aborted ? { revoked: false } : { revoked: id !== kind, value: 1 })) });
      for (const confirms of [confirm, httpConfirm("https://a.example/", { headers: { a: "b" } }), "https://a.example/", new URL("https://a.example/")]) {
-       const revocations = { source: store, lists: [{ issuer: "l", keys: {}, for: ["a"] }] as const, confirm: confirms, unknown: { tooOld: "deny", notCovered: "allow" } as const, residentLimit: 1e6 };
+       const revocations = { source: store, lists: [{ issuer: "l", keys: {}, for: ["a"] }] as const, confirm: confirms, unknown: { tooOld: "deny", notCovered: "allow" } as const, residentBytes: 1e6 };
        await createVerifier({ issuers: [], revocations });
        await createVerifier({ issuers: [], revocations: { ...revocations, unknown: "unavailable" } });
      }

@@ -120,6 +120,15 @@ describe("a list that is larger than a gate may hold", () => {
     assert.ok(readings(gate.logs).names.length > 5, "they drove each other out");
   });
 
+  test("a decision that asks for more than may be held is unavailable after a bounded number of readings, and others go on", async () => {
+    const gate = await stack.startFreshGate({ config, objects: snapshot.objects, worker: await loggingKv() });
+    const wide = await stack.issuer.mint({ azp: "a", tenant: "t" });
+    assert.deepEqual(await ask(gate, wide), UNAVAILABLE);
+    assert.ok(readings(gate.logs).names.length <= 10, readings(gate.logs).names.join());
+    assert.deepEqual(await ask(gate, tokens.app), REVOKED);
+    assert.deepEqual(await ask(gate, tokens.good), standing());
+  });
+
   test("fifty requests at once on a cold isolate read each part once", async () => {
     const gate = await stack.startFreshGate({ config, objects: snapshot.objects, worker: await loggingKv() });
     const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => ask(gate, n % 2 ? tokens.app : tokens.good)));

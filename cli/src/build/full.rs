@@ -49,14 +49,21 @@ pub(super) fn make(
     })?;
     progress.stage_of("sorting", revocations);
     let mut tallies: Vec<Tally> = gather.tables.iter().cloned().map(Tally::new).collect();
-    let sorted = spool.sort(&mut tallies, progress).map_err(spooling)?;
+    // So that what has expired neither takes memory nor makes many small segments of what stays.
+    let sorted = spool.sort(&mut tallies, |record| terms.keeps(record), progress).map_err(spooling)?;
+    let expired = sorted.expired;
     let terms = gather.covers.into_iter().fold(terms, Terms::cover);
     let rules = previous.as_ref().map(Manifest::rules).unwrap_or_default().iter().cloned().collect();
     let entries = tallies.iter().fold(0_u64, |sum, tally| sum.saturating_add(tally.entries));
     progress.stage_of("making segments", entries);
     let store = |name, bytes: &[u8]| outgoing.segment(name, bytes);
     let signed = assemble(terms, rules, tallies, sorted, key, store, progress)?;
-    Ok(Made { manifest: signed.manifest, revocations, entries: signed.entries, expired: signed.expired })
+    Ok(Made {
+        manifest: signed.manifest,
+        revocations,
+        entries: signed.entries,
+        expired: signed.expired.saturating_add(expired),
+    })
 }
 
 /// Makes segments of everything, which `store` takes as they come, and signs the manifest.

@@ -123,6 +123,9 @@ struct Summary<'a> {
     entries: u64,
     /// Operations in the manifest, beside the segments.
     recent: usize,
+    /// Whether the revocations read are changes.
+    #[serde(skip)]
+    are_changes: bool,
     /// Entries left out, because no token they could match can pass any more.
     expired: u64,
     segments: usize,
@@ -175,6 +178,7 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
         revocations: made.revocations,
         entries: made.entries,
         recent: manifest.recent().iter().map(|group| group.all().len()).sum(),
+        are_changes: args.recent,
         expired: made.expired,
         segments,
         new_segments,
@@ -285,6 +289,10 @@ fn previous_manifest(folder: &Path) -> Result<Previous, Failure> {
 impl Summary<'_> {
     fn to_text(&self) -> String {
         let bits = self.bits_per_entry.map(|bits| format!(", {bits} bits an entry")).unwrap_or_default();
+        let entries = match self.are_changes {
+            true => format!("{}, and {} changes read", self.entries, self.revocations),
+            false => format!("{} of {} revocations", self.entries, self.revocations),
+        };
         let recent = match self.recent {
             0 => String::new(),
             recent => format!(", and {recent} in the manifest"),
@@ -292,15 +300,13 @@ impl Summary<'_> {
         format!(
             "snapshot  number {} of {}, kid {}\n\
              covers    {}\n\
-             entries   {} of {} revocations{recent}; {} expired and left out\n\
+             entries   {entries}{recent}; {} expired and left out\n\
              segments  {}, of them {} new; {} bytes{bits}\n\
              manifest  {}, {} bytes, valid until {}",
             self.seq,
             self.authority,
             self.kid,
             self.covers.join(" "),
-            self.entries,
-            self.revocations,
             self.expired,
             self.segments,
             self.new_segments,

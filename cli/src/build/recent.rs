@@ -3,7 +3,7 @@
 use revocable::publish::{SigningKey, Terms, Update};
 use revocable::{Jwks, Manifest, UnixTime};
 
-use crate::folder::{Folder, names};
+use crate::folder::{Folder, sized_names};
 use crate::outgoing::Outgoing;
 use crate::output::Failure;
 use crate::progress::Progress;
@@ -41,7 +41,7 @@ pub(super) fn make(
     })?;
     progress.stage("making segments");
     let update = update.terms(|terms| args.terms(gather.covers.into_iter().fold(terms, Terms::cover)));
-    // Segments before are moved along, so that --out has all of them also where it is another folder.
+    // Where --out is another folder, it gets the segments from before as well.
     let folder = Folder::new(args.previous.as_deref().unwrap_or(&args.out));
     let mut fault = None;
     let finished = update.finish(key, |name| {
@@ -58,8 +58,10 @@ pub(super) fn make(
         outgoing.segment(*name, bytes)?;
     }
     let is_new = |name| stored.iter().any(|(new, _)| *new == name);
-    for name in names(&next).filter(|name| !is_new(*name)) {
-        outgoing.segment(name, &folder.segment(&name)?)?;
+    for (name, length) in sized_names(&next).filter(|(name, _)| !is_new(*name)) {
+        if !outgoing.keep(name, length) {
+            outgoing.segment(name, &folder.segment(&name)?)?;
+        }
         progress.advance();
     }
     Ok(Made { manifest: signed.manifest, revocations, entries: signed.entries, expired: signed.expired })

@@ -3,9 +3,9 @@
 //! A table's segments are read in the order of their key ranges, one of each layer at a time, so that memory is bounded by
 //! the largest of them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use revocable::{Entry, Id, Manifest, Segment, SegmentRef};
+use revocable::{Entry, Error, Id, Manifest, Segment, SegmentName, SegmentRef};
 use serde::Serialize;
 
 use crate::folder::Folder;
@@ -55,13 +55,44 @@ struct Layer<'s> {
     entries: VecDeque<Found>,
 }
 
-/// Gives every difference to `show`, in the order of ids.
+/// The segments whose entries both snapshots have as they are, so that they need not be read.
+pub(super) fn untouched(
+    before: (&Manifest, Option<usize>),
+    after: (&Manifest, Option<usize>),
+) -> BTreeMap<SegmentName, u64> {
+    let theirs = |name| of_table(after).find(|other| other.name == name);
+    let mut untouched = BTreeMap::new();
+    for reference in of_table(before) {
+        let is_same = theirs(reference.name)
+            .is_some_and(|other| other.range == reference.range && other.exact == reference.exact);
+        if is_same && is_alone(before, reference) && is_alone(after, reference) {
+            untouched.insert(reference.name, reference.entries);
+        }
+    }
+    untouched
+}
+
+fn of_table((manifest, table): (&Manifest, Option<usize>)) -> impl Iterator<Item = &SegmentRef> {
+    manifest.segments().iter().filter(move |reference| Some(reference.table) == table)
+}
+
+/// Whether nothing else of a table says anything of the ids in a segment's key range.
+fn is_alone(side: (&Manifest, Option<usize>), wanted: &SegmentRef) -> bool {
+    let (manifest, table) = side;
+    let groups = manifest.recent().iter().filter(|group| Some(group.table) == table);
+    let operations = groups.flat_map(|group| group.all().iter());
+    !operations.map(|(id, _)| id).any(|id| wanted.range.contains(id))
+        && of_table(side).filter(|other| other.range.overlaps(&wanted.range)).count() == 1
+}
+
+/// Gives every difference to `show`, in the order of ids, and counts all of them beside the entries that were `kept` anyway.
 pub(super) fn compare(
     mut before: Side<'_>,
     mut after: Side<'_>,
+    kept: u64,
     show: &mut impl FnMut(&Change) -> Result<(), Failure>,
 ) -> Result<Changed, Failure> {
-    let mut changed = Changed::default();
+    let mut changed = Changed { kept, ..Changed::default() };
     let (mut old, mut new) = (before.next()?, after.next()?);
     loop {
         let (change, counter) = match (old, new) {
@@ -92,14 +123,14 @@ pub(super) fn compare(
 }
 
 impl<'s> Side<'s> {
-    /// Of a table that a snapshot may not have.
+    /// Of a table that a snapshot may not have, without segments that are `untouched`.
     pub(super) fn new(
         folder: &'s Folder<'s>,
-        manifest: &Manifest,
-        table: Option<usize>,
+        (manifest, table): (&Manifest, Option<usize>),
+        untouched: &BTreeMap<SegmentName, u64>,
         progress: &'s Progress,
     ) -> Self {
-        let references = manifest.segments().iter().filter(|reference| Some(reference.table) == table);
+        let references = of_table((manifest, table)).filter(|one| !untouched.contains_key(&one.name));
         let mut references: Vec<SegmentRef> = references.copied().collect();
         references.sort_by_key(|one| (one.layer, begin(one)));
         let mut layers: Vec<Layer<'s>> = Vec::new();
@@ -169,14 +200,17 @@ impl Layer<'_> {
             let Some(reference) = self.references.pop_front() else { return Ok(None) };
             // What keeps more of each id tells more of them apart.
             let name = reference.exact.map_or(reference.name, |exact| exact.name);
-            let segment = Segment::open(self.folder.segment(&name)?)
-                .map_err(|error| Failure::about(self.folder.segment_path(&name).display(), &error))?;
+            let about = |error| Failure::about(self.folder.segment_path(&name).display(), &error);
+            let segment = Segment::open(self.folder.segment(&name)?).map_err(about)?;
+            let unlisted =
+                Error::SegmentInvalid("its entries cannot be listed, and no exact one is beside it".into());
+            let listed = segment.iter().ok_or(unlisted).map_err(about)?;
             let found = |(interval, entry): (revocable::Interval, Entry)| Found {
                 from: interval.from,
                 to: interval.to,
                 value: entry.value(),
             };
-            self.entries.extend(segment.iter().into_iter().flatten().map(found));
+            self.entries.extend(listed.map(found));
             self.progress.advance_by(segment.entries());
         }
         Ok(self.entries.front().copied())
@@ -247,8 +281,8 @@ mod tests {
         };
         let (before, after) =
             (side(&folder, &progress, &[&old], &[]), side(&folder, &progress, &[&new], &[]));
-        let changed = compare(before, after, &mut show).unwrap();
-        assert_eq!(changed, Changed { added: 2, removed: 1, changed: 1, kept: 1 });
+        let changed = compare(before, after, 5, &mut show).unwrap();
+        assert_eq!(changed, Changed { added: 2, removed: 1, changed: 1, kept: 6 });
         let wanted = [
             Change::Added(new[0]),
             Change::Removed(old[0]),

@@ -9,7 +9,7 @@ use revocable::{Id, Kind, Manifest, Rule, SegmentName};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::folder::Folder;
+use crate::folder::{Folder, sized_names};
 use crate::outgoing;
 use crate::output::{self, Exit, Failure, Ui};
 use crate::progress::Progress;
@@ -108,14 +108,17 @@ pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     let names: BTreeSet<Name<'_>> =
         table_names(&before).chain(table_names(&after)).map(|(name, _)| name).collect();
     for name in names.into_iter().filter(|_| same_salt) {
-        let side = |folder, manifest| Side::new(folder, manifest, index(manifest, name), &progress);
+        let (old, new) = ((&before, index(&before, name)), (&after, index(&after, name)));
+        let untouched = entries::untouched(old, new);
+        let kept = untouched.values().fold(0_u64, |sum, entries| sum.saturating_add(*entries));
+        let side = |folder, of| Side::new(folder, of, &untouched, &progress);
         let (rule, kind, claim) = name;
         let (rule, kind) = (members(rule), kind.name());
         let mut show = |change: &Change| match args.entries {
             true => output::print(&shown(change, &rule, kind, claim, ui)),
             false => Ok(()),
         };
-        let changed = entries::compare(side(&from, &before), side(&to, &after), &mut show)?;
+        let changed = entries::compare(side(&from, old), side(&to, new), kept, &mut show)?;
         tables.push(TableReport { rule, kind, claim, changed });
     }
     drop(progress);
@@ -140,6 +143,7 @@ fn index(manifest: &Manifest, wanted: Name<'_>) -> Option<usize> {
 
 impl<'m> Report<'m> {
     fn new(before: &'m Manifest, after: &'m Manifest, entries: Option<Vec<TableReport<'m>>>) -> Self {
+        let segments = |manifest| sized_names(manifest).collect::<BTreeMap<SegmentName, u64>>();
         let (old, new) = (segments(before), segments(after));
         let added = || new.iter().filter(|(name, _)| !old.contains_key(*name));
         let operations = |manifest: &Manifest| manifest.recent().iter().map(|group| group.all().len()).sum();
@@ -223,14 +227,6 @@ impl TableReport<'_> {
         let counts = format!("{added} added, {removed} removed, {changed} changed, {kept} kept");
         format!("entries     {:?} {}{claim}: {counts}", self.rule, self.kind)
     }
-}
-
-/// Every segment and how long it is, those that confirm included.
-fn segments(manifest: &Manifest) -> BTreeMap<SegmentName, u64> {
-    let all = manifest.segments().iter().flat_map(|segment| {
-        [Some((segment.name, segment.bytes)), segment.exact.map(|exact| (exact.name, exact.bytes))]
-    });
-    all.flatten().collect()
 }
 
 fn members(rule: &Rule) -> Vec<&str> {

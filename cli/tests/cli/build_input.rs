@@ -170,3 +170,18 @@ fn a_minimum_revokes_tokens_whose_claim_is_lower_missing_or_no_integer() {
     sandbox.check("out", &token(json!({ "pwd_ver": 7 }))).succeeds();
     sandbox.check("out", &token(json!({ "sub": "bob" }))).succeeds();
 }
+
+#[test]
+fn windows_of_expiry_are_layers_of_their_own_and_every_entry_is_found_in_its() {
+    let sandbox = Sandbox::with_keys("build-windows");
+    let lines = many().0 + &revoke(&["jti"], &["for-ever"]);
+    let summary = sandbox.build("out", &lines, &["--salt", SALT, "--expiry-windows", "3"]).succeeds().json();
+    assert_eq!((&summary["entries"], &summary["segments"]), (&json!(5001), &json!(4)));
+    let segments = manifest(&sandbox, "out")["segments"].clone();
+    let expiries: Vec<bool> =
+        segments.as_array().unwrap().iter().map(|one| one["expires"].is_u64()).collect();
+    assert_eq!(expiries.iter().filter(|expires| **expires).count(), 3, "{segments}");
+    for jti in ["t-0", "t-2500", "t-4999", "for-ever"] {
+        sandbox.check("out", &token(json!({ "jti": jti }))).denies_as_revoked();
+    }
+}

@@ -88,6 +88,34 @@ fn operations_in_the_manifest_count_as_what_they_do() {
 }
 
 #[test]
+fn segments_that_both_have_need_not_be_there_to_be_compared() {
+    let sandbox = Sandbox::with_keys("diff-shared");
+    let options = ["--salt", SALT, "--max-segment", "4KiB"];
+    sandbox.build("one", &tokens(0, 3000), &options).succeeds();
+    sandbox.build("two", &tokens(0, 3001), &["--previous", "one", "--max-segment", "4KiB"]).succeeds();
+    let (one, two) = (sandbox.tree("one/segments"), sandbox.tree("two/segments"));
+    let shared: Vec<&String> = one.keys().filter(|name| two.contains_key(*name)).collect();
+    assert_eq!(shared.len() + 1, one.len(), "one key range has changed");
+    shared.iter().for_each(|name| fs::remove_file(sandbox.path(&format!("two/segments/{name}"))).unwrap());
+    let report = diff(&sandbox, "one", "two", &["--json"]).succeeds().json();
+    let table = &report["entries"][0];
+    assert_eq!((&table["added"], &table["removed"], &table["kept"]), (&json!(1), &json!(0), &json!(3000)));
+}
+
+#[test]
+fn entries_of_coarse_lists_are_told_apart_by_the_exact_segments() {
+    let sandbox = Sandbox::with_keys("diff-coarse");
+    sandbox.build("one", &tokens(0, 5000), &["--salt", SALT, "--epsilon", "2^-8"]).succeeds();
+    sandbox.build("two", &tokens(7, 5003), &["--previous", "one", "--epsilon", "2^-12"]).succeeds();
+    let report = diff(&sandbox, "one", "two", &["--json"]).succeeds().json();
+    let table = &report["entries"][0];
+    assert_eq!((&table["added"], &table["removed"], &table["kept"]), (&json!(3), &json!(7), &json!(4993)));
+    for snapshot in ["one", "two"] {
+        sandbox.run(&["inspect", "--snapshot", snapshot, "--keys", "list.pub.jwk", "--strict"]).succeeds();
+    }
+}
+
+#[test]
 fn lists_of_another_salt_have_no_entry_in_common_that_can_be_told() {
     let sandbox = Sandbox::with_keys("diff-salt");
     for out in ["one", "two"] {

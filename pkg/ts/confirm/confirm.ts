@@ -11,10 +11,14 @@ import { READ_TIMEOUT_MILLIS, inTime } from "../read.js";
  */
 export type Confirm = (request: ConfirmRequest, options: ConfirmOptions) => ConfirmResponse | Promise<ConfirmResponse>;
 
+/** The most targets of one request: as many as a token may have values where a rule names a list. */
+export const MOST_TARGETS = 16;
+
 /** What is asked. It names ids, and no token's values. */
 export interface ConfirmRequest {
   /** The number of the list that has the hits. */
   seq: number;
+  /** At most 16. */
   targets: ConfirmTarget[];
 }
 

@@ -110,7 +110,7 @@ export class Revocations {
   }
 }
 
-function listsOf(lists: unknown, { unknown, residentLimit, jitter }: Terms): Lists {
+function listsOf(lists: unknown, { unknown, residentBytes, jitter }: Terms): Lists {
   if (!Array.isArray(lists) || lists.length !== 1) throw wrong("lists", "expected exactly one: a source holds one manifest");
   const list: unknown = lists[0];
   onlyFields(list, "lists[0]", ["issuer", "keys", "for"]);
@@ -122,5 +122,5 @@ function listsOf(lists: unknown, { unknown, residentLimit, jitter }: Terms): Lis
   if (names.length === 0 || !names.every((name) => typeof name === "string")) throw wrong("lists[0].for", "expected the names of token issuers");
   if (names.includes(issuer)) throw wrong("lists[0].issuer", "an authority has a name that is no token issuer's");
   const text = jsonOf(keys, "ERR_CONFIG_INVALID", "`lists[0].keys`: expected what JSON can say");
-  return typed(() => new Lists(issuer, text, names as string[], unknown, residentLimit, jitter));
+  return typed(() => new Lists(issuer, text, names as string[], unknown, residentBytes, jitter));
 }

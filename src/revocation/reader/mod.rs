@@ -17,12 +17,12 @@ use crate::key::Jwks;
 use crate::limits::DEFAULT_RESIDENT_BYTES;
 use crate::time::UnixTime;
 
-use super::lacking::{Confirmation, Lack};
+use super::lacking::Confirmation;
 use super::manifest::{self, Manifest};
 use super::snapshot::{Finding, Snapshot, SnapshotInfo};
 use super::{Entry, SegmentName, Status, Unknown};
 
-use room::length;
+use room::{by_name, length};
 
 pub use incoming::{AskingManifest, AuthenticManifest, Incoming, Offer, Offered};
 
@@ -210,7 +210,8 @@ impl Revocations {
         }
         let (snapshot, wanted) = self.gather(manifest)?;
         let shared = snapshot.held().map(|(name, segment)| (name, length(segment)));
-        let gathering = Arc::new(shared.chain(wanted.iter().map(|(name, bytes)| (*name, *bytes))).collect());
+        let all = shared.chain(wanted.iter().map(|(name, bytes)| (*name, *bytes)));
+        let gathering = Arc::new(by_name(all));
         if let Some(followed) = self.lists.get_mut(list) {
             // What was being gathered of this list before is given up.
             followed.gathering = Arc::downgrade(&gathering);
@@ -243,7 +244,7 @@ impl Revocations {
         Ok(())
     }
 
-    /// Gives a segment that a decision lacked ([`Lack::Segment`]), with the name made from a digest of these very bytes. What
+    /// Gives a segment that a decision lacked ([`crate::Lack::Segment`]), with the name made from a digest of these very bytes. What
     /// was not asked for the longest makes room for it. Where no snapshot in force names it any more, nothing happens.
     ///
     /// # Errors
@@ -266,7 +267,7 @@ impl Revocations {
         Ok(())
     }
 
-    /// Gives the exact answer about an id that a decision lacked ([`Lack::Confirmation`]): its entry, or `None` when it is
+    /// Gives the exact answer about an id that a decision lacked ([`crate::Lack::Confirmation`]): its entry, or `None` when it is
     /// not revoked. It is kept as long as the snapshot that it was asked about.
     pub fn confirm(&mut self, confirmation: &Confirmation, answer: Option<Entry>) {
         for current in self.lists.iter_mut().filter_map(|followed| followed.current.as_mut()) {
@@ -278,31 +279,31 @@ impl Revocations {
     ///
     /// # Errors
     /// [`Error::ClaimInvalid`] when the token lacks a member that the rules require.
-    pub fn status(
+    pub(crate) fn find(
         &self,
         claims: &Claims,
         required: Option<&[String]>,
         now: UnixTime,
-    ) -> Result<(Status, Vec<Lack>), Error> {
-        let mut known = Status::Unknown(Unknown::NotCovered);
-        let mut lacking = Vec::new();
+    ) -> Result<Finding, Error> {
+        let mut known = Finding::from(Status::Unknown(Unknown::NotCovered));
         let speaking = self.lists.iter().filter(|followed| followed.list.speaks_for(claims.issuer()));
         for followed in speaking {
-            let finding = match &followed.current {
+            let mut finding = match &followed.current {
                 None => Status::Unknown(Unknown::NoSnapshot).into(),
                 Some(current) => current.snapshot.check(claims, required, now)?,
             };
-            let Finding { status, lacking: lacks } = finding;
-            lacking.extend(lacks);
-            known = match (known, status) {
-                (_, revoked @ Status::Revoked { .. }) => return Ok((revoked, Vec::new())),
+            match (&known.status, &finding.status) {
+                (_, Status::Revoked { .. }) => return Ok(finding),
                 // A list that leaves the issuer to others says nothing of it.
-                (known, Status::Unknown(Unknown::NotCovered)) => known,
-                (Status::Unknown(Unknown::NotCovered) | Status::NotRevoked, status) => status,
-                (known, _) => known,
-            };
+                (_, Status::Unknown(Unknown::NotCovered)) => {}
+                (Status::Unknown(Unknown::NotCovered) | Status::NotRevoked, _) => known = finding,
+                _ => {
+                    known.reasons.append(&mut finding.reasons);
+                    known.lacking.append(&mut finding.lacking);
+                }
+            }
         }
-        Ok((known, lacking))
+        Ok(known)
     }
 
     /// The snapshot in force; of the first list that has one.

@@ -48,21 +48,18 @@ impl Revocations {
 
     /// Every segment at hand.
     fn held(&self) -> BTreeMap<SegmentName, Arc<Held>> {
-        // One by one: collecting them sorts, which weighs much in a page's Wasm.
-        let mut held = BTreeMap::new();
-        for (name, segment) in self.snapshots().flat_map(|current| current.snapshot.held()) {
-            held.insert(name, Arc::clone(segment));
-        }
-        held
+        let held = self.snapshots().flat_map(|current| current.snapshot.held());
+        by_name(held.map(|(name, segment)| (name, Arc::clone(segment))))
     }
 
     /// Lets go of segments, but not of `keep`, until no more are held than may be. Those that a newer snapshot will have, or
     /// shares already, are counted as if they were here; to let go of them would free nothing.
     pub(super) fn make_room(&mut self, keep: Option<SegmentName>) {
         let gathering = self.lists.iter().filter_map(|followed| followed.gathering.upgrade());
-        let mut kept: BTreeMap<SegmentName, u64> = gathering
-            .flat_map(|one| one.iter().map(|(name, bytes)| (*name, *bytes)).collect::<Vec<_>>())
-            .collect();
+        let mut kept = BTreeMap::new();
+        for one in gathering {
+            kept.extend(one.iter().map(|(name, bytes)| (*name, *bytes)));
+        }
         let more = if kept.is_empty() { 0 } else { self.resident_limit / 4 };
         let most = self.resident_limit.saturating_add(more);
         loop {
@@ -98,6 +95,13 @@ fn kind_of<'m>(manifest: &'m Manifest, reference: &SegmentRef) -> KindOf<'m> {
 
 pub(super) fn length(segment: &Held) -> u64 {
     u64::try_from(segment.bytes().len()).unwrap_or(u64::MAX)
+}
+
+/// One by one: collecting into a map sorts, and the code that sorts weighs as much as all of manifests' reading.
+pub(super) fn by_name<T>(all: impl Iterator<Item = (SegmentName, T)>) -> BTreeMap<SegmentName, T> {
+    let mut map = BTreeMap::new();
+    all.for_each(|(name, one)| drop(map.insert(name, one)));
+    map
 }
 
 fn total(lengths: impl Iterator<Item = u64>) -> u64 {

@@ -88,9 +88,17 @@ pub(crate) use solve::encode_ribbon;
 /// # Ribbons
 ///
 /// Of what follows the `p` bits of an id, the first 64 are a fraction of 1; `m` − 127 times that, rounded down, is the slot at
-/// which its equation starts. With `h` those 64 bits as a number and SplitMix64's finalizer, let `x` = mix(`h` xor seed ×
-/// 0x9e3779b97f4a7c15), `y` = mix(`x`) and `z` = mix(`y`). Then 2^64 × `x` + `y` with the lowest bit set says which of the 128
-/// slots are picked, the lowest bit the first, and the top `r` bits of `z` are what they come to, added without carry.
+/// which its equation starts. With `h` those 64 bits as a number and `c` = 0x9e3779b97f4a7c15, let `x` = mix(`h` xor seed × `c`),
+/// `y` = mix(`x`) and `z` = mix(`y`), all modulo 2^64. Then 2^64 × `x` + `y` with the lowest bit set says which of the 128 slots
+/// are picked, the lowest bit the first, and the top `r` bits of `z` are what they come to, added without carry. Here mix(`v`) is
+/// a step of SplitMix64:
+///
+/// ```text
+/// v = v + c
+/// v = (v xor (v >> 30)) × 0xbf58476d1ce4e5b9
+/// v = (v xor (v >> 27)) × 0x94d049bb133111eb
+/// v xor (v >> 31)                                  mix(0) = 0xe220a8397b1dcdaf
+/// ```
 ///
 /// # Checks
 ///
@@ -338,6 +346,11 @@ mod tests {
         let found = (0..asked).filter(|n| segment.get(&id(u64::from(*n) + (1 << 40))).is_some()).count();
         let (wanted, found) = (f64::from(asked) / 256.0, f64::from(u32::try_from(found).unwrap()));
         assert!((found - wanted).abs() < 3.0 * wanted.sqrt(), "{found} instead of {wanted}");
+    }
+
+    #[test]
+    fn the_mixing_is_the_one_that_is_written_down() {
+        assert_eq!(ribbon::mix(0), 0xe220_a839_7b1d_cdaf);
     }
 
     #[test]

@@ -95,8 +95,9 @@ impl Ribbon {
     }
 }
 
-/// SplitMix64's finalizer (Steele, Lea, Flood 2014). What comes in are bits of a cryptographic hash: whoever picks values to
-/// make equations contradict each other has the publisher take the other structure, and gains nothing.
+/// A step of SplitMix64 (Steele, Lea, Flood 2014): its increment, then its finalizer. What comes in are bits of a cryptographic hash: whoever picks values to
+/// make equations contradict each other has the publisher take the other structure, and gains a
+/// longer build and a larger list.
 pub(super) const fn mix(number: u64) -> u64 {
     let sum = number.wrapping_add(STEP);
     let once = (sum ^ sum >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

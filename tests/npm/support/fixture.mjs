@@ -12,6 +12,8 @@ import { revocable } from "../../../xtask/node/authority.mjs";
 
 export const ISSUER = "https://issuer.example";
 export const AUTHORITY = "https://authority.example";
+/** As many as may be looked up. */
+const AUDIENCES = ["api", ...Array.from({ length: 15 }, (_, index) => `api-${index}`)];
 
 /** Makes a fixture; see its members below. Times are relative to the clock, so that every runtime's clock fits. */
 export async function makeFixture() {
@@ -66,6 +68,9 @@ async function makeFixtureIn(folder) {
   snapshots.coarse = await authority.build(coarse, coarsely(1));
   // The same segments, under another number.
   snapshots.coarseNext = await authority.build(coarse, coarsely(2));
+  // Each value outright and by a cutoff.
+  const audiences = AUDIENCES.map((aud) => ({ rule: ["aud"], issuer: ISSUER, values: [aud] }));
+  snapshots.coarseAudiences = await authority.build([...audiences, ...audiences.map((line) => ({ ...line, before: now }))], coarsely(1));
   const many = ["revoked", ...Array.from({ length: 4000 }, (_, index) => `of-many-${index}`)];
   snapshots.inParts = await authority.build(
     many.map((jti) => ({ rule: ["jti"], issuer: ISSUER, values: [jti] })),
@@ -111,6 +116,7 @@ async function makeTokens(keys, now, manifest) {
     withOddClaims: await mintRaw(keys.current, `{"iss":"${ISSUER}","exp":${now + 3600},"jti":"odd","__proto__":{"admin":true},"big":9007199254740993,"nested":{"list":[1,"é",null]}}`),
     revoked: await mint({ jti: "revoked" }),
     revokedLater: await mint({ jti: "revoked-later" }),
+    forManyAudiences: await mint({ aud: AUDIENCES }),
     ofLowVersion: await mint({ sub: "versioned", pwd_ver: 6 }),
     ofHighVersion: await mint({ sub: "versioned", pwd_ver: 7 }),
     withoutVersion: await mint({ sub: "versioned" }),

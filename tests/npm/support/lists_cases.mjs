@@ -56,7 +56,7 @@ export const listsCases = {
   async "a policy that lets unknown tokens pass has read what is lacking first, and refuses what is revoked"(context) {
     const { verifierOf, counting, tokens } = context;
     for (const snapshot of ["first", "inParts", "coarse"]) {
-      const checking = await verifierOf({ source: counting(snapshot), unknown: "allow", residentLimit: 4096 });
+      const checking = await verifierOf({ source: counting(snapshot), unknown: "allow", residentBytes: 4096 });
       equal((await checking.verify(tokens.revoked)).error?.code, "ERR_JWT_REVOKED", snapshot);
       equal((await checking.verify(tokens.good)).status, "not-revoked", snapshot);
     }
@@ -162,6 +162,23 @@ export const listsCases = {
     equal(await verdict(tokens.cutOff, { cutoff: -1 }), "unavailable needsConfirmation");
   },
 
+  async "hits of one token are confirmed together, sixteen in one request"({ verifierOf, withoutExact, tokens }) {
+    const asked = [];
+    let revoked = false;
+    const confirm = ({ seq, targets }) => {
+      asked.push(targets.length);
+      return { seq, answers: targets.map(() => ({ revoked, value: revoked ? Date.now() : undefined })) };
+    };
+    const checking = await verifierOf({ source: withoutExact("coarseAudiences"), confirm });
+    equal((await checking.verify(tokens.forManyAudiences)).decision, "allow");
+    equal(asked.join(), "16,16");
+    equal((await checking.verify(tokens.forManyAudiences)).decision, "allow");
+    equal(asked.length, 2);
+    revoked = true;
+    const other = await verifierOf({ source: withoutExact("coarseAudiences"), confirm });
+    equal((await other.verify(tokens.forManyAudiences)).error?.code, "ERR_JWT_REVOKED");
+  },
+
   async "what is no answer to what was asked refuses nobody: the exact segment confirms, or the token is unavailable"(context) {
     const { verifierOf, counting, withoutExact, tokens } = context;
     const answers = {
@@ -215,7 +232,7 @@ export const listsCases = {
   async "a snapshot that is larger than what is held is read in parts, as tokens ask for them"(context) {
     const { verifierOf, counting, segmentsOf, tokens } = context;
     const source = counting("inParts");
-    const checking = await verifierOf({ source, residentLimit: 4096 });
+    const checking = await verifierOf({ source, residentBytes: 4096 });
     equal((await checking.verify(tokens.good)).decision, "allow");
     equal(source.names.length, 2);
     equal((await checking.verify(tokens.good)).decision, "allow");
@@ -238,7 +255,7 @@ export const listsCases = {
 
   async "a cold verifier answers its first token after two rounds of reads, whether the snapshot is held or read in parts"(context) {
     const { verifierOf, counting, tokens } = context;
-    for (const [snapshot, options] of [["first", {}], ["coarse", {}], ["inParts", { residentLimit: 4096 }]]) {
+    for (const [snapshot, options] of [["first", {}], ["coarse", {}], ["inParts", { residentBytes: 4096 }]]) {
       const source = counting(snapshot);
       equal((await (await verifierOf({ source, ...options })).verify(tokens.good)).decision, "allow", snapshot);
       equal(source.rounds(), 2, `${snapshot} ${JSON.stringify(options)}: rounds`);
@@ -247,7 +264,7 @@ export const listsCases = {
 
   async "many tokens at once that lack the same segment have it read once"({ verifierOf, counting, tokens }) {
     const source = counting("inParts");
-    const checking = await verifierOf({ source: { get: slowly(source.get, 50) }, residentLimit: 4096 });
+    const checking = await verifierOf({ source: { get: slowly(source.get, 50) }, residentBytes: 4096 });
     await checking.refresh();
     const answers = await Promise.all(Array.from({ length: 20 }, () => checking.verify(tokens.revoked)));
     for (const { error } of answers) equal(error.code, "ERR_JWT_REVOKED");
@@ -264,7 +281,7 @@ export const listsCases = {
     for (const [code, change] of Object.entries(bad)) {
       let isBad = true;
       const source = { get: (name) => (isBad && name !== "manifest.jwt" ? change(objects("inParts")[name]) : objects("inParts")[name]) };
-      const checking = await verifierOf({ source, residentLimit: 4096 });
+      const checking = await verifierOf({ source, residentBytes: 4096 });
       const { decision, error } = await checking.verify(tokens.revoked);
       equal(`${decision} ${error.reason} ${error.cause.code}`, `unavailable segmentMissing ${code}`);
       isBad = false;
@@ -373,7 +390,7 @@ export const listsCases = {
     equal((await jwtVerify(tokens.good, keys)).revocation, undefined);
     const sources = {
       noSnapshot: { source: async () => null },
-      segmentMissing: { source: withoutSegments(counting("inParts")), residentLimit: 4096 },
+      segmentMissing: { source: withoutSegments(counting("inParts")), residentBytes: 4096 },
       needsConfirmation: { source: withoutExact("coarse") },
     };
     for (const [reason, options] of Object.entries(sources)) {
@@ -392,7 +409,7 @@ export const listsCases = {
     const { jwtVerify, createLocalJWKSet, revocationsOf, withoutExact, counting, tokens, jwks } = context;
     const keys = createLocalJWKSet(jwks);
     const parts = counting("inParts");
-    const inParts = { revocations: await revocationsOf({ source: parts, residentLimit: 4096 }) };
+    const inParts = { revocations: await revocationsOf({ source: parts, residentBytes: 4096 }) };
     equal((await jwtVerify(tokens.good, keys, inParts)).payload.jti, "good");
     equal(parts.names.length, 2);
     equal((await rejected(jwtVerify(tokens.revoked, keys, inParts))).code, "ERR_JWT_REVOKED");
@@ -407,13 +424,13 @@ export const listsCases = {
     equal(asked, 1);
   },
 
-  async "what is wrong with `unknown`, `confirm` and `residentLimit` is named"({ verifierOf, revocationsOf, counting }) {
+  async "what is wrong with `unknown`, `confirm` and `residentBytes` is named"({ verifierOf, revocationsOf, counting }) {
     const wrong = {
       "unknown": [1, null, "pass", [], Symbol("deny")].map((unknown) => ({ unknown })),
       "unknown.tooOld": [{ unknown: { tooOld: "pass" } }, { unknown: { tooOld: null } }],
       "unknown.tooNew": [{ unknown: { tooNew: "allow" } }],
       confirm: [1, null, {}, "ftp://gate.example/", "https://me:hunter2@gate.example/", "https://gate.example/#a"].map((confirm) => ({ confirm })),
-      residentLimit: [-1, 1.5, "1", null, 2 ** 40, Number.NaN].map((residentLimit) => ({ residentLimit })),
+      residentBytes: [-1, 1.5, "1", null, 2 ** 40, Number.NaN].map((residentBytes) => ({ residentBytes })),
     };
     for (const [name, options] of Object.entries(wrong)) {
       for (const option of options) {
@@ -452,7 +469,7 @@ function reasons({ verifierOf, withoutExact, counting, source, issuerOptions, to
         tokens.good,
       ),
     },
-    segmentMissing: { seq: 1, age: 0, verdict: one({ source: withoutSegments(counting("inParts")), residentLimit: 4096 }, tokens.good) },
+    segmentMissing: { seq: 1, age: 0, verdict: one({ source: withoutSegments(counting("inParts")), residentBytes: 4096 }, tokens.good) },
     needsConfirmation: { seq: 1, age: 0, verdict: one({ source: withoutExact("coarse") }, tokens.suspected) },
   };
 }
@@ -481,8 +498,8 @@ export function listsTools({ createVerifier, createRevocations }, { issuer, auth
   const lists = (issuers) => [{ issuer: authority, keys: listKeys, for: issuers }];
   return {
     /** A verifier with these options of its lists, and others beside them. */
-    verifierOf({ source, unknown, confirm, residentLimit, issuer: changes, issuers = [issuerOptions(changes)], ...rest }) {
-      const revocations = given({ source, unknown, confirm, residentLimit });
+    verifierOf({ source, unknown, confirm, residentBytes, issuer: changes, issuers = [issuerOptions(changes)], ...rest }) {
+      const revocations = given({ source, unknown, confirm, residentBytes });
       return createVerifier({ issuers, revocations: { ...revocations, lists: lists(issuers.map(({ issuer }) => issuer)) }, ...rest });
     },
     revocationsOf: (options) => createRevocations({ ...given(options), lists: lists([issuer]) }),

@@ -126,7 +126,7 @@ function cases({ createVerifierSync, jwtVerifySync, decodeJwt, decodeProtectedHe
       equal(codeOf(() => jwtVerifySync(tokens.revoked, set, { revocations })), "ERR_JWT_REVOKED");
     },
     async "a part that a token lacks is read in the background, and tokens after it are answered"() {
-      const parts = { source: source("inParts"), lists, residentLimit: 4096 };
+      const parts = { source: source("inParts"), lists, residentBytes: 4096 };
       const checking = verifier(parts);
       await checking.refresh();
       const before = checking.verifySync(tokens.revoked);
