@@ -37,6 +37,8 @@ pub(crate) fn segment(name: &SegmentName, bytes: u64) -> Object {
 fn hit(manifest: &Manifest, confirmation: &Confirmation) -> Option<Object> {
     let target = manifest.target(confirmation)?;
     let plain = Object::new();
+    set(&plain, "iss", manifest.authority());
+    set(&plain, "salt", manifest.salt().to_base64url());
     set(&plain, "seq", number::from_u64(confirmation.seq));
     set(&plain, "table", u32::try_from(confirmation.table).ok()?);
     set(&plain, "id", target.id.to_string());

@@ -4,7 +4,7 @@ declare module "node:fs/promises" {
   export function readFile(path: URL): Promise<Uint8Array<ArrayBuffer>>;
   export function open(path: string): Promise<{
     stat(): Promise<{ size: number }>;
-    readFile(options: { signal: AbortSignal }): Promise<Uint8Array>;
+    read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
     close(): Promise<void>;
   }>;
 }

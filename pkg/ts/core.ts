@@ -57,7 +57,11 @@ export interface WantedSegment {
 export type Lack =
   | WantedSegment
   | {
-      /** The number of the manifest that has the hit. */
+      /** The authority of the manifest that has the hit. */
+      iss: string;
+      /** What its ids are made with, in base64url. */
+      salt: string;
+      /** Its number. */
       seq: number;
       /** Which of its tables. */
       table: number;

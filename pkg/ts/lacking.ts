@@ -67,7 +67,7 @@ export class LackingReader {
     const hits = new Map<string, Unconfirmed>();
     for (const lack of lacks) {
       if (!("id" in lack)) segment(lack);
-      else if (confirm !== undefined) hits.set(`${lack.seq} ${lack.table} ${lack.id}`, lack);
+      else if (confirm !== undefined) hits.set(`${lack.salt} ${lack.seq} ${lack.table} ${lack.id}`, lack);
       else if (lack.exact !== undefined) segment(lack.exact);
     }
     // One request for as many as it may have, as they are of one list.

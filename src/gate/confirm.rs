@@ -88,7 +88,7 @@ impl ConfirmQuestion {
             .take(MAX_CONFIRM_TARGETS)
             .map(|(target, one)| (wire(&target), one))
             .unzip();
-        let salt = base64url::encode(manifest.salt().as_bytes());
+        let salt = manifest.salt().to_base64url();
         let (iss, seq) = (manifest.authority(), manifest.seq());
         let body = json!({ "iss": iss, "salt": salt, "seq": seq, "targets": targets }).to_string();
         (!asked.is_empty()).then_some((body, asked))

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::base64url;
 use crate::error::Error;
 use crate::key::Jwks;
 use crate::limits::{
@@ -185,7 +184,7 @@ impl Terms {
             seq: self.seq,
             prev: self.prev.map(hex),
             hash: ID_HASH,
-            salt: base64url::encode(self.salt.as_bytes()),
+            salt: self.salt.to_base64url(),
             epsilon: self.epsilon.to_string(),
             covers: self.covers.iter().map(String::as_str).collect(),
             rules: Vec::new(),

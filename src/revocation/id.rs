@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::base64url;
 use crate::limits::{MAX_SAFE_INTEGER, MAX_TARGET_VALUE_BYTES};
 
 use super::rule::Rule;
@@ -155,6 +156,12 @@ impl Salt {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
+    }
+
+    /// Its bytes in base64url, as a manifest has them.
+    #[must_use]
+    pub fn to_base64url(&self) -> String {
+        base64url::encode(self.0)
     }
 
     /// The salt that 32 hexadecimal digits spell.

@@ -15,7 +15,7 @@ import { startWorker } from "./support/workerd.mjs";
 
 const [installed, fixture] = await Promise.all([installPackage(), makeFixture()]);
 after(installed.remove);
-const { createVerifier, httpSource, memorySource } = await installed.load();
+const { createVerifier, httpConfirm, httpSource, memorySource } = await installed.load();
 const folderEntry = createRequire(join(installed.folder, "main.js")).resolve("revocable/folder");
 const { folderSource } = await import(pathToFileURL(folderEntry).href);
 const { good, revoked, revokedLater } = fixture.tokens;
@@ -112,6 +112,21 @@ test("node: the README's options and its function that confirms do what it says"
   const verifier = await createVerifier({ ...optionsFor(), revocations });
   assert.equal((await verifier.verify(revoked)).error.code, "ERR_JWT_REVOKED");
   assert.deepEqual(asked, ["POST https://gate.example/_revocable/confirm Bearer key true"]);
+});
+
+test("node: whom a key is sent to or an answer believed of is https or on a loopback host, or refused", async () => {
+  const headers = { authorization: "Bearer key" };
+  for (const host of ["http://gate.example", "http://127.0.0.1.example", "http://10.0.0.1", "http://localhost.example"]) {
+    assert.throws(() => httpSource(`${host}/lists/`, { headers }), { code: "ERR_CONFIG_INVALID" }, host);
+    assert.throws(() => httpConfirm(`${host}/confirm`), { code: "ERR_CONFIG_INVALID" }, host);
+    const revocations = { ...optionsFor().revocations, source: memorySource(new Map()), confirm: `${host}/confirm` };
+    await assert.rejects(createVerifier({ ...optionsFor(), revocations }), { code: "ERR_CONFIG_INVALID", message: /confirm/ });
+    assert.ok(httpSource(`${host}/lists/`), "signed objects may come from anywhere");
+  }
+  for (const host of ["https://gate.example", "http://localhost:8787", "http://127.0.0.2", "http://[::1]:1", "http://a.localhost"]) {
+    assert.ok(httpSource(`${host}/lists/`, { headers }));
+    assert.ok(httpConfirm(`${host}/confirm`));
+  }
 });
 
 test("workerd: KV is a source, and what it has not got leaves what is in force", async () => {

@@ -16,7 +16,14 @@ export const MOST_TARGETS = 16;
 
 /** What is asked. It names ids, and no token's values. */
 export interface ConfirmRequest {
-  /** The number of the list that has the hits. */
+  /** The authority whose list has the hits. */
+  iss: string;
+  /**
+   * What that list's ids are made with, in base64url. To a list that makes them otherwise, or is another authority's, no id is
+   * revoked: whoever has such a one must not answer.
+   */
+  salt: string;
+  /** The list's number. */
   seq: number;
   /** At most 16. */
   targets: ConfirmTarget[];
@@ -70,10 +77,10 @@ export interface Confirmed {
  * @internal
  */
 export async function confirmed(confirm: Confirm, hits: readonly Unconfirmed[]): Promise<Confirmed[]> {
-  const seq = hits[0]?.seq ?? 0;
+  const { iss = "", salt = "", seq = 0 } = hits[0] ?? {};
   const targets = hits.map(({ rule, kind, claim, id }) => ({ rule, kind, ...(claim === undefined ? {} : { claim }), id }));
   try {
-    const response: unknown = await inTime(READ_TIMEOUT_MILLIS, async (signal) => confirm({ seq, targets }, { signal }));
+    const response: unknown = await inTime(READ_TIMEOUT_MILLIS, async (signal) => confirm({ iss, salt, seq, targets }, { signal }));
     return answersOf(response, seq, hits);
   } catch (error) {
     const detail = messageOf(error) ?? "it could not be asked";

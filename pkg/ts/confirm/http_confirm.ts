@@ -3,17 +3,17 @@
 import { readBody, runtimeFetch } from "../read.js";
 import { optionsOf, wrongArgument } from "../source/argument.js";
 import type { HttpSourceOptions } from "../source/http_source.js";
-import { headersOf } from "../source/http_source.js";
+import { headersOf, isPrivate } from "../source/http_source.js";
 import type { Confirm, ConfirmResponse } from "./confirm.js";
 
 /** An answer is some 30 bytes a target; a token has a handful of them. */
 const MOST_BYTES = 65_536;
 
 /** What a URL to confirm at has to be. */
-export const EXPECTED_URL = "an `https` or `http` URL without fragment or password";
+export const EXPECTED_URL = "an `https` URL, or `http` on a loopback host, without fragment or password";
 
 /**
- * Asks a URL: `POST { seq, targets }`, answered by 200 and `{ seq, answers }`. No redirect is followed. `headers` are for a read
+ * Asks a URL: `POST { iss, salt, seq, targets }`, answered by 200 and `{ seq, answers }`. No redirect is followed. `headers` are for a read
  * key.
  */
 export function httpConfirm(url: string | URL, options?: HttpSourceOptions): Confirm {
@@ -48,5 +48,6 @@ export function confirmUrl(url: unknown): URL | undefined {
     return undefined;
   }
   const isPlain = `${at.hash}${at.username}${at.password}` === "";
-  return ["http:", "https:"].includes(at.protocol) && isPlain ? at : undefined;
+  // Its answers are signed by nobody, and believed.
+  return isPrivate(at) && isPlain ? at : undefined;
 }

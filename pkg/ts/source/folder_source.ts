@@ -27,7 +27,16 @@ export function folderSource(path: string | URL): Source {
       try {
         const { size } = await file.stat();
         if (size > limit) throw new TooLarge(limit);
-        return await file.readFile({ signal });
+        // No more than it said, even if it has grown since.
+        const bytes = new Uint8Array(size);
+        let length = 0;
+        while (length < size) {
+          signal?.throwIfAborted();
+          const { bytesRead } = await file.read(bytes, length, size - length, length);
+          if (bytesRead === 0) break;
+          length += bytesRead;
+        }
+        return bytes.subarray(0, length);
       } finally {
         await file.close();
       }

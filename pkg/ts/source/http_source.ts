@@ -31,6 +31,8 @@ export function httpSourceOn({ hasHttpCache }: Pick<Platform, "hasHttpCache">): 
     const { fetch = runtimeFetch, headers: given } = optionsOf(options, ["headers", "fetch"]);
     if (typeof fetch !== "function") throw wrongArgument("fetch", "a function");
     const headers = given === undefined ? undefined : headersOf(given);
+    // A read key is for whoever it is sent to, and for nobody on the way.
+    if (headers !== undefined && !isPrivate(base)) throw wrongArgument("headers", "an `https` URL, or `http` on a loopback host, to send them to");
     return givingAway({
       get: (name, asked) => read({ url: new URL(name, base), name, headers, fetch, hasHttpCache }, asked),
     });
@@ -72,6 +74,15 @@ async function read({ url, name, headers: own, fetch, hasHttpCache }: Asked, opt
   if (response.status === 404 || response.status === 410) return null;
   const isRedirect = response.type === "opaqueredirect" || (response.status >= 300 && response.status < 400);
   throw new Error(isRedirect ? "it redirects" : `HTTP status ${response.status}`);
+}
+
+/**
+ * Whether nobody on the way can read or change what is sent to a URL.
+ * @internal
+ */
+export function isPrivate({ protocol, hostname }: URL): boolean {
+  const isLoopback = hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
+  return protocol === "https:" || (protocol === "http:" && isLoopback);
 }
 
 /** What a folder's URL has to be. */

@@ -91,11 +91,11 @@ export const listsCases = {
   },
 
   async "a hit of a coarse list is confirmed over HTTP by its id, remembered for its seq, and asked again for the next"(context) {
-    const { verifierOf, changing, exactOf, tokens } = context;
+    const { verifierOf, changing, exactOf, manifestOf, tokens } = context;
     const asked = [];
     const fetch = async (url, { method, headers, body, redirect }) => {
-      const { seq, targets } = JSON.parse(body);
-      asked.push({ url: String(url), method, redirect, type: new Headers(headers).get("content-type"), seq, targets });
+      const { iss, salt, seq, targets } = JSON.parse(body);
+      asked.push({ url: String(url), method, redirect, type: new Headers(headers).get("content-type"), iss, salt, seq, targets });
       return Response.json({ seq: seq + 1, answers: targets.map(({ id }) => ({ revoked: revoked.has(id) })) });
     };
     const source = changing("coarse");
@@ -103,7 +103,10 @@ export const listsCases = {
     const confirm = "https://gate.example/_revocable/confirm";
     const checking = await verifierOf({ source: source.source, confirm, fetch });
     equal((await checking.verify(tokens.suspected)).decision, "allow");
-    const [{ url, method, redirect, type, seq, targets }] = asked;
+    const [{ url, method, redirect, type, iss, salt, seq, targets }] = asked;
+    // Those of the manifest: a confirmer with other ids must be able to tell.
+    const claims = manifestOf("coarse");
+    equal(`${iss} ${salt}`, `${claims.iss} ${claims.salt}`);
     equal(`${method} ${url} ${type} ${redirect} ${seq}`, `POST ${confirm} application/json manual 1`);
     equal(targets.length, 1);
     equal(JSON.stringify({ ...targets[0], id: "" }), '{"rule":["jti"],"kind":"outright","id":""}');
@@ -497,6 +500,7 @@ export function listsTools({ createVerifier, createRevocations }, { issuer, auth
   const exactNames = (snapshot) => manifestOf(snapshot).segments.map(({ exact }) => `segments/${exact.hash}`);
   const lists = (issuers) => [{ issuer: authority, keys: listKeys, for: issuers }];
   return {
+    manifestOf,
     /** A verifier with these options of its lists, and others beside them. */
     verifierOf({ source, unknown, confirm, residentBytes, issuer: changes, issuers = [issuerOptions(changes)], ...rest }) {
       const revocations = given({ source, unknown, confirm, residentBytes });
