@@ -45,7 +45,7 @@ enum From {
         /// The command whose answers stand beside the keys
         #[arg(long, value_name = "COMMAND", value_enum, default_value_t)]
         answers: Answers,
-        /// When the dump was made, in seconds since 1970; the clock's if left out
+        /// When the dump had been made, or later, in seconds since 1970; the clock's if left out
         #[arg(long, value_name = "UNIX", value_parser = input::instant)]
         now: Option<UnixTime>,
     },

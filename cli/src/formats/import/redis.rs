@@ -30,8 +30,8 @@ pub enum Answer {
     PexpireTime,
 }
 
-/// Gives the line of NDJSON of every key to `take`, in order. Blank lines are skipped. `made_at` is when the dump was begun
-/// to be made, or later: an entry that stays too long does no harm.
+/// Gives the line of NDJSON of every key to `take`, in order. Blank lines are skipped. `made_at` is when the dump had been
+/// made, or later: an entry that stays too long does no harm, and one that goes too early lets a revoked token pass.
 ///
 /// # Errors
 /// The reader's, and those of `take`.
