@@ -84,15 +84,19 @@ pub(crate) fn progress(work: Work, flight: Flight) {
     });
 }
 
+/// Whether no other has taken a reading over.
+pub(crate) fn is_current(work: Work, flight: Flight) -> bool {
+    UNDER_WAY
+        .with_borrow(|under_way| under_way.get(&work).is_some_and(|current| current.number == flight.number))
+}
+
 /// Ends a reading; false when another has taken it over, whose outcome counts.
 pub(crate) fn end(work: Work, flight: Flight) -> bool {
-    UNDER_WAY.with_borrow_mut(|under_way| {
-        let is_ours = under_way.get(&work).is_some_and(|current| current.number == flight.number);
-        if is_ours {
-            under_way.remove(&work);
-        }
-        is_ours
-    })
+    let is_ours = is_current(work, flight);
+    if is_ours {
+        UNDER_WAY.with_borrow_mut(|under_way| under_way.remove(&work));
+    }
+    is_ours
 }
 
 /// Says that a reading on demand came to nothing.

@@ -10,8 +10,8 @@ use revocable::{Confirmation, Error, Lack, SegmentName};
 use worker::Env;
 
 use crate::flight::{self, Flight, Work};
-use crate::host::{self, Call};
-use crate::refresh::{SEGMENTS_AT_A_TIME, SNAPSHOT_TIMEOUT, within};
+use crate::host::{self, Caching, Call};
+use crate::refresh::SEGMENTS_AT_A_TIME;
 use crate::source::{self, Failure};
 use crate::{log, state};
 
@@ -69,14 +69,14 @@ async fn segment(name: SegmentName, bytes: u64, env: &Env) -> bool {
         flight::end(work, flight);
         return true;
     }
-    let outcome = within(SNAPSHOT_TIMEOUT, async {
-        let read = source::segment(env, &name, bytes).await?;
+    let outcome = async {
+        let read = source::segment(env, &name, bytes, || flight::progress(work, flight)).await?;
         let supplied = state::with_mut(|gate| {
             // Its bytes have been hashed, and are those of the name.
             gate.verifier_mut().revocations_mut().map(|lists| lists.supply(name, name, read.to_vec()))
         });
         Ok(supplied.flatten().unwrap_or(Ok(()))?)
-    });
+    };
     conclude("segment", work, work, flight, outcome.await)
 }
 
@@ -117,7 +117,7 @@ async fn ask(confirmer: &Remote, body: &str, asked: &[&Confirmation]) -> bool {
 }
 
 async fn exchange(confirmer: &Remote, body: &str, asked: &[&Confirmation]) -> Result<(), Failure> {
-    let call = Call { is_fresh: true, ..Call::to(confirmer, CONFIRM_TIMEOUT_MILLIS) };
+    let call = Call { caching: Caching::Fresh, ..Call::to(confirmer, host::after(CONFIRM_TIMEOUT_MILLIS)) };
     let answer = call.post(confirmer.url(), body).await.map_err(|fault| Failure::js(&fault))?;
     let status = answer.status();
     let stream = answer.body().filter(|_| status == 200);
