@@ -172,6 +172,13 @@ impl Snapshot {
         freed
     }
 
+    /// Whether this snapshot has a hit about which nothing exact is at hand yet: neither an answer nor [`Confirmation::exact`].
+    pub(super) fn awaits(&self, confirmation: &Confirmation) -> bool {
+        confirmation.manifest == *self.manifest.hash()
+            && !self.confirmed.contains_key(&(confirmation.table, confirmation.id))
+            && confirmation.exact.is_none_or(|exact| self.segment(&exact.name).is_none())
+    }
+
     /// Keeps an exact answer about an id, if it is about this snapshot.
     pub(super) fn confirm(&mut self, confirmation: &Confirmation, answer: Option<Entry>) {
         if confirmation.manifest != *self.manifest.hash() {

@@ -275,6 +275,7 @@ fn one_authoritys_confirmation_does_not_answer_for_another() {
     };
     assert_eq!((first.seq, first.table, first.id), (other.seq, other.table, other.id));
     lists(&mut verifier).confirm(first, None);
+    assert!(!lists(&mut verifier).awaits(first) && lists(&mut verifier).awaits(other));
     assert_eq!(verdict(&verifier, &token), UNAVAILABLE, "the second has not said so");
     lists(&mut verifier).confirm(other, Some(Entry::Outright));
     assert_eq!(verdict(&verifier, &token), REVOKED);

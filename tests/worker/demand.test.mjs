@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { after, before, describe, test } from "node:test";
 
 import { createAuthority } from "../../xtask/node/authority.mjs";
@@ -206,12 +207,14 @@ describe("a coarse list", () => {
   let revoked;
   /** @type {string} a token that the list takes for a revoked one */
   let mistaken;
+  /** @type {import("../../xtask/node/authority.mjs").Authority} */
+  let own;
+  const coarse = ["--epsilon", "2^-8"];
   before(async () => {
-    const own = await authority();
-    config = own.config;
+    ({ authority: own, config } = await authority());
     // The salt makes it the same list, and the same mistake, every time.
-    const args = ["--epsilon", "2^-8", "--salt", "00".repeat(16)];
-    snapshot = await own.authority.build(numbered(["jti"], "r", 2000), { args, ttl: 60 });
+    const args = [...coarse, "--salt", "00".repeat(16)];
+    snapshot = await own.build(numbered(["jti"], "r", 2000), { args, ttl: 60 });
     assert.equal(segmentsOf(snapshot).exact.length, 1);
     revoked = await stack.issuer.mint({ jti: "r-jti-1" });
     const unsure = await stack.startFreshGate({ config, objects: without(snapshot.objects, segmentsOf(snapshot).exact) });
@@ -285,6 +288,85 @@ describe("a coarse list", () => {
       await confirmer.close();
     }
   });
+
+  test("a confirmer whose list has another salt, or is another authority's, clears nothing, and the segment that confirms is asked instead", async () => {
+    const other = "https://other.example";
+    const list = /** @type {any} */ (config).lists[0];
+    const strangers = [
+      { objects: await changed(own, snapshot, (claims) => void (claims.salt = Buffer.alloc(16, 1).toString("base64url"))), config },
+      { objects: await changed(own, snapshot, (claims) => void (claims.iss = other)), config: { ...config, lists: [{ ...list, issuer: other }] } },
+    ];
+    for (const stranger of strangers) {
+      const confirmer = await stack.startFreshGate(stranger);
+      assert.equal((await ask(confirmer, await stack.issuer.mint({ jti: "good-0" }))).seq, "2", "its own list is in force");
+      const confirm = { url: `${confirmer.url}/_revocable/confirm` };
+      const alone = await stack.startFreshGate({ config: { ...config, confirm }, objects: without(snapshot.objects, segmentsOf(snapshot).exact) });
+      assert.deepEqual(await ask(alone, revoked), UNAVAILABLE);
+      assert.match(alone.logs.join("\n"), /the confirmer's answer has status 503/);
+      const helped = await stack.startFreshGate({ config: { ...config, confirm }, objects: snapshot.objects });
+      assert.deepEqual(await ask(helped, revoked), REVOKED);
+      assert.match(helped.logs.join("\n"), /the confirmer's answer has status 503/);
+      assert.deepEqual(await ask(helped, mistaken), standing());
+    }
+  });
+
+  test("a confirmer that is slow is asked once, however many wait for its answer", async () => {
+    let asked = 0;
+    const confirmer = await listen(async (_, response) => {
+      asked += 1;
+      await setTimeout(3000);
+      response.end('{"seq":1,"answers":[{"revoked":true}]}');
+    });
+    disposals.push(confirmer.close);
+    const objects = without(snapshot.objects, segmentsOf(snapshot).exact);
+    const gate = await stack.startFreshGate({ config: { ...config, confirm: { url: confirmer.url } }, objects });
+    assert.deepEqual(await ask(gate, await stack.issuer.mint({ jti: "good-0" })), standing());
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask(gate, revoked)));
+    for (const answer of answers) assert.deepEqual(answer, REVOKED);
+    assert.equal(asked, 1);
+  });
+
+  test("questions that have their first hit in common are each answered", async () => {
+    const both = await own.build([...numbered(["jti"], "r", 2000), ...numbered(["sub"], "r", 2000)], { args: coarse, ttl: 60 });
+    const confirmer = await listen(async (request, response) => {
+      const { seq, targets } = JSON.parse((await readBody(request, 65_536)).toString());
+      await setTimeout(300);
+      const answers = targets.map((/** @type {{ rule: string[] }} */ { rule }) => ({ revoked: rule[0] === "sub" }));
+      response.end(JSON.stringify({ seq, answers }));
+    });
+    disposals.push(confirmer.close);
+    const objects = without(both.objects, segmentsOf(both).exact);
+    const gate = await stack.startFreshGate({ config: { ...config, confirm: { url: confirmer.url } }, objects });
+    const [one, two] = [await stack.issuer.mint({ jti: "r-jti-1", sub: "nobody" }), await stack.issuer.mint({ jti: "r-jti-1", sub: "r-sub-1" })];
+    assert.equal((await ask(gate, await stack.issuer.mint({ jti: "good-0", sub: "nobody" }))).status, 200);
+    const answers = await Promise.all([one, two, one, two].map((token) => ask(gate, token)));
+    assert.deepEqual(answers.map(({ status }) => status), [200, 401, 200, 401]);
+  });
+
+  test("a confirmer that fails: all who waited for it have the segment that confirms read, however much else they lacked", async () => {
+    let asked = 0;
+    const confirmer = await listen(async (_, response) => {
+      asked += 1;
+      await setTimeout(300);
+      response.writeHead(500).end();
+    });
+    disposals.push(confirmer.close);
+    const large = await own.build(numbered(["jti"], "r", 60_000), { args: [...coarse, "--max-segment", "32768"], ttl: 60 });
+    assert.ok(segmentsOf(large).exact.length > 1);
+    assert.ok(large.manifest.segments.reduce((/** @type {number} */ sum, /** @type {any} */ { bytes }) => sum + bytes, 0) > 65_536);
+    // So slow that all of them wait for each part.
+    const folder = await startFolder(large.objects);
+    disposals.push(folder.close);
+    folder.answerWith((name, response) => {
+      void setTimeout(150).then(() => response.end(large.objects.get(name)));
+      return true;
+    });
+    const paged = { ...config, residentBytes: 65_536, source: { url: folder.url }, confirm: { url: confirmer.url } };
+    const gate = await stack.startFreshGate({ config: paged });
+    const answers = await Promise.all(Array.from({ length: 10 }, () => ask(gate, revoked)));
+    for (const answer of answers) assert.deepEqual(answer, REVOKED);
+    assert.equal(asked, 1);
+  });
 });
 
 describe("the confirm endpoint", () => {
@@ -304,6 +386,7 @@ describe("the confirm endpoint", () => {
     gate = await stack.startFreshGate({ config, objects: snapshot.objects, bindings: { READ_KEY: "r-1" } });
   });
 
+  const about = (more = {}) => ({ iss: snapshot.manifest.iss, salt: snapshot.manifest.salt, seq: 1, ...more });
   const post = (/** @type {unknown} */ body, headers = /** @type {Record<string, string>} */ (bearer("r-1"))) =>
     gate.fetch("/_revocable/confirm", { method: "POST", headers, body: typeof body === "string" ? body : JSON.stringify(body) });
   const target = (/** @type {string[]} */ rule, /** @type {string[]} */ values, more = {}) => ({
@@ -323,7 +406,7 @@ describe("the confirm endpoint", () => {
       target(["sub"], ["alice"]),
       target(["tenant"], ["t"]),
     ];
-    const response = await post({ seq: 1, targets });
+    const response = await post(about({ targets }));
     assert.equal(response.status, 200);
     assert.equal(response.headers.get("cache-control"), "no-store");
     assert.deepEqual(await response.json(), {
@@ -341,23 +424,32 @@ describe("the confirm endpoint", () => {
   });
 
   test("a question about a newer list than ours is unavailable, and says when to come again", async () => {
-    const response = await post({ seq: 2, targets: [target(["jti"], ["a"])] });
+    const response = await post(about({ seq: 2, targets: [target(["jti"], ["a"])] }));
     assert.equal(response.status, 503);
     assert.ok(Number(response.headers.get("retry-after")) > 0);
+  });
+
+  test("a question about another authority's list, or about ids with another salt, is not answered", async () => {
+    const targets = [target(["jti"], ["r-jti-7"])];
+    assert.equal((await post(about({ targets }))).status, 200);
+    assert.equal((await post(about({ targets, iss: "https://other.example" }))).status, 503);
+    assert.equal((await post(about({ targets, salt: Buffer.alloc(16).toString("base64url") }))).status, 503);
   });
 
   test("a malformed question is refused with the field that is wrong, and a long one for its length", async () => {
     const good = target(["jti"], ["a"]);
     const cases = /** @type {const} */ ([
-      [{ targets: [good] }, "seq"],
-      [{ seq: "1", targets: [good] }, "seq"],
-      [{ seq: 1 }, "targets"],
-      [{ seq: 1, targets: [] }, "targets"],
-      [{ seq: 1, targets: Array.from({ length: 17 }, () => good) }, "targets"],
-      [{ seq: 1, targets: [good, { ...good, id: "x" }] }, "targets[1].id"],
-      [{ seq: 1, targets: [{ ...good, kind: "all" }] }, "targets[0].kind"],
-      [{ seq: 1, targets: [{ ...good, claim: "x" }] }, "targets[0].claim"],
-      [{ seq: 1, targets: [good], more: 1 }, "more"],
+      [about({ seq: undefined, targets: [good] }), "seq"],
+      [about({ seq: "1", targets: [good] }), "seq"],
+      [about({ iss: undefined, targets: [good] }), "iss"],
+      [about({ salt: "AQEB", targets: [good] }), "salt"],
+      [about(), "targets"],
+      [about({ targets: [] }), "targets"],
+      [about({ targets: Array.from({ length: 17 }, () => good) }), "targets"],
+      [about({ targets: [good, { ...good, id: "x" }] }), "targets[1].id"],
+      [about({ targets: [{ ...good, kind: "all" }] }), "targets[0].kind"],
+      [about({ targets: [{ ...good, claim: "x" }] }), "targets[0].claim"],
+      [about({ targets: [good], more: 1 }), "more"],
       ["<html>", "JSON"],
     ]);
     for (const [body, said] of cases) {
@@ -371,7 +463,7 @@ describe("the confirm endpoint", () => {
   });
 
   test("is for holders of the read key alone, and for POST", async () => {
-    const body = { seq: 1, targets: [target(["jti"], ["a"])] };
+    const body = about({ targets: [target(["jti"], ["a"])] });
     assert.equal((await post(body, {})).status, 401);
     assert.equal((await post(body, bearer("r-2"))).status, 401);
     const get = await gate.fetch("/_revocable/confirm", { headers: bearer("r-1") });

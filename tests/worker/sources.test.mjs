@@ -1,6 +1,7 @@
 // Lists that are read over HTTP: from a web server, and from another gate.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { startStack, until, withCorruptSegment } from "../../xtask/node/stack.mjs";
 import { line, segmentsOf, startFolder, without } from "./lists.mjs";
@@ -18,6 +19,8 @@ describe("a list that is read over HTTP", () => {
   let one;
   /** @type {Snapshot} */
   let two;
+  /** @type {Snapshot} whose segments are three */
+  let several;
   /** @type {{ good: string, first: string, second: string }} */
   let tokens;
   /** @type {(() => unknown)[]} */
@@ -26,6 +29,8 @@ describe("a list that is read over HTTP", () => {
     stack = await startStack();
     one = await stack.authority.build([line(["jti"], ["first"])]);
     two = await stack.authority.build([line(["jti"], ["first"]), line(["jti"], ["second"])]);
+    const lines = [line(["jti"], ["first"]), line(["sub"], ["nobody"]), line(["tenant"], ["t"])];
+    several = await stack.authority.build(lines);
     const mint = (/** @type {string} */ jti) => stack.issuer.mint({ jti });
     tokens = { good: await mint("good"), first: await mint("first"), second: await mint("second") };
   });
@@ -46,6 +51,16 @@ describe("a list that is read over HTTP", () => {
       assert.ok(said(), gate.logs.join("\n"));
     };
     return { folder, gate, says };
+  }
+
+  /** Sends bytes in twenty parts, for longer than a whole reading once was allowed to take. */
+  async function trickle(/** @type {import("node:http").ServerResponse} */ response, /** @type {Buffer} */ bytes) {
+    const step = Math.ceil(bytes.length / 20);
+    for (let at = 0; at < bytes.length; at += step) {
+      response.write(bytes.subarray(at, at + step));
+      await setTimeout(700);
+    }
+    response.end();
   }
 
   /** A gate that has the first snapshot in force. */
@@ -105,6 +120,72 @@ describe("a list that is read over HTTP", () => {
       return true;
     });
     await says(/ERR_REVOCATION_SEGMENT_HASH_MISMATCH/);
+  });
+
+  test("a source that is slow is waited for as long as something comes, and nobody begins anew", async () => {
+    const { folder, gate } = await start(one.objects);
+    folder.answerWith((name, response) => {
+      if (!name.startsWith("segments/")) return false;
+      void trickle(response, one.objects.get(name) ?? Buffer.alloc(0));
+      return true;
+    });
+    const first = ask(gate, tokens.first);
+    // Meanwhile others ask, too.
+    await until(() => ask(gate, tokens.good), ({ status }) => status === 200, 30_000);
+    assert.deepEqual(await first, REVOKED);
+    assert.deepEqual(folder.asked, ["manifest.jwt 200", `${segmentsOf(one).main[0]} 200`]);
+  });
+
+  test("a source of which nothing comes any more is given up in favour of the fallback", async () => {
+    const folder = await startFolder(one.objects);
+    const fallback = await startFolder(one.objects);
+    disposals.push(folder.close, fallback.close);
+    // A part of it comes, and no more.
+    folder.answerWith((name, response) => name.startsWith("segments/") && response.write(Buffer.alloc(1)) !== undefined);
+    const gate = await stack.startFreshGate({ config: { ...stack.config, source: { url: folder.url }, fallback: { url: fallback.url } } });
+    assert.deepEqual(await ask(gate, tokens.first), REVOKED);
+    assert.deepEqual(fallback.asked, [`${segmentsOf(one).main[0]} 200`]);
+    assert.match(gate.logs.join("\n"), /did not answer in time/);
+  });
+
+  test("a reading that hangs is taken over with what there is of it, and comes to the same when it goes on", async () => {
+    const { folder, gate } = await start(several.objects);
+    const [hanging = ""] = segmentsOf(several).main;
+    /** @type {import("node:http").ServerResponse | undefined} */
+    let held;
+    folder.answerWith((name, response) => {
+      if (name !== hanging || held) return false;
+      held = response;
+      return true;
+    });
+    const first = ask(gate, tokens.first);
+    await until(async () => held, (held) => held !== undefined);
+    await until(() => ask(gate, tokens.good), ({ status }) => status === 200);
+    held?.end(several.objects.get(hanging));
+    assert.deepEqual(await first, REVOKED);
+    assert.equal((await ask(gate, tokens.good)).status, 200);
+    for (const name of segmentsOf(several).main) {
+      const times = folder.asked.filter((asked) => asked === `${name} 200`).length;
+      assert.equal(times, name === hanging ? 2 : 1, folder.asked.join());
+    }
+    assert.ok(!gate.logs.join("\n").includes("ERR_REVOCATION_SEGMENT"), gate.logs.join("\n"));
+  });
+
+  test("a list of which a part is not to be had is read no more often than that part, and in force with it", async () => {
+    const [missing = "", ...others] = segmentsOf(several).main;
+    const { folder, gate } = await start(without(several.objects, [missing]));
+    const tried = () => folder.asked.filter((asked) => asked === `${missing} 404`).length;
+    await until(() => ask(gate, tokens.good), () => tried() > 1);
+    assert.ok(tried() > 1, folder.asked.join());
+    assert.deepEqual(await ask(gate, tokens.good), UNAVAILABLE);
+    folder.objects = several.objects;
+    assert.deepEqual(await until(() => ask(gate, tokens.first), ({ status }) => status === 401), REVOKED);
+    for (const name of others) assert.equal(folder.asked.filter((asked) => asked === `${name} 200`).length, 1, folder.asked.join());
+    // Another one instead, of which nothing is known yet, is read whole.
+    const half = await start(without(several.objects, [missing]));
+    await until(() => ask(half.gate, tokens.good), () => half.folder.asked.includes(`${missing} 404`));
+    half.folder.objects = two.objects;
+    assert.deepEqual(await until(() => ask(half.gate, tokens.second), ({ status }) => status === 401), REVOKED);
   });
 
   test("an outage: the last good list answers until its hard limit, and then nothing passes", async () => {

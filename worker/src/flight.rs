@@ -5,18 +5,23 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use revocable::{Id, Remedy, SegmentName, UnixTime};
+use revocable::{Remedy, SegmentName, UnixTime};
 use worker::Delay;
 
 use crate::host;
 
 /// A reading of which nothing comes for longer no longer keeps others from beginning one.
 const TAKE_OVER_SECONDS: u64 = 1;
+/// Whoever confirms has so long to do it. Nothing comes of that before its end.
+pub(crate) const CONFIRM_TIMEOUT_MILLIS: u32 = 5_000;
+/// A confirmation is over by then, unless whoever asked for it is gone: a slow confirmer is not asked the same again and again.
+const TAKE_OVER_CONFIRMATION_SECONDS: u64 = 6;
 /// For so long after a reading on demand came to nothing nobody begins another: not every request of an outage waits for it.
 const PAUSE_SECONDS: u64 = 2;
-/// How often to look whether somebody else's reading has ended, and how often at most.
+/// How often to look whether somebody else's reading has ended, and for how many seconds longer than it takes to take it over.
 const LOOK: Duration = Duration::from_millis(20);
-const MOST_LOOKS: usize = 100;
+const LOOKS_A_SECOND: u64 = 50;
+const PATIENCE_SECONDS: u64 = 1;
 /// How many failures are remembered before those that are over are forgotten.
 const MANY_FAILURES: usize = 256;
 
@@ -27,8 +32,8 @@ pub(crate) enum Work {
     Remedy(Remedy),
     /// A segment that a decision lacked.
     Segment(SegmentName),
-    /// Confirmations that a decision lacked, by the first of them: its manifest, table and id.
-    Confirmation([u8; 32], usize, Id),
+    /// Confirmations that a decision lacked, by a hash of the question. Whoever waits for one looks whether it was his.
+    Confirmation(u64),
     /// Whatever is to be confirmed: one that fails fails for all.
     Confirmer,
 }
@@ -48,7 +53,8 @@ thread_local! {
 
 /// Waits for its turn: the flight to be made, or `None` when somebody else's has just ended or takes too long.
 pub(crate) async fn turn(work: Work) -> Option<Flight> {
-    for _ in 0..MOST_LOOKS {
+    let patience = take_over_seconds(work).saturating_add(PATIENCE_SECONDS);
+    for _ in 0..patience.saturating_mul(LOOKS_A_SECOND) {
         if !is_under_way(work) {
             return Some(begin(work));
         }
@@ -62,7 +68,14 @@ pub(crate) async fn turn(work: Work) -> Option<Flight> {
 
 pub(crate) fn is_under_way(work: Work) -> bool {
     let flight = UNDER_WAY.with_borrow(|under_way| under_way.get(&work).copied());
-    flight.is_some_and(|flight| flight.since.is_within(TAKE_OVER_SECONDS, host::now()))
+    flight.is_some_and(|flight| flight.since.is_within(take_over_seconds(work), host::now()))
+}
+
+const fn take_over_seconds(work: Work) -> u64 {
+    match work {
+        Work::Confirmation(_) => TAKE_OVER_CONFIRMATION_SECONDS,
+        _ => TAKE_OVER_SECONDS,
+    }
 }
 
 pub(crate) fn begin(work: Work) -> Flight {
@@ -84,15 +97,19 @@ pub(crate) fn progress(work: Work, flight: Flight) {
     });
 }
 
+/// Whether no other has taken a reading over.
+pub(crate) fn is_current(work: Work, flight: Flight) -> bool {
+    UNDER_WAY
+        .with_borrow(|under_way| under_way.get(&work).is_some_and(|current| current.number == flight.number))
+}
+
 /// Ends a reading; false when another has taken it over, whose outcome counts.
 pub(crate) fn end(work: Work, flight: Flight) -> bool {
-    UNDER_WAY.with_borrow_mut(|under_way| {
-        let is_ours = under_way.get(&work).is_some_and(|current| current.number == flight.number);
-        if is_ours {
-            under_way.remove(&work);
-        }
-        is_ours
-    })
+    let is_ours = is_current(work, flight);
+    if is_ours {
+        UNDER_WAY.with_borrow_mut(|under_way| under_way.remove(&work));
+    }
+    is_ours
 }
 
 /// Says that a reading on demand came to nothing.

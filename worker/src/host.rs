@@ -6,8 +6,8 @@ use revocable::gate::Remote;
 use revocable::{Fetch, Freshness, SegmentName, UnixTime};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    AbortSignal, Headers, ReadableStream, ReadableStreamDefaultReader, RequestCache, RequestInit,
-    RequestRedirect, Response, SubtleCrypto, WorkerGlobalScope,
+    AbortController, AbortSignal, Headers, ReadableStream, ReadableStreamDefaultReader, RequestCache,
+    RequestInit, RequestRedirect, Response, SubtleCrypto, WorkerGlobalScope,
 };
 
 /// What time it is, as far as the runtime says: in production it stands still between I/O.
@@ -28,14 +28,52 @@ pub(crate) struct Call<'a> {
     pub(crate) authorization: Option<String>,
     /// The ETag of what is known already.
     pub(crate) known: Option<&'a str>,
-    /// Whether the answer must be the place's own, and no cache's.
-    pub(crate) is_fresh: bool,
-    pub(crate) timeout_millis: u32,
+    /// What `Accept` is to be.
+    pub(crate) accept: Option<&'a str>,
+    pub(crate) caching: Caching,
+    /// Ends it.
+    pub(crate) signal: AbortSignal,
+}
+
+/// What caches may have to do with an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caching {
+    /// What its headers say.
+    AsSaid,
+    /// It must be the place's own, and no cache's.
+    Fresh,
+    /// The isolates of a data centre share it for a minute.
+    Shared,
+}
+
+/// Ends a request whose answer takes longer.
+pub(crate) fn after(millis: u32) -> AbortSignal {
+    AbortSignal::timeout_with_u32(millis)
+}
+
+/// Ends a request when this is dropped, because nobody waits for its answer any more.
+pub(crate) struct Abort(AbortController);
+
+impl Abort {
+    pub(crate) fn new() -> Result<Self, JsValue> {
+        AbortController::new().map(Self)
+    }
+
+    pub(crate) fn signal(&self) -> AbortSignal {
+        self.0.signal()
+    }
+}
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Call<'_> {
-    pub(crate) fn to(place: &Remote, timeout_millis: u32) -> Self {
-        Self { authorization: place.authorization(), known: None, is_fresh: false, timeout_millis }
+    pub(crate) fn to(place: &Remote, signal: AbortSignal) -> Self {
+        let authorization = place.authorization();
+        Self { authorization, known: None, accept: None, caching: Caching::AsSaid, signal }
     }
 
     pub(crate) async fn get(&self, url: &str) -> Result<Response, JsValue> {
@@ -49,14 +87,17 @@ impl Call<'_> {
 
     async fn send(&self, url: &str, body: Option<&str>) -> Result<Response, JsValue> {
         let (init, headers) = (RequestInit::new(), Headers::new()?);
-        // The key is for this place, and for none that it may point to.
+        // The key is for this place, and what comes of it is believed because it is this place: it may point to no other.
         init.set_redirect(RequestRedirect::Manual);
-        init.set_signal(Some(&AbortSignal::timeout_with_u32(self.timeout_millis)));
+        init.set_signal(Some(&self.signal));
         if let Some(authorization) = &self.authorization {
             headers.set("authorization", authorization)?;
         }
         if let Some(known) = self.known {
             headers.set("if-none-match", known)?;
+        }
+        if let Some(accept) = self.accept {
+            headers.set("accept", accept)?;
         }
         if let Some(body) = body {
             init.set_method("POST");
@@ -64,8 +105,13 @@ impl Call<'_> {
             headers.set("content-type", "application/json")?;
         }
         init.set_headers(&headers);
-        if self.is_fresh {
-            init.set_cache(RequestCache::NoStore);
+        match self.caching {
+            Caching::AsSaid => {}
+            // Not "no-cache", which would renew the shared copy as well: it throws where the compatibility date is older.
+            Caching::Fresh => init.set_cache(RequestCache::NoStore),
+            Caching::Shared => {
+                Reflect::set(&init, &"cf".into(), &JSON::parse(SHARED_TIER)?)?;
+            }
         }
         JsFuture::from(scope().fetch_with_str_and_init(url, &init)).await?.dyn_into()
     }
@@ -79,21 +125,14 @@ pub(crate) struct Got {
 
 /// Reads what the library asks for: a redirect, any status but 200, more bytes than allowed or more time is a failure.
 pub(crate) async fn get(fetch: &Fetch, timeout_millis: u32) -> Result<Got, JsValue> {
-    let init = RequestInit::new();
-    // Keys come from where the configuration or the metadata says, and from nowhere that place may point to.
-    init.set_redirect(RequestRedirect::Manual);
-    init.set_signal(Some(&AbortSignal::timeout_with_u32(timeout_millis)));
-    let headers = Headers::new()?;
-    headers.set("accept", fetch.accept())?;
-    init.set_headers(&headers);
-    if fetch.passes_caches_by() {
-        // Not "no-cache", which would renew the shared copy as well: it throws where the compatibility date is older.
-        init.set_cache(RequestCache::NoStore);
-    } else {
-        Reflect::set(&init, &"cf".into(), &JSON::parse(SHARED_TIER)?)?;
-    }
-    let sent = scope().fetch_with_str_and_init(fetch.url(), &init);
-    let response: Response = JsFuture::from(sent).await?.dyn_into()?;
+    let call = Call {
+        authorization: None,
+        known: None,
+        accept: Some(fetch.accept()),
+        caching: if fetch.passes_caches_by() { Caching::Fresh } else { Caching::Shared },
+        signal: after(timeout_millis),
+    };
+    let response = call.get(fetch.url()).await?;
     let body = response.body();
     if response.status() != 200 {
         if let Some(body) = body {
@@ -131,10 +170,12 @@ pub(crate) async fn read_at_most(stream: &ReadableStream, limit: usize) -> Resul
     Ok(Some(bytes))
 }
 
-/// Reads a stream that has exactly so many bytes, into a buffer of that length; `None` when it has more or fewer.
+/// Reads a stream that has exactly so many bytes, into a buffer of that length; `None` when it has more or fewer. Whenever some
+/// come, `came` is told.
 pub(crate) async fn read_exactly(
     stream: &ReadableStream,
     length: u64,
+    came: impl Fn(),
 ) -> Result<Option<Uint8Array>, JsValue> {
     let Ok(length) = u32::try_from(length) else { return Ok(None) };
     let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
@@ -145,6 +186,7 @@ pub(crate) async fn read_exactly(
             abandon(&reader.cancel());
             return Ok(None);
         }
+        came();
         bytes.set(&chunk, filled);
         filled = end;
     }

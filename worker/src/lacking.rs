@@ -1,6 +1,7 @@
 //! Reads what a decision lacks: single segments, and confirmations of hits that are too coarse to be believed.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
@@ -9,14 +10,12 @@ use revocable::limits::MAX_CONFIRM_BYTES;
 use revocable::{Confirmation, Error, Lack, SegmentName};
 use worker::Env;
 
-use crate::flight::{self, Flight, Work};
-use crate::host::{self, Call};
-use crate::refresh::{SEGMENTS_AT_A_TIME, SNAPSHOT_TIMEOUT, within};
+use crate::flight::{self, CONFIRM_TIMEOUT_MILLIS, Flight, Work};
+use crate::host::{self, Caching, Call};
+use crate::refresh::SEGMENTS_AT_A_TIME;
 use crate::source::{self, Failure};
 use crate::{log, state};
 
-/// Whoever confirms has so long to do it.
-const CONFIRM_TIMEOUT_MILLIS: u32 = 5_000;
 /// How many questions are asked for one decision. Who brings a token for which that is not enough waits for the exact segment,
 /// or gets what the policy says.
 const MOST_QUESTIONS: usize = 4;
@@ -69,14 +68,14 @@ async fn segment(name: SegmentName, bytes: u64, env: &Env) -> bool {
         flight::end(work, flight);
         return true;
     }
-    let outcome = within(SNAPSHOT_TIMEOUT, async {
-        let read = source::segment(env, &name, bytes).await?;
+    let outcome = async {
+        let read = source::segment(env, &name, bytes, || flight::progress(work, flight)).await?;
         let supplied = state::with_mut(|gate| {
             // Its bytes have been hashed, and are those of the name.
             gate.verifier_mut().revocations_mut().map(|lists| lists.supply(name, name, read.to_vec()))
         });
         Ok(supplied.flatten().unwrap_or(Ok(()))?)
-    });
+    };
     conclude("segment", work, work, flight, outcome.await)
 }
 
@@ -95,29 +94,44 @@ async fn confirm<'c>(confirmer: &Remote, hits: Vec<&'c Confirmation>) -> Vec<&'c
             ConfirmQuestion::body(manifest, open.iter().copied())
         });
         let Some((body, asked)) = question.flatten() else { break };
-        if !ask(confirmer, &body, &asked).await {
+        let (goes_on, before) = (ask(confirmer, &body, &asked).await, open.len());
+        // By this question, or by one that another request asked meanwhile.
+        open.retain(|hit| is_open(hit));
+        // Whoever waited for nothing does not wait for it again.
+        if !goes_on || open.len() == before {
             break;
         }
-        open.retain(|hit| !asked.contains(hit));
     }
     open
 }
 
-/// Asks one question, unless another request asks it.
+/// Whether a snapshot in force has this hit, and does not know better yet.
+fn is_open(hit: &Confirmation) -> bool {
+    let is_open = state::with(|gate| Some(gate.verifier().revocations()?.awaits(hit)));
+    is_open.flatten() == Some(true)
+}
+
+/// Asks one question, unless another request asks it; false when nobody is to be asked another.
 async fn ask(confirmer: &Remote, body: &str, asked: &[&Confirmation]) -> bool {
-    let Some(first) = asked.first() else { return false };
-    let work = Work::Confirmation(first.manifest, first.table, first.id);
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    let work = Work::Confirmation(hasher.finish());
     if flight::failed_lately(Work::Confirmer) {
         return false;
     }
-    // Whoever asked the same has put the answers where the next look finds them.
-    let Some(flight) = flight::turn(work).await else { return true };
+    // Whoever asked the same has put the answers where a look finds them, if they came.
+    let Some(flight) = flight::turn(work).await else { return !flight::failed_lately(Work::Confirmer) };
+    // Before its turn, another request may have had all of it confirmed.
+    if !asked.iter().any(|hit| is_open(hit)) {
+        flight::end(work, flight);
+        return true;
+    }
     let outcome = exchange(confirmer, body, asked).await;
     conclude("confirm", work, Work::Confirmer, flight, outcome)
 }
 
 async fn exchange(confirmer: &Remote, body: &str, asked: &[&Confirmation]) -> Result<(), Failure> {
-    let call = Call { is_fresh: true, ..Call::to(confirmer, CONFIRM_TIMEOUT_MILLIS) };
+    let call = Call { caching: Caching::Fresh, ..Call::to(confirmer, host::after(CONFIRM_TIMEOUT_MILLIS)) };
     let answer = call.post(confirmer.url(), body).await.map_err(|fault| Failure::js(&fault))?;
     let status = answer.status();
     let stream = answer.body().filter(|_| status == 200);

@@ -89,7 +89,7 @@ async fn answer(
         Picked::Here(body) => Some(body),
         // It is not kept: whoever reads a whole list must not drive out what decisions need. And it has been hashed before its
         // first byte is sent, because a cache would keep a corrupt one for ever.
-        Picked::Elsewhere(bytes) => match source::segment(env, &name, bytes).await {
+        Picked::Elsewhere(bytes) => match source::segment(env, &name, bytes, || ()).await {
             Ok(body) => Some(body),
             Err(failure) => {
                 log::failed("segment", &failure.error, failure.detail.as_deref());

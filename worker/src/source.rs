@@ -2,23 +2,33 @@
 //!
 //! Nothing is looked for that may not exist: KV remembers what it did not have, so that it would not be found when it is there.
 
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 use revocable::gate::Remote;
 use revocable::limits::MAX_MANIFEST_BYTES;
 use revocable::{Error, SegmentName};
 use wasm_bindgen::JsValue;
 use web_sys::ReadableStream;
-use worker::Env;
 use worker::kv::KvStore;
+use worker::{Delay, Env};
 
-use crate::host::{self, Call};
+use crate::host::{self, Abort, Caching, Call};
 use crate::{log, state};
 
 const BINDING: &str = "REVOCATIONS";
 /// The least that KV allows. It holds for what is *not* there as well, so segments, which never change, have no more: one
 /// that becomes visible after its manifest must be found when it is looked for again.
 const KV_CACHE_SECONDS: u64 = 30;
-/// Whoever serves an object has so long to do it.
-const TIMEOUT_MILLIS: u32 = 10_000;
+/// Whoever serves a manifest has so long to do it.
+const MANIFEST_TIMEOUT_MILLIS: u32 = 10_000;
+/// A reading of which nothing comes in so many looks, one after the other, is given up. One that is slow is not: there would be
+/// nothing to show for it, however often it is begun anew.
+const MOST_QUIET_LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_secs(2);
 const MANIFEST: &str = "manifest.jwt";
 
 /// A place that has them.
@@ -63,14 +73,16 @@ impl Source {
         match self {
             Self::Kv(kv) => {
                 let missing = "KV holds no manifest.jwt, or does not show it yet";
-                let stream = from_kv(kv, MANIFEST).await?;
-                let stream = stream.ok_or_else(|| Failure::of(Error::SourceUnavailable, missing))?;
-                let text =
-                    host::read(&stream, MAX_MANIFEST_BYTES).await.map_err(|fault| Failure::js(&fault))?;
-                Ok(Found::Manifest { text, etag: None })
+                let read = async {
+                    let stream = from_kv(kv, MANIFEST).await?;
+                    let stream = stream.ok_or_else(|| Failure::of(Error::SourceUnavailable, missing))?;
+                    host::read(&stream, MAX_MANIFEST_BYTES).await.map_err(|fault| Failure::js(&fault))
+                };
+                Ok(Found::Manifest { text: unless_it_stalls(&Cell::new(0), read).await?, etag: None })
             }
             Self::Http(remote) => {
-                let call = Call { known, is_fresh: true, ..Call::to(remote, TIMEOUT_MILLIS) };
+                let signal = host::after(MANIFEST_TIMEOUT_MILLIS);
+                let call = Call { known, caching: Caching::Fresh, ..Call::to(remote, signal) };
                 let answer = call.get(&remote.object(MANIFEST)).await.map_err(|fault| Failure::js(&fault))?;
                 if known.is_some() && answer.status() == 304 {
                     return Ok(Found::Unchanged);
@@ -85,18 +97,25 @@ impl Source {
     }
 
     /// Reads a segment; `None` when the place does not have it, or does not show it yet.
-    async fn segment(&self, name: &SegmentName, bytes: u64) -> Result<Option<js_sys::Uint8Array>, Failure> {
+    async fn segment(
+        &self,
+        name: &SegmentName,
+        bytes: u64,
+        came: impl Fn(),
+    ) -> Result<Option<js_sys::Uint8Array>, Failure> {
         let object = name.object_name();
+        let abort = Abort::new().map_err(|fault| Failure::js(&fault))?;
         let stream = match self {
             Self::Kv(kv) => from_kv(kv, &object).await?,
             Self::Http(remote) => {
-                let call = Call::to(remote, TIMEOUT_MILLIS);
+                let call = Call::to(remote, abort.signal());
                 body(&call.get(&remote.object(&object)).await.map_err(|fault| Failure::js(&fault))?)?
             }
         };
+        came();
         let Some(stream) = stream else { return Ok(None) };
         // What is longer or shorter is not what the name says, so that it is no matter which bytes they are.
-        match host::read_exactly(&stream, bytes).await.map_err(|fault| Failure::js(&fault))? {
+        match host::read_exactly(&stream, bytes, came).await.map_err(|fault| Failure::js(&fault))? {
             Some(read) => Ok(Some(read)),
             None => Err(Error::SegmentHashMismatch.into()),
         }
@@ -104,32 +123,61 @@ impl Source {
 }
 
 /// Reads a segment that a manifest names: from the source, and failing that from its fallback. Its bytes have been hashed, and
-/// are those of the name; they are still the host's, so that no memory of ours grows for what is only passed on.
+/// are those of the name; they are still the host's, so that no memory of ours grows for what is only passed on. Whenever
+/// something comes of it, `came` is told.
 pub(crate) async fn segment(
     env: &Env,
     name: &SegmentName,
     bytes: u64,
+    came: impl Fn(),
 ) -> Result<js_sys::Uint8Array, Failure> {
     let Some(fallback) = Source::fallback() else {
-        return segment_of(&Source::configured(env)?, name, bytes).await;
+        return segment_of(&Source::configured(env)?, name, bytes, &came).await;
     };
     let first = match Source::configured(env) {
-        Ok(source) => segment_of(&source, name, bytes).await,
+        Ok(source) => segment_of(&source, name, bytes, &came).await,
         Err(failure) => Err(failure),
     };
     match first {
         Ok(read) => Ok(read),
         Err(failure) => {
             log::failed("segment", &failure.error, failure.detail.as_deref());
-            segment_of(&fallback, name, bytes).await
+            segment_of(&fallback, name, bytes, &came).await
         }
     }
 }
 
-async fn segment_of(source: &Source, name: &SegmentName, bytes: u64) -> Result<js_sys::Uint8Array, Failure> {
-    let read = source.segment(name, bytes).await?.ok_or(Error::SegmentMissing)?;
+async fn segment_of(
+    source: &Source,
+    name: &SegmentName,
+    bytes: u64,
+    came: &impl Fn(),
+) -> Result<js_sys::Uint8Array, Failure> {
+    let heard = Cell::new(0_u32);
+    let hear = || {
+        heard.set(heard.get().wrapping_add(1));
+        came();
+    };
+    let read = unless_it_stalls(&heard, source.segment(name, bytes, hear)).await?;
+    let read = read.ok_or(Error::SegmentMissing)?;
     let digest = host::segment_name(&read).await.map_err(|fault| Failure::js(&fault))?;
     if digest == *name { Ok(read) } else { Err(Error::SegmentHashMismatch.into()) }
+}
+
+/// Awaits a reading that counts in `heard` whatever comes of it, until nothing does for long.
+async fn unless_it_stalls<T>(
+    heard: &Cell<u32>,
+    reading: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let (mut reading, mut quiet) = (pin!(reading), 0_u32);
+    while quiet < MOST_QUIET_LOOKS {
+        let before = heard.get();
+        if let Either::Left((outcome, _)) = select(reading.as_mut(), pin!(Delay::from(LOOK))).await {
+            return outcome;
+        }
+        quiet = if heard.get() == before { quiet.saturating_add(1) } else { 0 };
+    }
+    Err(Failure::of(Error::SourceUnavailable, "the source did not answer in time"))
 }
 
 async fn from_kv(kv: &KvStore, object: &str) -> Result<Option<ReadableStream>, Failure> {

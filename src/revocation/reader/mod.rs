@@ -275,6 +275,14 @@ impl Revocations {
         }
     }
 
+    /// Whether a decision would lack this confirmation still: its snapshot is in force, and neither an answer nor the segment of
+    /// [`Confirmation::exact`] is at hand. For a host in which several requests may lack the same.
+    #[must_use]
+    pub fn awaits(&self, confirmation: &Confirmation) -> bool {
+        let mut currents = self.lists.iter().filter_map(|followed| followed.current.as_ref());
+        currents.any(|current| current.snapshot.awaits(confirmation))
+    }
+
     /// Whether a token stands, as far as is known. See [`Snapshot`] for `required`.
     ///
     /// # Errors
