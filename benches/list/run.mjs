@@ -2,9 +2,12 @@
 //
 // The contestants take turns, and each round starts with another one, so that a machine that slows down slows all of them.
 // What counts is the median of the time that processors have worked, where the system tells it. `--files` is a folder with what `bench-list files` has written for each number of entries.
+import { once } from "node:events";
 import { cp, mkdtemp, rm } from "node:fs/promises";
+import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 
@@ -108,12 +111,13 @@ async function inWorkerd() {
   const out = await mkdtemp(join(tmpdir(), "revocable-bench-"));
   const worker = await startWorker(join(HERE, "worker.mjs"), {}, out);
   const url = await worker.ready;
+  // A connection for each request: one that has stood idle may be closed just as it is used again.
   const ask = async (path) => {
     const started = performance.now();
-    const answer = await fetch(new URL(path, url));
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(text);
-    return { millis: performance.now() - started, text };
+    const [answer] = await once(get(new URL(path, url), { agent: false }), "response");
+    const body = await text(answer);
+    if (answer.statusCode !== 200) throw new Error(body);
+    return { millis: performance.now() - started, text: body };
   };
   return {
     load: async (base, alone) => JSON.parse((await ask(`/${alone ? "alone" : "load"}?${encodeURIComponent(base)}`)).text),
@@ -122,8 +126,8 @@ async function inWorkerd() {
       // What a request takes that does nothing.
       const nothing = [];
       for (let turn = 0; turn < 9; turn += 1) nothing.push((await ask("/nothing")).millis);
-      const { millis, text } = await ask("/open");
-      return { millis: millis - median(nothing), after: Number(text) };
+      const { millis, text: after } = await ask("/open");
+      return { millis: millis - median(nothing), after: Number(after) };
     },
     close: async () => {
       await worker.dispose();
