@@ -110,7 +110,6 @@ impl Quotient {
         let from = self.begin_of(bytes, sample);
         let bucket = usize::try_from(bucket).unwrap_or(0);
         let more = bucket & SAMPLE.wrapping_sub(1);
-        self.touch(bytes, from.wrapping_sub(bucket).wrapping_add(more), more);
         // So many more buckets end before this one begins.
         let Some(mut left) = u64::try_from(more).unwrap_or(0).checked_sub(1) else {
             return (from, from.wrapping_sub(bucket));
@@ -135,15 +134,6 @@ impl Quotient {
         let Some(before) = index.checked_sub(1) else { return 0 };
         let samples = bytes.get(self.samples..).unwrap_or_default();
         even(bucket, self.ratio).wrapping_add_signed(isize::from(read_i16(samples, before)))
-    }
-
-    /// Has the place read where a bucket's remainders are likely to be, while the processor still looks for where they are:
-    /// `more` buckets after the one whose first entry is `index`. In large segments both are far from any cache.
-    fn touch(&self, bytes: &[u8], index: usize, more: usize) {
-        let ahead = u64::try_from(more).unwrap_or(0).wrapping_mul(self.ratio) >> 32;
-        let index = index.wrapping_add(usize::try_from(ahead).unwrap_or(0));
-        let bits = index.wrapping_mul(usize::try_from(self.remainder_bits).unwrap_or(0));
-        std::hint::black_box(bytes.get(self.remainders.wrapping_add(bits >> 3)));
     }
 
     pub(super) fn is_entry(&self, bytes: &[u8], at: usize) -> bool {
