@@ -200,8 +200,16 @@ impl Merge {
                 continue;
             }
             let mut opened = open(&reference.name, segment)?;
-            if let (true, Some(exact)) = (opened.error_bits() < COARSEST_SURE_EPSILON_BITS, &reference.exact)
-            {
+            if opened.error_bits() < COARSEST_SURE_EPSILON_BITS {
+                let Some(exact) = &reference.exact else {
+                    // What is made an operation is believed, and this hit must not be.
+                    if ids.iter().any(|id| opened.get(id).is_some()) {
+                        return Err(invalid(
+                            "a coarse segment that nothing confirms has one of the ids: a full build is due",
+                        ));
+                    }
+                    continue;
+                };
                 opened = open(&exact.name, segment)?;
             }
             for id in ids {

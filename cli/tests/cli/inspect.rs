@@ -100,3 +100,29 @@ fn exact_segments_are_counted_apart_and_held_to_what_they_confirm() {
         inspect(&sandbox, "out", more).fails(1, "ERR_REVOCATION_SEGMENT_MISSING");
     }
 }
+
+#[test]
+fn a_large_coarse_list_is_checked_again_compared_and_published_by_what_confirms_it() {
+    let sandbox = Sandbox::with_keys("inspect-ribbon");
+    sandbox.build("out", &tokens(5000), &["--salt", SALT, "--epsilon", "2^-8"]).succeeds();
+    let report = inspect(&sandbox, "out", &["--strict"]).succeeds().json();
+    let table = &report["tables"][0];
+    assert_eq!((&table["entries"], &table["bound"]), (&json!(5000), &json!(8.0)));
+    let bits = table["bitsPerEntry"].as_f64().unwrap();
+    assert!(bits > 8.0 && bits < 9.0, "a ribbon: {bits}");
+    let more = tokens(5000) + &revoke(&["jti"], &["t-more"]);
+    sandbox.build("next", &more, &["--previous", "out", "--epsilon", "2^-8"]).succeeds();
+    let diff = ["diff", "--from", "out", "--to", "next", "--keys", "list.pub.jwk", "--json"];
+    let compared = sandbox.run(&diff).succeeds().json();
+    assert_eq!(
+        (&compared["entries"][0]["added"], &compared["entries"][0]["removed"]),
+        (&json!(1), &json!(0))
+    );
+    let now = NOW.to_string();
+    let publish = ["publish", "--snapshot", "next", "--keys", "list.pub.jwk", "--to", "published"];
+    sandbox.run(&[&publish[..], &["--now", &now]].concat()).succeeds();
+    for (jti, code) in [("t-4999", 1), ("t-more", 1), ("nobody", 0)] {
+        let ended = sandbox.check("published", &crate::support::token(json!({ "jti": jti })));
+        assert_eq!(ended.code, code, "{jti}: {}", ended.stderr);
+    }
+}
