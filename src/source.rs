@@ -2,29 +2,7 @@
 //!
 //! The names are the same everywhere: `manifest.jwt`, and `segments/` with 64 hexadecimal digits. Whoever reads without
 //! waiting, as a Worker or a page does, calls [`Revocations`] by himself, in the order that is written down here.
-//!
-//! ```
-//! use revocable::publish::{Publisher, Revocation, SigningKey};
-//! use revocable::source::{self, Memory};
-//! use revocable::{Jwks, List, Revocations, Salt, Secrets, UnixTime};
-//!
-//! let (key, now) = (SigningKey::from_seed([7; 32]), UnixTime::from_seconds(1_790_000_000));
-//! let mut publisher = Publisher::new("https://authority.example", Salt::from_bytes([1; 16]), now);
-//! publisher.add(&Revocation::from_json(
-//!     r#"{"rule":["jti"],"issuer":"https://issuer.example","values":["t-1"]}"#,
-//! )?);
-//! let mut objects = Memory::default();
-//! objects.store(publisher.finish(&key)?);
-//!
-//! let keys = Jwks::parse(key.to_public_jwk().as_bytes(), Secrets::Ignore)?;
-//! let list = List::new("https://authority.example", keys, ["https://issuer.example"]);
-//! let mut lists = Revocations::new(vec![list]);
-//! assert!(source::refresh(&mut lists, &objects, now)?, "there is a newer snapshot");
-//! assert!(!source::refresh(&mut lists, &objects, now)?, "and now there is none");
-//! # Ok::<(), revocable::Error>(())
-//! ```
 
-#[cfg(feature = "publish")]
 use std::collections::BTreeMap;
 
 use crate::error::Error;
@@ -106,15 +84,35 @@ fn segment(source: &impl Source, name: &SegmentName, length: u64) -> Result<Vec<
 }
 
 /// Objects in memory.
-#[cfg(feature = "publish")]
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     objects: BTreeMap<String, Vec<u8>>,
 }
 
-#[cfg(feature = "publish")]
 impl Memory {
     /// Puts a snapshot in the place of the one before, of which no segment is removed.
+    ///
+    /// ```
+    /// use revocable::publish::{Publisher, Revocation, SigningKey};
+    /// use revocable::source::{self, Memory};
+    /// use revocable::{Jwks, List, Revocations, Salt, Secrets, UnixTime};
+    ///
+    /// let (key, now) = (SigningKey::from_seed([7; 32]), UnixTime::from_seconds(1_790_000_000));
+    /// let mut publisher = Publisher::new("https://authority.example", Salt::from_bytes([1; 16]), now);
+    /// publisher.add(&Revocation::from_json(
+    ///     r#"{"rule":["jti"],"issuer":"https://issuer.example","values":["t-1"]}"#,
+    /// )?);
+    /// let mut objects = Memory::default();
+    /// objects.store(publisher.finish(&key)?);
+    ///
+    /// let keys = Jwks::parse(key.to_public_jwk().as_bytes(), Secrets::Ignore)?;
+    /// let list = List::new("https://authority.example", keys, ["https://issuer.example"]);
+    /// let mut lists = Revocations::new(vec![list]);
+    /// assert!(source::refresh(&mut lists, &objects, now)?, "there is a newer snapshot");
+    /// assert!(!source::refresh(&mut lists, &objects, now)?, "and now there is none");
+    /// # Ok::<(), revocable::Error>(())
+    /// ```
+    #[cfg(feature = "publish")]
     pub fn store(&mut self, built: crate::publish::Built) {
         for (name, bytes) in built.segments {
             self.objects.insert(name.object_name(), bytes);
@@ -128,7 +126,6 @@ impl Memory {
     }
 }
 
-#[cfg(feature = "publish")]
 impl Source for Memory {
     fn get(&self, name: &str, _: u64) -> Result<Option<Vec<u8>>, Error> {
         Ok(self.objects.get(name).cloned())
