@@ -45,7 +45,8 @@ enum From {
         /// The command whose answers stand beside the keys
         #[arg(long, value_name = "COMMAND", value_enum, default_value_t)]
         answers: Answers,
-        /// When the dump had been made, or later, in seconds since 1970; the clock's if left out
+        /// When the dump had been made, or later, in seconds since 1970: earlier would prune revoked tokens that can still pass; the
+        /// clock's as each line is read if left out
         #[arg(long, value_name = "UNIX", value_parser = input::instant)]
         now: Option<UnixTime>,
     },
@@ -132,9 +133,11 @@ struct Summary<'a> {
 pub(crate) fn run(args: &Args, ui: Ui) -> Result<Exit, Failure> {
     match &args.from {
         From::Redis { ends, target, prefix, answers, now } => {
-            let (target, now) = (target.target(), input::now(*now)?);
+            let (target, begun) = (target.target(), input::now(*now)?);
+            // A dump that is still being made is read as it comes: what Redis answers later counts from later.
+            let made_by = || input::now(*now).map_or(begun, |clock| clock.max(begun));
             ends.turn(ui, |lines, take| {
-                redis::read(BufReader::new(lines), &target, prefix, answers.answer(), now, take)
+                redis::read(BufReader::new(lines), &target, prefix, answers.answer(), made_by, take)
                     .map_err(|error| ends.reading(&error))
             })
         }

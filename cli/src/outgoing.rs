@@ -186,7 +186,8 @@ pub(crate) fn refuse_to_go_back(
         error.code().as_str(),
         format!(
             "{} is number {seen} and this would be number {seq}, which readers refuse: pass `--previous {}` to follow it, \
-             `--seq` with a greater number to begin anew, or --force to write over it",
+             `--seq` with a greater number to begin anew, with ids that are made anew unless --salt says how, or --force to \
+             write over it",
             path.display(),
             folder.display(),
         ),

@@ -228,7 +228,9 @@ impl<'m> Report<'m> {
             ),
         ];
         if let Some(bits) = self.bits_per_entry {
-            lines.push(format!("size      {bits:.2} bits an entry, all told"));
+            lines.push(format!(
+                "size      {bits:.2} bits an entry: segments and manifest, without those that confirm"
+            ));
         }
         if self.exact_bytes > 0 {
             lines.push(format!("exact     {} more, which confirm", sizes::shown(self.exact_bytes)));

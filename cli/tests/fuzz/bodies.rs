@@ -56,7 +56,7 @@ fn import(bytes: &[u8]) {
     use redis::Answer::{ExpireTime, PexpireTime, Pttl, Ttl};
     for (answer, prefix) in [(Ttl, ""), (Pttl, "revoked:"), (ExpireTime, ""), (PexpireTime, "")] {
         let mut given = 0;
-        let tally = redis::read(bytes, &target, prefix, answer, NOW, |line| taken(line, &mut given));
+        let tally = redis::read(bytes, &target, prefix, answer, || NOW, |line| taken(line, &mut given));
         counted(bytes, &tally.unwrap(), given);
     }
     for flag in [false, true] {

@@ -30,8 +30,9 @@ pub enum Answer {
     PexpireTime,
 }
 
-/// Gives the line of NDJSON of every key to `take`, in order. Blank lines are skipped. `made_at` is when the dump had been
-/// made, or later: an entry that stays too long does no harm, and one that goes too early lets a revoked token pass.
+/// Gives the line of NDJSON of every key to `take`, in order. Blank lines are skipped. `made_by` says, after each
+/// line was read, by when it had been made, or later: an entry that stays too long does no harm, and one that goes too early lets
+/// a revoked token pass.
 ///
 /// # Errors
 /// The reader's, and those of `take`.
@@ -40,7 +41,7 @@ pub fn read(
     target: &Target,
     prefix: &str,
     answer: Answer,
-    made_at: UnixTime,
+    mut made_by: impl FnMut() -> UnixTime,
     mut take: impl FnMut(&str) -> io::Result<()>,
 ) -> io::Result<Tally> {
     let mut tally = Tally::default();
@@ -53,7 +54,7 @@ pub fn read(
         };
         match parsed {
             Ok((_, GONE)) => tally.skipped(),
-            Ok((jti, left)) => match target.give(jti, expires(left, answer, made_at), &mut take)? {
+            Ok((jti, left)) => match target.give(jti, expires(left, answer, made_by()), &mut take)? {
                 Ok(()) => tally.right(),
                 Err(message) => tally.wrong(number, message),
             },
@@ -109,7 +110,7 @@ mod tests {
             lines.push(line.to_owned());
             Ok(())
         };
-        let tally = read(text.as_bytes(), &target, "revoked:", answer, NOW, take).unwrap();
+        let tally = read(text.as_bytes(), &target, "revoked:", answer, || NOW, take).unwrap();
         (lines, tally)
     }
 
@@ -156,5 +157,21 @@ mod tests {
         assert_eq!((lines.len(), tally.wrong), (1, 8));
         let numbers: Vec<u64> = tally.first_wrong.iter().map(|wrong| wrong.line).collect();
         assert_eq!(numbers, [2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn what_redis_answers_later_counts_from_later() {
+        let target = Target { issuer: "https://issuer.example".to_owned(), claim: "jti".to_owned() };
+        let (mut lines, mut seconds) = (Vec::new(), 0);
+        let take = |line: &str| {
+            lines.push(line.to_owned());
+            Ok(())
+        };
+        let clock = || {
+            seconds += 100;
+            NOW.plus_seconds(seconds)
+        };
+        read(b"a 10000\nb 10000\n".as_slice(), &target, "", Answer::Pttl, clock, take).unwrap();
+        assert!(lines[0].contains("1790000110") && lines[1].contains("1790000210"), "{lines:?}");
     }
 }

@@ -139,10 +139,15 @@ impl Places {
 
 /// In seconds since 1970, rounded up: pruning may come late and never early.
 fn expiry(text: &str, columns: &Columns) -> Result<u64, String> {
+    match instant(text, columns)? {
+        0 => Err("its expiry is the first second of 1970, which may mean never: leave the cell empty for an entry that stays"
+            .to_owned()),
+        seconds => Ok(seconds),
+    }
+}
+
+fn instant(text: &str, columns: &Columns) -> Result<u64, String> {
     if let Ok(number) = text.parse::<f64>() {
-        if number == 0.0 {
-            return Err("its expiry is 0, which is 1970 and may mean never: leave the cell empty for an entry that stays".to_owned());
-        }
         let seconds = if columns.millis { number / 1000.0 } else { number };
         let instant = UnixTime::from_numeric_date(seconds).ok_or_else(|| {
             let hint = if columns.millis { "" } else { " (--millis reads milliseconds)" };
@@ -191,7 +196,7 @@ mod tests {
 
     #[test]
     fn an_expiry_of_nought_is_no_time_because_it_may_mean_never() {
-        for text in ["0", "0.0", "-0", "00"] {
+        for text in ["0", "0.0", "-0", "00", "1970-01-01T00:00:00Z", "1970-01-01 01:00:00+01"] {
             assert!(
                 expiry(text, &columns()).is_err_and(|reason| reason.contains("may mean never")),
                 "{text}"
