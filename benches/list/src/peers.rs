@@ -95,6 +95,42 @@ impl List for Bloom {
     }
 }
 
+/// A bit for each place that an id may have: what one read at a random place among so many bytes takes.
+pub(crate) struct Bitmap {
+    words: Vec<u64>,
+    places: u64,
+}
+
+impl Bitmap {
+    /// With so many bits for each entry.
+    pub(crate) fn new(ids: &[u128], bits_per_entry: u64) -> Self {
+        let places = ids.len() as u64 * bits_per_entry;
+        let mut bitmap = Self { words: vec![0; places.div_ceil(64) as usize], places };
+        for id in ids {
+            let place = bitmap.place(*id);
+            bitmap.words[(place / 64) as usize] |= 1 << (place % 64);
+        }
+        bitmap
+    }
+
+    fn place(&self, id: u128) -> u64 {
+        let fraction = u128::from(key(id));
+        ((fraction * u128::from(self.places)) >> 64) as u64
+    }
+}
+
+impl List for Bitmap {
+    #[inline]
+    fn contains(&self, id: u128) -> bool {
+        let place = self.place(id);
+        self.words[(place / 64) as usize] >> (place % 64) & 1 == 1
+    }
+
+    fn bits(&self) -> u64 {
+        self.words.len() as u64 * 64
+    }
+}
+
 /// A binary fuse filter of xorf's.
 pub(crate) struct Fuse<F>(F);
 

@@ -6,7 +6,7 @@ use xorf::{BinaryFuse8, BinaryFuse16, BinaryFuse32};
 use crate::contest::{self, Contestant, Row};
 use crate::ids::Ids;
 use crate::ours::Ours;
-use crate::peers::{Bloom, Fuse, Hashed};
+use crate::peers::{Bitmap, Bloom, Fuse, Hashed};
 use crate::ribbon::Ribbon;
 use crate::rice::Rice;
 use crate::sorted::Sorted;
@@ -47,6 +47,8 @@ fn contestants() -> Vec<Contestant> {
     }
     // Of a width that is between two of the errors.
     all.push(Contestant::new("binary fuse", Some(16), Fuse::<BinaryFuse16>::new));
+    // As large as ours at 2^-50, and as sure as that makes it: the measure for how far away the bytes are.
+    all.push(Contestant::new("bitmap, one read", Some(5), |ids| Bitmap::new(ids, 52)));
     all.push(Contestant::new("`HashSet<u128>`", None, Hashed::<u128>::new));
     all.push(Contestant::new("`HashSet<[u8; 16]>`", None, Hashed::<[u8; 16]>::new));
     all
