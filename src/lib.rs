@@ -24,6 +24,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "authority")]
+pub mod authority;
 mod base64url;
 pub mod config;
 pub mod engine;

@@ -11,6 +11,8 @@ use crate::gate::{Cors, Gate, PathPattern, Places, Readers, Routes, TokenSource,
 use crate::json::Object;
 use crate::limits::{MAX_RESIDENT_BYTES, MIN_RESIDENT_BYTES};
 
+#[cfg(feature = "authority")]
+use super::authority::AuthorityConfig;
 use super::fields::Fields;
 use super::remote::{ConfirmConfig, SourceConfig};
 use super::verifier::{IssuerConfig, ListConfig, VerifierConfig};
@@ -46,6 +48,9 @@ pub struct GateConfig {
     pub read_key: Option<SecretRef>,
     /// Which pages of other origins may read our own answers. By default, none.
     pub cors: Option<CorsConfig>,
+    /// The write side, where this gate is an authority too.
+    #[cfg(feature = "authority")]
+    pub authority: Option<AuthorityConfig>,
     /// Whether error answers hold our precise code. By default, no: the precise reason goes to the log.
     pub expose_reason: bool,
 }
@@ -85,6 +90,10 @@ impl GateConfig {
     fn read(document: &str) -> Result<Self, Wrong> {
         let document = super::read(document)?;
         Fields::read_object(&document, String::new(), GATE_FIELDS, |fields| {
+            #[cfg(not(feature = "authority"))]
+            if fields.value("authority").is_some() {
+                fields.refuse("authority", "this build is without the write side (feature `authority`)");
+            }
             let VerifierConfig { issuers, lists, unknown } = VerifierConfig::of(fields);
             let route = |value, path| RouteConfig::read(value, path, unknown);
             Self {
@@ -100,6 +109,8 @@ impl GateConfig {
                 public_snapshot: fields.flag("publicSnapshot", false),
                 read_key: fields.nested("readKey", SecretRef::read),
                 cors: fields.nested("cors", CorsConfig::read),
+                #[cfg(feature = "authority")]
+                authority: fields.nested("authority", AuthorityConfig::read),
                 expose_reason: fields.flag("exposeReason", false),
             }
         })
@@ -165,13 +176,21 @@ impl GateConfig {
             fallback: self.fallback.map(|fallback| fallback.build("fallback", secret)).transpose()?,
             confirm: self.confirm.map(|confirm| confirm.build("confirm", secret)).transpose()?,
         };
+        #[cfg(feature = "authority")]
+        let authority = self
+            .authority
+            .map(|authority| authority.build("authority", self.lists.first(), secret))
+            .transpose()?;
         let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists, unknown: self.unknown }
             .make(engines)?;
         let verifier = match self.resident_bytes {
             Some(bytes) => verifier.lists(|lists| lists.resident_limit(bytes)),
             None => verifier,
         };
-        Ok(Gate::new(verifier, routes, places, sources, readers, cors, self.expose_reason))
+        let gate = Gate::new(verifier, routes, places, sources, readers, cors, self.expose_reason);
+        #[cfg(feature = "authority")]
+        let gate = gate.with_authority(authority);
+        Ok(gate)
     }
 }
 
@@ -284,5 +303,6 @@ const GATE_FIELDS: &[&str] = &[
     "publicSnapshot",
     "readKey",
     "cors",
+    "authority",
     "exposeReason",
 ];

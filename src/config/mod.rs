@@ -1,5 +1,7 @@
 //! Configuration: JSON documents into verifiers and gates, every unknown, missing or wrong field named.
 
+#[cfg(feature = "authority")]
+mod authority;
 mod expectations;
 mod fields;
 mod gate;
@@ -15,6 +17,8 @@ use crate::json::{self, Fault, Object};
 /// once, building the gate says.
 pub const GATE_SCHEMA: &str = include_str!("../../schema/gate.schema.json");
 
+#[cfg(feature = "authority")]
+pub use authority::AuthorityConfig;
 pub(crate) use fields::Fields;
 pub use gate::{CorsConfig, GateConfig, RouteConfig, SecretRef};
 pub use keys::PemConfig;

@@ -108,6 +108,17 @@ pub enum Error {
     SegmentMissing,
     /// The revocation data could not be read from its source.
     SourceUnavailable,
+    /// Who asks is not known, or did not prove to be who it says. Deliberately without detail.
+    ClientInvalid,
+    /// Who asks may not do this; what it lacks.
+    NotAllowed(&'static str),
+    /// Who asks does so too often.
+    RateLimited {
+        /// After how many seconds it may ask again.
+        retry_after: u64,
+    },
+    /// Revocations cannot be recorded now.
+    LedgerUnavailable,
     /// The configuration has an unknown, missing or wrong field.
     ConfigInvalid {
         /// Where, such as `issuers[0].jwksUri`.
@@ -169,6 +180,10 @@ impl Error {
             Self::SegmentHashMismatch => Code::SegmentHashMismatch,
             Self::SegmentMissing => Code::SegmentMissing,
             Self::SourceUnavailable => Code::SourceUnavailable,
+            Self::ClientInvalid => Code::ClientInvalid,
+            Self::NotAllowed(_) => Code::NotAllowed,
+            Self::RateLimited { .. } => Code::RateLimited,
+            Self::LedgerUnavailable => Code::LedgerUnavailable,
             Self::ConfigInvalid { .. } => Code::ConfigInvalid,
             Self::RevocationInvalid(_) => Code::RevocationInvalid,
         }
@@ -201,6 +216,7 @@ impl fmt::Display for Error {
         formatter.write_str(self.code().meaning())?;
         match self {
             Self::RequestInvalid(detail)
+            | Self::NotAllowed(detail)
             | Self::JwsInvalid(detail)
             | Self::JwtInvalid(detail)
             | Self::NotSupported(detail)

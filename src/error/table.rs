@@ -51,6 +51,7 @@ macro_rules! codes {
 }
 
 const INVALID_REQUEST: Option<&str> = Some("invalid_request");
+const INVALID_CLIENT: Option<&str> = Some("invalid_client");
 const INVALID_TOKEN: Option<&str> = Some("invalid_token");
 const INSUFFICIENT_SCOPE: Option<&str> = Some("insufficient_scope");
 const UNAVAILABLE: Option<&str> = Some("temporarily_unavailable");
@@ -116,10 +117,18 @@ codes! {
         "the revocation data could not be read", "nothing";
     OriginUnavailable = "ERR_ORIGIN_UNAVAILABLE", 502, None,
         "the origin could not be reached", "everything";
+    ClientInvalid = "ERR_CLIENT_INVALID", 401, INVALID_CLIENT,
+        "who asks is not known here, or did not prove to be who it says", "nothing";
+    NotAllowed = "ERR_NOT_ALLOWED", 403, INSUFFICIENT_SCOPE,
+        "who asks may not do this", "who asks";
+    RateLimited = "ERR_RATE_LIMITED", 429, UNAVAILABLE,
+        "who asks does so too often", "nothing";
+    LedgerUnavailable = "ERR_LEDGER_UNAVAILABLE", 503, UNAVAILABLE,
+        "revocations cannot be recorded now", "who asks";
     ConfigInvalid = "ERR_CONFIG_INVALID", 503, UNAVAILABLE,
         "the configuration has an unknown, missing or wrong field", "nothing";
-    RevocationInvalid = "ERR_REVOCATION_INVALID", 0, None,
-        "what is to be published is malformed", "nothing";
+    RevocationInvalid = "ERR_REVOCATION_INVALID", 422, INVALID_REQUEST,
+        "what is to be revoked or published is malformed", "who asks";
 }
 
 impl Code {
@@ -149,6 +158,10 @@ impl Code {
             | Self::SourceUnavailable
             | Self::NotFound
             | Self::OriginUnavailable
+            | Self::ClientInvalid
+            | Self::NotAllowed
+            | Self::RateLimited
+            | Self::LedgerUnavailable
             | Self::ConfigInvalid
             | Self::RevocationInvalid => None,
         }
@@ -167,12 +180,13 @@ mod tests {
         for code in Code::ALL {
             assert!(code.as_str().starts_with("ERR_"));
             match code.http_status() {
-                400 => assert_eq!(code.oauth_error(), Some("invalid_request")),
+                400 | 422 => assert_eq!(code.oauth_error(), Some("invalid_request")),
+                401 if *code == Code::ClientInvalid => assert_eq!(code.oauth_error(), Some("invalid_client")),
                 401 if *code == Code::TokenMissing => assert_eq!(code.oauth_error(), None),
                 401 => assert_eq!(code.oauth_error(), Some("invalid_token")),
                 403 => assert_eq!(code.oauth_error(), Some("insufficient_scope")),
-                503 => assert_eq!(code.oauth_error(), Some("temporarily_unavailable")),
-                0 | 404 | 502 => assert_eq!(code.oauth_error(), None),
+                429 | 503 => assert_eq!(code.oauth_error(), Some("temporarily_unavailable")),
+                404 | 502 => assert_eq!(code.oauth_error(), None),
                 other => panic!("{code:?} answers {other}"),
             }
         }

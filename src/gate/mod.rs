@@ -9,6 +9,8 @@ mod remote;
 mod routes;
 mod token_source;
 
+#[cfg(feature = "authority")]
+use crate::authority::Authority;
 use crate::error::Error;
 use crate::flow::Allowed;
 use crate::verifier::Verifier;
@@ -32,6 +34,8 @@ pub struct Gate {
     readers: Readers,
     cors: Cors,
     expose_reason: bool,
+    #[cfg(feature = "authority")]
+    authority: Option<Authority>,
 }
 
 /// Where a gate reads what it does not have, each where it is configured.
@@ -70,7 +74,31 @@ impl Gate {
         cors: Cors,
         expose_reason: bool,
     ) -> Self {
-        Self { verifier, routes, places, sources, readers, cors, expose_reason }
+        Self {
+            verifier,
+            routes,
+            places,
+            sources,
+            readers,
+            cors,
+            expose_reason,
+            #[cfg(feature = "authority")]
+            authority: None,
+        }
+    }
+
+    /// Makes it an authority too.
+    #[cfg(feature = "authority")]
+    pub(crate) fn with_authority(mut self, authority: Option<Authority>) -> Self {
+        self.authority = authority;
+        self
+    }
+
+    /// The write side, where it is an authority too.
+    #[cfg(feature = "authority")]
+    #[must_use]
+    pub const fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
     }
 
     /// Has this gate look for a newer manifest a little earlier than others. See [`crate::Revocations::jitter`].

@@ -1,11 +1,13 @@
 //! One revocation, as people write it.
 
+use std::str::FromStr;
+
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::error::Error;
 use crate::limits::MAX_TARGET_VALUE_BYTES;
-use crate::revocation::{Entry, Id, IdPrefix, Kind, Rule, Salt, Value};
+use crate::revocation::{Entry, Id, IdPrefix, Kind, Member, Rule, Salt, Value};
 use crate::time::{Cutoff, UnixTime};
 
 use super::invalid;
@@ -72,7 +74,46 @@ impl Revocation {
     /// # Errors
     /// [`Error::RevocationInvalid`] with what is wrong.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let line: Line = serde_json::from_str(text).map_err(|error| invalid(&reason(&error)))?;
+        Self::from_line(serde_json::from_str(text).map_err(|error| invalid(&reason(&error)))?)
+    }
+
+    /// [`Revocation::from_json`] for an object that has been read already.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_value(object: Json) -> Result<Self, Error> {
+        Self::from_line(serde_json::from_value(object).map_err(|error| invalid(&reason(&error)))?)
+    }
+
+    /// The object that [`Revocation::from_value`] reads.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        let rule: Vec<&str> = self.rule().members().iter().map(Member::as_str).collect();
+        let mut line = json!({ "rule": rule, "issuer": self.issuer, "values": self.values });
+        let Some(members) = line.as_object_mut() else { return line };
+        match self.entry {
+            None => {
+                members.insert("undo".to_owned(), true.into());
+                members.insert("kind".to_owned(), self.table.kind().name().into());
+            }
+            Some(Entry::Outright) => {}
+            Some(Entry::Cutoff(before)) => {
+                members.insert("before".to_owned(), seconds(before.as_millis()));
+            }
+            Some(Entry::Minimum(minimum)) => {
+                members.insert("minimum".to_owned(), minimum.into());
+            }
+        }
+        if let Some(claim) = self.table.claim() {
+            members.insert("claim".to_owned(), claim.into());
+        }
+        if let Some(expires) = self.expires {
+            members.insert("expires".to_owned(), seconds(expires.as_millis()));
+        }
+        line
+    }
+
+    fn from_line(line: Line) -> Result<Self, Error> {
         let change = change(&line)?;
         let expires = line.expires.map(|expires| {
             let instant = UnixTime::from_numeric_date(expires);
@@ -135,6 +176,24 @@ impl Revocation {
         &self.issuer
     }
 
+    /// The values that name the target, in the order of the rule's members.
+    #[must_use]
+    pub fn values(&self) -> &[Json] {
+        &self.values
+    }
+
+    /// How the target is revoked; `None` where that is taken back.
+    #[must_use]
+    pub const fn entry(&self) -> Option<Entry> {
+        self.entry
+    }
+
+    /// When the last token that it could match expires.
+    #[must_use]
+    pub const fn expires(&self) -> Option<UnixTime> {
+        self.expires
+    }
+
     /// Its target's id.
     #[must_use]
     pub fn id(&self, salt: Salt) -> Id {
@@ -191,6 +250,16 @@ fn change(line: &Line) -> Result<Change, Error> {
             _ => Err(invalid("`minimum` is not an integer below 2^53")),
         },
         (None, None) => Ok(Change::Add(Entry::Outright)),
+    }
+}
+
+/// A NumericDate.
+fn seconds(millis: u64) -> Json {
+    let (seconds, rest) = (millis / 1000, millis % 1000);
+    if rest == 0 {
+        seconds.into()
+    } else {
+        f64::from_str(&format!("{seconds}.{rest:03}")).unwrap_or(0.0).into()
     }
 }
 

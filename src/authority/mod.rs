@@ -1,0 +1,68 @@
+//! The write side of a running authority, as far as it is the same on every platform: who may revoke what, what a logout, a
+//! changed password or a leaked key means in revocations, and what is recorded. It makes no I/O: whoever keeps the ledger is
+//! handed an [`Order`] and gives a [`Receipt`].
+
+mod order;
+
+use crate::publish::{Epsilon, SigningKey, Terms};
+use crate::revocation::Salt;
+use crate::time::UnixTime;
+
+pub use order::{Once, Order, Outcome, Receipt, Recorded, Wanted};
+
+/// An authority, as it is configured.
+#[derive(Debug)]
+pub struct Authority {
+    pub(crate) name: String,
+    pub(crate) signing_key: SigningKey,
+    pub(crate) covers: Vec<String>,
+    pub(crate) epsilon: Epsilon,
+    pub(crate) valid_for: u64,
+    pub(crate) hash_only: bool,
+    pub(crate) kv_writes_per_day: u32,
+}
+
+impl Authority {
+    /// The name that it signs its lists under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key that it signs its lists with.
+    #[must_use]
+    pub const fn signing_key(&self) -> &SigningKey {
+        &self.signing_key
+    }
+
+    /// The token issuers that it speaks for.
+    #[must_use]
+    pub fn covers(&self) -> &[String] {
+        &self.covers
+    }
+
+    /// Whether the ledger keeps ids alone. Then nobody can search it by value, and a listing shows none.
+    #[must_use]
+    pub const fn hash_only(&self) -> bool {
+        self.hash_only
+    }
+
+    /// How often in a day the manifest may be written to KV.
+    #[must_use]
+    pub const fn kv_writes_per_day(&self) -> u32 {
+        self.kv_writes_per_day
+    }
+
+    /// What its first manifest says of itself.
+    #[must_use]
+    pub fn terms(&self, salt: Salt, now: UnixTime) -> Terms {
+        self.terms_of(Terms::new(&self.name, salt, now))
+    }
+
+    /// What every manifest says of itself, whichever it follows.
+    #[must_use]
+    pub fn terms_of(&self, terms: Terms) -> Terms {
+        let terms = terms.epsilon(self.epsilon).valid_for(self.valid_for);
+        self.covers.iter().fold(terms, |terms, issuer| terms.cover(issuer))
+    }
+}

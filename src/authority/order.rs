@@ -1,0 +1,163 @@
+//! What the ledger is told to record, and what it says of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::publish::Revocation;
+
+/// Revocations to be recorded together. As JSON it goes from whoever was asked to whoever keeps the ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Order {
+    /// Who wants it: the kind of door it came through and a name from the configuration, such as `key:ops`, `client:app-1`,
+    /// `events:https://idp.example`, `logout`. Never a credential.
+    pub actor: String,
+    /// What is wanted.
+    pub changes: Vec<Wanted>,
+    /// The caller's idempotency key: a second order of the same actor with the same key is answered as the first was.
+    pub key: Option<String>,
+    /// A message that must be acted on once only.
+    pub once: Option<Once>,
+}
+
+/// A revocation, or its undoing, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// What is revoked, or taken back.
+    pub revocation: Revocation,
+    /// Why, as the caller says.
+    pub reason: Option<String>,
+}
+
+/// A message that must be acted on once only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Once {
+    /// Who sent it.
+    pub sender: String,
+    /// Its `jti`.
+    pub jti: String,
+    /// When it need not be remembered any longer, in seconds since the epoch.
+    pub until: u64,
+}
+
+/// What became of an order. It is durable when this is given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The number of the manifest that is in force now: it has all of the order.
+    pub seq: u64,
+    /// What became of each change, in the order's order.
+    pub outcomes: Vec<Outcome>,
+    /// The manifest in force.
+    pub manifest: String,
+}
+
+/// What became of one change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Its number in the ledger.
+    pub seq: u64,
+    /// Its target's id, in hexadecimal.
+    pub id: String,
+    /// `added`, `replaced` (there was another value or expiry), `unchanged` (the ledger said so already), `undone`, `absent` (there
+    /// was nothing to undo), `over` (no token that it could match can pass any more).
+    pub result: String,
+}
+
+/// What the ledger says to an order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recorded {
+    /// It is recorded.
+    Done(Receipt),
+    /// The message of [`Order::once`] has been acted on before; nothing was recorded.
+    Replayed,
+}
+
+impl Order {
+    /// An order of one actor.
+    #[must_use]
+    pub fn new(actor: impl Into<String>, changes: Vec<Wanted>) -> Self {
+        Self { actor: actor.into(), changes, key: None, once: None }
+    }
+
+    /// As JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let changes = self.changes.iter().map(|change| {
+            let mut line = change.revocation.to_json();
+            if let (Some(reason), Some(line)) = (&change.reason, line.as_object_mut()) {
+                line.insert("reason".to_owned(), Value::String(reason.clone()));
+            }
+            line
+        });
+        let changes: Vec<Value> = changes.collect();
+        json!({ "actor": self.actor, "changes": changes, "key": self.key, "once": self.once }).to_string()
+    }
+
+    /// The order that [`Order::to_json`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::RevocationInvalid`] when it is none.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Wire {
+            actor: String,
+            changes: Vec<Value>,
+            key: Option<String>,
+            once: Option<Once>,
+        }
+        let wire: Wire = serde_json::from_str(text)
+            .map_err(|_| Error::RevocationInvalid("this is no order to a ledger".to_owned()))?;
+        let changes = wire.changes.into_iter().map(Wanted::from_value).collect::<Result<_, _>>()?;
+        Ok(Self { actor: wire.actor, changes, key: wire.key, once: wire.once })
+    }
+}
+
+impl Wanted {
+    /// Reads [`Revocation::from_json`]'s object with one more member, `reason`.
+    ///
+    /// # Errors
+    /// [`Error::RevocationInvalid`] with what is wrong.
+    pub fn from_value(mut value: Value) -> Result<Self, Error> {
+        let reason = match value.as_object_mut().and_then(|line| line.remove("reason")) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(reason)) if reason.len() <= MAX_REASON_BYTES => Some(reason),
+            Some(_) => {
+                return Err(Error::RevocationInvalid(
+                    "`reason` is not a string of at most 512 bytes".to_owned(),
+                ));
+            }
+        };
+        Ok(Self { revocation: Revocation::from_value(value)?, reason })
+    }
+}
+
+/// The longest reason.
+const MAX_REASON_BYTES: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_read_as_it_was_written() {
+        let lines = [
+            json!({ "rule": ["sub", "azp"], "issuer": "i", "values": ["alice", 7], "before": 1_790_000_000.25, "reason": "asked" }),
+            json!({ "rule": ["jti"], "issuer": "i", "values": ["t"], "expires": 1_790_000_000 }),
+            json!({ "rule": ["sub"], "issuer": "i", "values": [true], "claim": "pwd_ver", "minimum": -3 }),
+            json!({ "rule": ["sub"], "issuer": "i", "values": ["x"], "undo": true, "kind": "minimum", "claim": "pwd_ver" }),
+            json!({ "rule": [], "issuer": "i", "values": [] }),
+        ];
+        let changes = lines.map(|line| Wanted::from_value(line).unwrap()).to_vec();
+        let once = Once { sender: "s".into(), jti: "j".into(), until: 9 };
+        let order = Order { key: Some("k".into()), once: Some(once), ..Order::new("key:ops", changes) };
+        assert_eq!(Order::from_json(&order.to_json()).unwrap(), order);
+    }
+
+    #[test]
+    fn a_reason_that_is_no_short_text_is_refused() {
+        for reason in [json!(1), json!("x".repeat(513)), json!([])] {
+            let line = json!({ "rule": ["jti"], "issuer": "i", "values": ["t"], "reason": reason });
+            assert!(Wanted::from_value(line).unwrap_err().to_string().contains("`reason`"));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The write side of a gate that is an authority too.
+
+use serde_json::Value;
+
+use crate::authority::Authority;
+use crate::publish::{Epsilon, SigningKey};
+
+use super::fields::Fields;
+use super::gate::SecretRef;
+use super::verifier::ListConfig;
+use super::{Wrong, member, wrong};
+
+/// An authority: the member `authority` of a gate's configuration. Its name is the `issuer` of the gate's list, and it speaks for
+/// the token issuers of that list.
+#[derive(Debug)]
+pub struct AuthorityConfig {
+    /// The secret that holds the private key, an Ed25519 JWK. The gate's list must have its public part among its keys.
+    pub signing_key: SecretRef,
+    /// How many bits of ε; 50 by default.
+    pub epsilon_bits: Option<u64>,
+    /// For how many seconds a manifest may be relied on; an hour by default, at least 900, because one that says nothing new is
+    /// made every ten minutes.
+    pub valid_for: Option<u64>,
+    /// Whether the ledger keeps ids alone, and no values. Then nobody can search it by value, and a listing shows none. By
+    /// default, no.
+    pub hash_only: bool,
+    /// How often in a day the manifest may be written to KV; 900 by default.
+    pub kv_writes_per_day: Option<u64>,
+}
+
+impl AuthorityConfig {
+    pub(super) fn read(value: &Value, path: String) -> Result<Self, Wrong> {
+        Fields::read(value, path, FIELDS, |fields| {
+            fields.required("signingKey");
+            Self {
+                signing_key: fields
+                    .nested("signingKey", SecretRef::read)
+                    .unwrap_or(SecretRef { secret: String::new() }),
+                epsilon_bits: number(fields, "epsilonBits"),
+                valid_for: fields.seconds("validFor"),
+                hash_only: fields.flag("hashOnly", false),
+                kv_writes_per_day: number(fields, "kvWritesPerDay"),
+            }
+        })
+    }
+
+    pub(super) fn build(
+        self,
+        path: &str,
+        list: Option<&ListConfig>,
+        secret: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Authority, Wrong> {
+        let list = list.ok_or_else(|| wrong(path, "it signs the gate's list, so `lists` must have one"))?;
+        let key = secret(&self.signing_key.secret)
+            .and_then(|jwk| SigningKey::from_jwk(jwk.as_bytes()).ok())
+            .ok_or_else(|| {
+                wrong(
+                    member(path, "signingKey.secret"),
+                    "the platform has no secret of that name that is a private Ed25519 JWK",
+                )
+            })?;
+        let epsilon = match self.epsilon_bits {
+            None => Epsilon::DEFAULT,
+            Some(bits) => u8::try_from(bits)
+                .ok()
+                .and_then(Epsilon::from_bits)
+                .ok_or_else(|| wrong(member(path, "epsilonBits"), "expected a whole number, 8 to 64"))?,
+        };
+        let valid_for = self.valid_for.unwrap_or(DEFAULT_VALID_FOR_SECONDS);
+        if !(LEAST_VALID_FOR_SECONDS..=MOST_VALID_FOR_SECONDS).contains(&valid_for) {
+            return Err(wrong(member(path, "validFor"), "expected a whole number of seconds, 900 to 604800"));
+        }
+        let kv_writes_per_day = Some(self.kv_writes_per_day.unwrap_or(DEFAULT_KV_WRITES_PER_DAY))
+            .filter(|writes| (LEAST_KV_WRITES_PER_DAY..=MOST_KV_WRITES_PER_DAY).contains(writes))
+            .and_then(|writes| u32::try_from(writes).ok())
+            .ok_or_else(|| wrong(member(path, "kvWritesPerDay"), "expected a whole number, 300 to 86400"))?;
+        Ok(Authority {
+            name: list.issuer.clone(),
+            signing_key: key,
+            covers: list.speaks_for.clone(),
+            epsilon,
+            valid_for,
+            hash_only: self.hash_only,
+            kv_writes_per_day,
+        })
+    }
+}
+
+/// A whole number that may be left out.
+fn number(fields: &Fields<'_>, field: &str) -> Option<u64> {
+    let value = fields.value(field)?;
+    if !value.is_u64() {
+        fields.refuse(field, "expected a whole number");
+    }
+    value.as_u64()
+}
+
+const FIELDS: &[&str] = &["signingKey", "epsilonBits", "validFor", "hashOnly", "kvWritesPerDay"];
+const DEFAULT_VALID_FOR_SECONDS: u64 = 3600;
+const LEAST_VALID_FOR_SECONDS: u64 = 900;
+const MOST_VALID_FOR_SECONDS: u64 = 7 * 24 * 3600;
+/// The free plan has 1,000 writes a day, of which some are the segments'.
+const DEFAULT_KV_WRITES_PER_DAY: u64 = 900;
+/// One every five minutes.
+const LEAST_KV_WRITES_PER_DAY: u64 = 300;
+/// One a second, the most that KV takes of one key.
+const MOST_KV_WRITES_PER_DAY: u64 = 86_400;
