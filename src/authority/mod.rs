@@ -2,12 +2,15 @@
 //! changed password or a leaked key means in revocations, and what is recorded. It makes no I/O: whoever keeps the ledger is
 //! handed an [`Order`] and gives a [`Receipt`].
 
+mod budget;
 mod order;
 
+use crate::key::Jwks;
 use crate::publish::{Epsilon, SigningKey, Terms};
 use crate::revocation::Salt;
 use crate::time::UnixTime;
 
+pub use budget::KvBudget;
 pub use order::{Once, Order, Outcome, Receipt, Recorded, Wanted};
 
 /// An authority, as it is configured.
@@ -15,6 +18,8 @@ pub use order::{Once, Order, Outcome, Receipt, Recorded, Wanted};
 pub struct Authority {
     pub(crate) name: String,
     pub(crate) signing_key: SigningKey,
+    pub(crate) keys: Jwks,
+    pub(crate) succeeds: u64,
     pub(crate) covers: Vec<String>,
     pub(crate) epsilon: Epsilon,
     pub(crate) valid_for: u64,
@@ -35,10 +40,34 @@ impl Authority {
         &self.signing_key
     }
 
+    /// The keys that its lists may be signed with: the signing key's public part, and those before it.
+    #[must_use]
+    pub const fn keys(&self) -> &Jwks {
+        &self.keys
+    }
+
+    /// The number of the last manifest of whoever published under this name before; 0 if nobody did.
+    #[must_use]
+    pub const fn succeeds(&self) -> u64 {
+        self.succeeds
+    }
+
     /// The token issuers that it speaks for.
     #[must_use]
     pub fn covers(&self) -> &[String] {
         &self.covers
+    }
+
+    /// How seldom its lists may be wrong.
+    #[must_use]
+    pub const fn epsilon(&self) -> Epsilon {
+        self.epsilon
+    }
+
+    /// For how many seconds its manifests may be relied on.
+    #[must_use]
+    pub const fn valid_for(&self) -> u64 {
+        self.valid_for
     }
 
     /// Whether the ledger keeps ids alone. Then nobody can search it by value, and a listing shows none.

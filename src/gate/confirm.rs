@@ -168,6 +168,30 @@ impl ConfirmQuestion {
         }
     }
 
+    /// Answers out of a ledger: `entry` gives the value that a target's entry has there, `seq` is that of its newest manifest.
+    ///
+    /// # Errors
+    /// That of `entry`.
+    #[cfg(feature = "authority")]
+    pub fn answer_from<E>(
+        &self,
+        (authority, salt, seq): (&str, Salt, u64),
+        mut value: impl FnMut(&Target<'_>) -> Result<Option<i64>, E>,
+    ) -> Result<ConfirmReply, E> {
+        if self.authority != authority || self.salt != salt {
+            return Ok(ConfirmReply::Unable);
+        }
+        if seq < self.seq {
+            return Ok(ConfirmReply::Older);
+        }
+        let mut answers = Vec::with_capacity(self.targets.len());
+        for asked in &self.targets {
+            let found = value(&asked.target())?.filter(|value| asked.kind.allows(*value));
+            answers.push(answer(found.map(|value| asked.kind.entry(value))));
+        }
+        Ok(ConfirmReply::Answers(json!({ "seq": seq, "answers": answers }).to_string()))
+    }
+
     /// Reads the answers to a question that [`ConfirmQuestion::body`] put: for each of the confirmations its exact entry, or
     /// `None` where there is none. Nothing is made of a body that is no such answer, or is about an older manifest.
     #[must_use]

@@ -17,6 +17,7 @@
 
 mod assembly;
 mod epsilon;
+mod head;
 mod merge;
 mod publisher;
 mod revocation;
@@ -30,6 +31,7 @@ use crate::error::Error;
 
 pub use assembly::{Assembly, Signed, Stored, Tally};
 pub use epsilon::Epsilon;
+pub use head::sign_head;
 pub use merge::Merge;
 pub use publisher::{Built, Publisher};
 pub use revocation::{Change, Revocation};

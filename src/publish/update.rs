@@ -122,6 +122,12 @@ impl Update {
         Ok(self.tables.len().saturating_sub(1))
     }
 
+    /// Whether it failed because all segments are to be made anew.
+    #[must_use]
+    pub fn wants_full_build(error: &Error) -> bool {
+        matches!(error, Error::RevocationInvalid(reason) if reason == FULL_BUILD)
+    }
+
     /// How many operations there are. With more than [`MAX_RECENT`] they are folded.
     #[must_use]
     pub fn operations(&self) -> usize {

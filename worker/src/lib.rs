@@ -17,12 +17,14 @@
 //! the runtime ends it with its own request.
 
 mod assets_fetch;
+mod authority;
 mod confirm_fetch;
 mod flight;
 mod gate_fetch;
 mod healthz_fetch;
 mod host;
 mod lacking;
+mod ledger;
 mod log;
 mod origin;
 mod readers;
@@ -34,7 +36,7 @@ mod source;
 mod state;
 
 use revocable::Error;
-use worker::{Context, Env, Request, Response, event};
+use worker::{Context, Env, Request, Response, ScheduleContext, ScheduledEvent, event};
 
 const NAMESPACE: &str = "/_revocable/";
 
@@ -63,4 +65,13 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
         log::fault(&fault);
         reply::refusal(&Error::SourceUnavailable, origin.as_deref())
     })
+}
+
+/// The safety net of the ledger's alarm.
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    if state::configure(&env).is_ok() && state::with(|gate| gate.authority().is_some()) == Some(true) {
+        // What is wrong, the log says.
+        let _ = authority::tick(&env).await;
+    }
 }

@@ -88,9 +88,25 @@ async fn snapshot(env: &Env, flight: Flight) -> Result<(), Failure> {
         Found::Unchanged => (in_force(|_, text| text.to_vec()).ok_or(Error::SourceUnavailable)?, known()),
     };
     flight::progress(Work::Remedy(Remedy::Snapshot), flight);
-    let hash = match resumed(&text) {
+    install(&text, etag, env, flight).await
+}
+
+/// Takes a manifest that the ledger has just given, with its segments. Failing that, the log says why, and the gate comes to it
+/// in the usual way.
+pub(crate) async fn take(text: Vec<u8>, env: &Env) {
+    let flight = flight::begin(Work::Remedy(Remedy::Snapshot));
+    let outcome = install(&text, None, env, flight).await;
+    flight::end(Work::Remedy(Remedy::Snapshot), flight);
+    if let Err(Failure { error, detail }) = outcome {
+        log::failed("snapshot", &error, detail.as_deref());
+    }
+}
+
+/// Puts a manifest into force, with its segments.
+async fn install(text: &[u8], etag: Option<String>, env: &Env, flight: Flight) -> Result<(), Failure> {
+    let hash = match resumed(text) {
         Some(hash) => hash,
-        None => match offered(&text, flight).await? {
+        None => match offered(text, flight).await? {
             Some(hash) => hash,
             None => return Ok(()),
         },

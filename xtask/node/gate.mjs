@@ -14,6 +14,7 @@ import { ROOT } from "./names.mjs";
  * @property {number} [port]               any free one if left out
  * @property {Map<string, Buffer>} [objects]  what KV holds before the first request
  * @property {Record<string, string>} [bindings]  further variables and secrets
+ * @property {string} [storage]            a folder in which KV and the ledger outlive the gate; in memory if left out
  * @property {boolean} [showLogs]          whether the Worker's log goes to standard error
  * @property {Partial<import("miniflare").WorkerOptions>} [worker]  overrides, such as another script
  */
@@ -27,11 +28,18 @@ import { ROOT } from "./names.mjs";
  */
 
 /**
+ * The Durable Object.
+ * @typedef {object} Ledger
+ * @property {(url: string, init?: { method?: string, body?: string }) => Promise<Response>} fetch
+ */
+
+/**
  * @typedef {object} Gate
  * @property {string} url                  without a trailing slash
  * @property {string[]} logs               what the Worker and the runtime have logged
  * @property {(objects: Map<string, Buffer>) => Promise<void>} put   writes to KV, in the map's order
  * @property {() => Promise<Kv>} kv
+ * @property {() => Promise<Ledger>} ledger    the ledger itself, which nobody outside of the Worker can ask
  * @property {(path?: string, init?: RequestInit) => Promise<Response>} fetch
  * @property {() => Promise<void>} dispose
  */
@@ -41,7 +49,7 @@ import { ROOT } from "./names.mjs";
  * @param {GateOptions} options
  * @returns {Promise<Gate>}
  */
-export async function startGate({ config, origin, port = 0, objects, bindings, showLogs = false, worker }) {
+export async function startGate({ config, origin, port = 0, objects, bindings, storage, showLogs = false, worker }) {
   /** @type {string[]} */
   const logs = [];
   const miniflare = new Miniflare({
@@ -60,6 +68,8 @@ export async function startGate({ config, origin, port = 0, objects, bindings, s
     },
     ...(await builtWorker()),
     kvNamespaces: [KV],
+    durableObjects: { [LEDGER]: { className: "Ledger", useSQLite: true } },
+    ...(storage ? { kvPersist: join(storage, "kv"), durableObjectsPersist: join(storage, "ledger") } : {}),
     bindings: {
       REVOCABLE_CONFIG: typeof config === "string" ? config : JSON.stringify(config),
       ...(origin ? { ORIGIN: origin } : {}),
@@ -76,6 +86,10 @@ export async function startGate({ config, origin, port = 0, objects, bindings, s
   });
   const url = (await miniflare.ready).origin;
   const kv = async () => /** @type {Kv} */ (/** @type {unknown} */ (await miniflare.getKVNamespace(KV)));
+  const ledger = async () => {
+    const namespace = await miniflare.getDurableObjectNamespace(LEDGER);
+    return /** @type {Ledger} */ (/** @type {unknown} */ (namespace.get(namespace.idFromName("ledger"))));
+  };
   /** @type {Gate["put"]} */
   const put = async (objects) => {
     const namespace = await kv();
@@ -88,6 +102,7 @@ export async function startGate({ config, origin, port = 0, objects, bindings, s
     logs,
     put,
     kv,
+    ledger,
     fetch: (path = "/", init) => fetch(url + path, { redirect: "manual", ...init }),
     dispose: () => miniflare.dispose(),
   };
@@ -112,3 +127,4 @@ async function builtWorker() {
 }
 
 const KV = "REVOCATIONS";
+const LEDGER = "LEDGER";

@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use crate::authority::Authority;
+use crate::key::{Jwks, Key, KeyOptions, Secrets};
+use crate::limits::MAX_SEQ;
 use crate::publish::{Epsilon, SigningKey};
 
 use super::fields::Fields;
@@ -16,6 +18,9 @@ use super::{Wrong, member, wrong};
 pub struct AuthorityConfig {
     /// The secret that holds the private key, an Ed25519 JWK. The gate's list must have its public part among its keys.
     pub signing_key: SecretRef,
+    /// The number of the last manifest that was published under this name before there was this ledger, by the command line or by
+    /// a ledger that is lost. The first of this one has the next. 0 by default.
+    pub succeeds: Option<u64>,
     /// How many bits of ε; 50 by default.
     pub epsilon_bits: Option<u64>,
     /// For how many seconds a manifest may be relied on; an hour by default, at least 900, because one that says nothing new is
@@ -36,6 +41,7 @@ impl AuthorityConfig {
                 signing_key: fields
                     .nested("signingKey", SecretRef::read)
                     .unwrap_or(SecretRef { secret: String::new() }),
+                succeeds: number(fields, "succeeds"),
                 epsilon_bits: number(fields, "epsilonBits"),
                 valid_for: fields.seconds("validFor"),
                 hash_only: fields.flag("hashOnly", false),
@@ -59,6 +65,22 @@ impl AuthorityConfig {
                     "the platform has no secret of that name that is a private Ed25519 JWK",
                 )
             })?;
+        let options = KeyOptions::new(Secrets::Ignore);
+        let keys = Jwks::from_object(&list.keys, &options)
+            .map_err(|error| wrong("lists[0].keys", &error.to_string()))?;
+        let public = Jwks::parse(key.to_public_jwk().as_bytes(), Secrets::Ignore);
+        let name = public.ok().and_then(|public| Some(public.iter().next()?.name()?.to_owned()));
+        let is_public = |one: &Key| one.name() == name.as_deref() && one.id() == Some(key.kid());
+        if name.is_none() || !keys.iter().any(is_public) {
+            return Err(wrong(
+                member(path, "signingKey.secret"),
+                "its public part is not among `lists[0].keys` with the same `kid`, so nobody would believe the list",
+            ));
+        }
+        let succeeds = self.succeeds.unwrap_or(0);
+        if succeeds >= MAX_SEQ {
+            return Err(wrong(member(path, "succeeds"), "expected the number of a manifest"));
+        }
         let epsilon = match self.epsilon_bits {
             None => Epsilon::DEFAULT,
             Some(bits) => u8::try_from(bits)
@@ -77,6 +99,8 @@ impl AuthorityConfig {
         Ok(Authority {
             name: list.issuer.clone(),
             signing_key: key,
+            keys,
+            succeeds,
             covers: list.speaks_for.clone(),
             epsilon,
             valid_for,
@@ -95,7 +119,7 @@ fn number(fields: &Fields<'_>, field: &str) -> Option<u64> {
     value.as_u64()
 }
 
-const FIELDS: &[&str] = &["signingKey", "epsilonBits", "validFor", "hashOnly", "kvWritesPerDay"];
+const FIELDS: &[&str] = &["signingKey", "succeeds", "epsilonBits", "validFor", "hashOnly", "kvWritesPerDay"];
 const DEFAULT_VALID_FOR_SECONDS: u64 = 3600;
 const LEAST_VALID_FOR_SECONDS: u64 = 900;
 const MOST_VALID_FOR_SECONDS: u64 = 7 * 24 * 3600;

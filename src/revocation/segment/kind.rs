@@ -18,7 +18,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
+    /// The kind of this name: `outright`, `cutoff` or `minimum`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "outright" => Some(Self::Outright),
             "cutoff" => Some(Self::Cutoff),

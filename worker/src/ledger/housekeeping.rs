@@ -1,0 +1,172 @@
+//! What the alarm does: forgets what has expired, signs anew what would grow old, compacts, writes to KV, and clears up after it.
+
+use revocable::authority::Authority;
+use revocable::{Manifest, SegmentName, UnixTime};
+use serde_json::{Value, json};
+use worker::SqlStorageValue as Sql;
+
+use super::press::{Printed, names, over};
+use super::store::{Store, number};
+use super::{Fault, Ledger, authority, kv};
+use crate::host;
+
+impl Ledger {
+    /// Does all that is due, and has the alarm go off when something is next.
+    pub(super) async fn keep_house(&self) -> Result<(), Fault> {
+        self.settle()?;
+        let now = host::now();
+        let store = self.store()?;
+        let unused = store.atomically(|| authority(|authority| self.clear_up(store, authority, now)))?;
+        let newest = self.newest()?;
+        let outcome = self.write_kv().await;
+        self.sweep_kv(&unused).await?;
+        self.feed_heartbeat()?;
+        let next = newest.at.plus_seconds(RESIGN_SECONDS).millis_since(host::now()).max(LEAST_PAUSE_MILLIS);
+        self.wake_in(next).await?;
+        outcome
+    }
+
+    /// All that is done at once. Gives the segments that are to be deleted from KV.
+    fn clear_up(
+        &self,
+        store: &Store,
+        authority: &Authority,
+        now: UnixTime,
+    ) -> Result<Vec<SegmentName>, Fault> {
+        let gone = store.count(
+            "DELETE FROM entries WHERE expires IS NOT NULL AND expires <= ?",
+            vec![number(over(now))],
+        )?;
+        if gone > 0 {
+            store.set_meta("entries", store.meta("entries")?.unwrap_or(0).saturating_sub(gone))?;
+        }
+        let before = |seconds| number(now.minus_seconds(seconds).as_millis());
+        store.run("DELETE FROM orders WHERE at < ?", vec![before(DAY_SECONDS)])?;
+        store.run("DELETE FROM onces WHERE until < ?", vec![number(now.as_seconds())])?;
+        store.run("DELETE FROM written WHERE at < ?", vec![before(WEEK_SECONDS)])?;
+        // What is still in force keeps the event that says why. The rest of the log is cut a piece at a time.
+        store.run(
+            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < ? AND seq NOT IN (SELECT seq FROM entries) \
+             ORDER BY seq LIMIT ?)",
+            vec![before(LOG_SECONDS), number(EVENTS_AT_A_TIME)],
+        )?;
+        let newest = self.newest()?;
+        let is_old = newest.at.plus_seconds(RESIGN_SECONDS) <= now;
+        let newest = if self.wants_compaction(store, authority, &newest)? {
+            self.reprint(authority, now)?
+        } else if is_old {
+            self.print(authority, &Vec::new(), now)?
+        } else {
+            newest
+        };
+        store.run(
+            "DELETE FROM manifests WHERE seq < ? AND at < ?",
+            vec![number(newest.seq), before(MANIFEST_SECONDS)],
+        )?;
+        unused_segments(store, authority, &newest, now)
+    }
+
+    /// Whether the segments have become many, hold much that is over, or are made otherwise than is configured.
+    fn wants_compaction(
+        &self,
+        store: &Store,
+        authority: &Authority,
+        newest: &Printed,
+    ) -> Result<bool, Fault> {
+        let Ok(manifest) = Manifest::inspect(newest.text.as_bytes(), authority.keys()) else {
+            return Ok(true);
+        };
+        if store.meta("epsilon")? != Some(u64::from(authority.epsilon().bits())) {
+            return Ok(true);
+        }
+        let layers = manifest.segments().iter().map(|one| one.layer).max().unwrap_or(0);
+        let recent = manifest.recent().iter().flat_map(|group| group.all());
+        let taken_back = recent.filter(|(_, entry)| entry.is_none()).count();
+        let held: u64 = manifest.segments().iter().fold(0, |sum, one| sum.saturating_add(one.entries));
+        let live = store.meta("entries")?.unwrap_or(0);
+        Ok(layers >= MANY_LAYERS
+            || taken_back >= MANY_TAKEN_BACK
+            || held > live.saturating_mul(2).saturating_add(SOME_ENTRIES))
+    }
+
+    /// Numbers for operators.
+    pub(super) fn status(&self) -> Result<Value, Fault> {
+        self.settle()?;
+        let store = self.store()?;
+        let newest = self.newest()?;
+        let budget = kv::budget(store)?;
+        let (now, kv_seq) = (host::now(), store.meta("kv_seq")?);
+        let behind = if kv_seq == Some(newest.seq) { 0 } else { now.millis_since(newest.at) };
+        let segments = store.row(
+            "SELECT COUNT(*), ifnull(SUM(length(bytes)), 0) FROM segments WHERE unused_since IS NULL",
+            vec![],
+        )?;
+        let segments = segments.ok_or_else(|| Fault::odd("a count"))?;
+        Ok(json!({
+            "seq": newest.seq,
+            "ageMillis": now.millis_since(newest.at),
+            "entries": store.meta("entries")?.unwrap_or(0),
+            "segments": segments.number(0)?,
+            "segmentBytes": segments.number(1)?,
+            "storageBytes": store.size(),
+            "kvSeq": kv_seq,
+            "kvBehindMillis": behind,
+            "kvWritesToday": budget.spend(0, now).used,
+            "conflict": self.conflict.get(),
+            "subscribers": self.subscribers(),
+        }))
+    }
+}
+
+/// Notes which segments the newest manifest does not name, and takes out those that none has named for longer than any reader
+/// may rely on one. Gives those that KV may have.
+fn unused_segments(
+    store: &Store,
+    authority: &Authority,
+    newest: &Printed,
+    now: UnixTime,
+) -> Result<Vec<SegmentName>, Fault> {
+    let used: Vec<String> = names(&newest.text)?.iter().map(ToString::to_string).collect();
+    let used = || Sql::String(Value::from(used.clone()).to_string());
+    store.run(
+        "UPDATE segments SET unused_since = NULL WHERE unused_since IS NOT NULL AND lower(hex(hash)) IN \
+         (SELECT value FROM json_each(?))",
+        vec![used()],
+    )?;
+    store.run(
+        "UPDATE segments SET unused_since = ? WHERE unused_since IS NULL AND lower(hex(hash)) NOT IN \
+         (SELECT value FROM json_each(?))",
+        vec![number(now.as_millis()), used()],
+    )?;
+    let hard_limit = authority.valid_for().saturating_add(CLOCKS_SECONDS);
+    let since = number(now.minus_seconds(hard_limit).as_millis());
+    let mut gone = Vec::new();
+    for row in store.rows("SELECT hash, in_kv FROM segments WHERE unused_since < ? LIMIT 64", vec![since])? {
+        let hash: [u8; 32] = row.bytes(0)?.try_into().map_err(|_| Fault::odd("a hash"))?;
+        if row.number(1)? != 0 {
+            gone.push(SegmentName::from_digest(hash));
+        }
+        store.run("DELETE FROM segments WHERE hash = ?", vec![Sql::Blob(hash.to_vec())])?;
+    }
+    Ok(gone)
+}
+
+/// A manifest that says nothing new is signed this often, so that readers can tell an authority that has nothing to say from one
+/// that is gone.
+const RESIGN_SECONDS: u64 = 600;
+const LEAST_PAUSE_MILLIS: u64 = 1_000;
+const DAY_SECONDS: u64 = 86_400;
+const WEEK_SECONDS: u64 = 7 * DAY_SECONDS;
+/// How long the log of what happened is kept, beside what is still in force.
+const LOG_SECONDS: u64 = 30 * DAY_SECONDS;
+const EVENTS_AT_A_TIME: u64 = 10_000;
+/// A head points to a manifest for a minute at most.
+const MANIFEST_SECONDS: u64 = 120;
+/// How much clocks may differ.
+const CLOCKS_SECONDS: u64 = 300;
+/// Of 16; the rest is for what comes before the next alarm.
+const MANY_LAYERS: u8 = 10;
+/// Of the 2,048 operations that a manifest may have.
+const MANY_TAKEN_BACK: usize = 1_024;
+/// So few are not worth it.
+const SOME_ENTRIES: u64 = 8_192;

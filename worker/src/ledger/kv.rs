@@ -1,0 +1,132 @@
+//! Writing the newest snapshot to KV: the segments before the manifest that names them, and nothing over another's manifest.
+
+use revocable::authority::KvBudget;
+use revocable::{Error, Manifest, SegmentName, UnixTime};
+use worker::SqlStorageValue as Sql;
+use worker::kv::KvStore;
+
+use super::press::{Printed, names};
+use super::store::{Store, number};
+use super::{Fault, Ledger, authority};
+use crate::{host, log};
+
+const BINDING: &str = "REVOCATIONS";
+const MANIFEST: &str = "manifest.jwt";
+/// How soon KV is looked at again while another authority's manifest is there.
+const CONFLICT_MILLIS: u64 = 60_000;
+/// The one that is read to see whose it is may be a cached one, for as long as KV caches at least.
+const CACHE_SECONDS: u64 = 30;
+
+impl Ledger {
+    /// Brings KV up to the newest manifest, as soon as that may be.
+    pub(super) async fn write_kv(&self) -> Result<(), Fault> {
+        let Ok(kv) = self.env.kv(BINDING) else { return Ok(()) };
+        let store = self.store()?;
+        let newest = self.newest()?;
+        if store.meta("kv_seq")? == Some(newest.seq) {
+            return Ok(());
+        }
+        let budget = budget(store)?;
+        let now = host::now();
+        let at = budget.next(now);
+        if at > now {
+            self.wake_in(at.millis_since(now)).await?;
+            return Ok(());
+        }
+        if self.is_another_authoritys(&kv, &newest).await? {
+            if !self.conflict.replace(true) {
+                log::failed("publish", &Error::ManifestConflict { seq: newest.seq }, Some(CONFLICT));
+            }
+            self.wake_in(CONFLICT_MILLIS).await?;
+            return Ok(());
+        }
+        self.conflict.set(false);
+        let mut writes = 0_u32;
+        for name in names(&newest.text)? {
+            let row = store.row(
+                "SELECT bytes FROM segments WHERE hash = ? AND in_kv = 0",
+                vec![Sql::Blob(name.as_bytes().to_vec())],
+            )?;
+            let Some(row) = row else { continue };
+            kv.put_bytes(&name.object_name(), row.bytes(0)?)
+                .map_err(kv_fault)?
+                .execute()
+                .await
+                .map_err(kv_fault)?;
+            writes = writes.saturating_add(1);
+            store.run(
+                "UPDATE segments SET in_kv = 1 WHERE hash = ?",
+                vec![Sql::Blob(name.as_bytes().to_vec())],
+            )?;
+            keep_budget(store, budget.spend(writes, host::now()))?;
+        }
+        // Before it is written: what is found there later must be known, also when this ends in between.
+        store.run(
+            "INSERT OR IGNORE INTO written VALUES (?, ?)",
+            vec![Sql::Blob(newest.hash.as_bytes().to_vec()), number(now.as_millis())],
+        )?;
+        keep_budget(store, budget.spend(writes.saturating_add(1), host::now()))?;
+        kv.put(MANIFEST, newest.text.as_str()).map_err(kv_fault)?.execute().await.map_err(kv_fault)?;
+        store.set_meta("kv_seq", newest.seq)?;
+        store.set_meta("kv_at", newest.at.as_millis())?;
+        // There may be a newer one by now.
+        if self.newest()?.seq != newest.seq {
+            let budget = budget_wait(store)?;
+            self.wake_in(budget).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the manifest in KV is none of this ledger's, nor of whom it succeeds. KV may show an older one of ours.
+    async fn is_another_authoritys(&self, kv: &KvStore, newest: &Printed) -> Result<bool, Fault> {
+        let read = kv.get(MANIFEST).cache_ttl(CACHE_SECONDS).bytes().await.map_err(kv_fault)?;
+        let Some(text) = read else { return Ok(false) };
+        let hash = SegmentName::of(&text);
+        let known = "SELECT 1 FROM written WHERE hash = ? UNION SELECT 1 FROM manifests WHERE hash = ?";
+        let hash = || Sql::Blob(hash.as_bytes().to_vec());
+        if self.store()?.row(known, vec![hash(), hash()])?.is_some() {
+            return Ok(false);
+        }
+        authority(|authority| match Manifest::inspect(&text, authority.keys()) {
+            Ok(manifest) if manifest.authority() == authority.name() => {
+                // An old one of ours, whose hash is forgotten, has expired long since.
+                let is_old = manifest.expires_at() < host::now() && manifest.seq() < newest.seq;
+                Ok(manifest.seq() > authority.succeeds() && !is_old)
+            }
+            _ => Ok(true),
+        })
+    }
+
+    /// Deletes from KV what no manifest has named for longer than any reader may rely on one.
+    pub(super) async fn sweep_kv(&self, names: &[SegmentName]) -> Result<(), Fault> {
+        let Ok(kv) = self.env.kv(BINDING) else { return Ok(()) };
+        for name in names {
+            kv.delete(&name.object_name()).await.map_err(kv_fault)?;
+        }
+        Ok(())
+    }
+}
+
+/// What of the day's writes is used.
+pub(super) fn budget(store: &Store) -> Result<KvBudget, Fault> {
+    let used = u32::try_from(store.meta("kv_used")?.unwrap_or(0)).unwrap_or(u32::MAX);
+    let last = UnixTime::from_millis(store.meta("kv_last")?.unwrap_or(0));
+    authority(|authority| Ok(KvBudget { per_day: authority.kv_writes_per_day(), used, last }))
+}
+
+fn keep_budget(store: &Store, budget: KvBudget) -> Result<(), Fault> {
+    store.set_meta("kv_used", u64::from(budget.used))?;
+    store.set_meta("kv_last", budget.last.as_millis())
+}
+
+fn budget_wait(store: &Store) -> Result<u64, Fault> {
+    let now = host::now();
+    Ok(budget(store)?.next(now).millis_since(now))
+}
+
+fn kv_fault(fault: worker::kv::KvError) -> Fault {
+    Fault::Platform(format!("KV: {fault}"))
+}
+
+const CONFLICT: &str = "KV holds a manifest of this name that this ledger did not write, so nothing is written there: either \
+                        another authority has the same key, or the configuration lacks `succeeds`";

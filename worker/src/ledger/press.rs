@@ -1,0 +1,306 @@
+//! Printing: manifests of what the ledger says, each with the number of all that it has.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use revocable::authority::Authority;
+use revocable::limits::{EXPIRED_ENTRY_GRACE_SECONDS, MAX_SEQ};
+use revocable::publish::{Assembly, Record, Signed, Stored, TableKey, Tally, Terms, Update, sign_head};
+use revocable::{Error, Id, KeyRange, Kind, Manifest, Rule, SegmentName, UnixTime};
+use worker::SqlStorageValue as Sql;
+
+use super::record::{Changes, salt};
+use super::store::{Row, Store, number};
+use super::{Fault, Ledger, authority};
+use crate::host;
+
+/// A manifest that was signed.
+pub(super) struct Printed {
+    pub(super) seq: u64,
+    pub(super) text: String,
+    pub(super) hash: SegmentName,
+    pub(super) at: UnixTime,
+}
+
+impl Ledger {
+    /// Makes sure that there is a manifest, also when nothing has ever been revoked.
+    pub(super) fn settle(&self) -> Result<(), Fault> {
+        let store = self.store()?;
+        if store.meta("manifest")?.is_some() {
+            return Ok(());
+        }
+        let now = host::now();
+        store.atomically(|| authority(|authority| self.print(authority, &Vec::new(), now).map(|_| ())))
+    }
+
+    /// The newest manifest.
+    pub(super) fn newest(&self) -> Result<Printed, Fault> {
+        let row = self
+            .store()?
+            .row("SELECT seq, text, hash, at FROM manifests ORDER BY seq DESC LIMIT 1", vec![])?;
+        printed(&row.ok_or_else(|| Fault::odd("a manifest"))?)
+    }
+
+    /// A manifest by its number.
+    pub(super) fn manifest(&self, seq: u64) -> Result<String, Fault> {
+        let row = self.store()?.row("SELECT text FROM manifests WHERE seq = ?", vec![number(seq)])?;
+        Ok(row.ok_or(Fault::Refused(Error::NotFound))?.text(0)?.to_owned())
+    }
+
+    /// What points to the newest manifest, signed just now.
+    pub(super) fn head(&self) -> Result<String, Fault> {
+        let newest = self.newest()?;
+        let now = host::now();
+        authority(|authority| {
+            let (key, name) = (authority.signing_key(), authority.name());
+            Ok(sign_head(key, name, newest.seq, *newest.hash.as_bytes(), now))
+        })
+    }
+
+    /// Signs the manifest after the newest, with these changes. Within a transaction.
+    pub(super) fn print(
+        &self,
+        authority: &Authority,
+        changes: &Changes,
+        now: UnixTime,
+    ) -> Result<Printed, Fault> {
+        let store = self.store()?;
+        let seq = next_seq(store, authority)?;
+        let updated = match store.meta("manifest")? {
+            None => None,
+            Some(_) => update(store, authority, &self.newest()?, changes, seq, now)?,
+        };
+        let (signed, segments) = match updated {
+            Some(updated) => updated,
+            None => build(store, authority, seq, now)?,
+        };
+        keep(store, signed, segments, now)
+    }
+
+    /// Makes all segments anew. Within a transaction.
+    pub(super) fn reprint(&self, authority: &Authority, now: UnixTime) -> Result<Printed, Fault> {
+        let store = self.store()?;
+        let seq = next_seq(store, authority)?;
+        let (signed, segments) = build(store, authority, seq, now)?;
+        keep(store, signed, segments, now)
+    }
+}
+
+/// The next number; one of events and of manifests is never another's.
+fn next_seq(store: &Store, authority: &Authority) -> Result<u64, Fault> {
+    let seq = store.meta("seq")?.unwrap_or(0).max(authority.succeeds()).checked_add(1);
+    let seq = seq.filter(|seq| *seq < MAX_SEQ).ok_or(Error::LedgerUnavailable)?;
+    store.set_meta("seq", seq)?;
+    Ok(seq)
+}
+
+type Made = (Signed, Vec<Stored>);
+
+/// The manifest before with what has changed; none where all is to be made anew.
+fn update(
+    store: &Store,
+    authority: &Authority,
+    previous: &Printed,
+    changes: &Changes,
+    seq: u64,
+    now: UnixTime,
+) -> Result<Option<Made>, Fault> {
+    let update = Update::following(previous.text.as_bytes(), authority.keys(), authority.name(), now);
+    // One that was signed with a key which is trusted no more is followed by none.
+    let Ok(update) = update else { return Ok(None) };
+    let mut update = update.terms(|terms| authority.terms_of(terms).seq(seq));
+    for (table, record) in changes {
+        update.add_record(table, record)?;
+    }
+    let mut fault = None;
+    let made = update.finish(authority.signing_key(), |name| {
+        store.segment(name).unwrap_or_else(|failed| {
+            fault = Some(failed);
+            None
+        })
+    });
+    match (fault, made) {
+        (Some(fault), _) => Err(fault),
+        (None, Err(error)) if Update::wants_full_build(&error) => Ok(None),
+        (None, made) => Ok(Some(made?)),
+    }
+}
+
+/// All that is revoked, in new segments: one key range at a time, so that no more than its entries are held.
+fn build(store: &Store, authority: &Authority, seq: u64, now: UnixTime) -> Result<Made, Fault> {
+    let salt = salt(store)?;
+    let newest = store.row("SELECT text FROM manifests ORDER BY seq DESC LIMIT 1", vec![])?;
+    let following = match &newest {
+        None => None,
+        Some(row) => {
+            let text = row.text(0)?.as_bytes();
+            Terms::following(text, authority.keys(), authority.name(), now).ok()
+        }
+    };
+    let terms = following.map_or_else(|| Terms::new(authority.name(), salt, now), |(terms, _)| terms);
+    let terms = authority.terms_of(terms).seq(seq);
+    let mut rules = BTreeSet::new();
+    let (mut tallies, mut numbers) = (Vec::new(), Vec::new());
+    for row in store.rows("SELECT number, rule, kind, claim FROM tables ORDER BY number", vec![])? {
+        let key = table_key(&row, 1)?;
+        rules.insert(key.rule().clone());
+        let table = row.number(0)?;
+        let tally = tally(store, table, key, now)?;
+        if tally.entries > 0 {
+            tallies.push(tally);
+            numbers.push(table);
+        }
+    }
+    let mut assembly = Assembly::new(terms, rules, tallies)?;
+    let mut segments = Vec::new();
+    for (index, table) in numbers.into_iter().enumerate() {
+        let bits = assembly.range_bits(index);
+        let mut reading = Reading::of(store, table, now);
+        for shard in 0..1_u32.checked_shl(u32::from(bits)).unwrap_or(0) {
+            let range = KeyRange { bits, shard };
+            segments.extend(assembly.put(index, range, &reading.up_to(range)?)?);
+        }
+    }
+    // As it was asked for: what could be had may be less, and is not to be tried again and again.
+    store.set_meta("epsilon", u64::from(authority.epsilon().bits()))?;
+    Ok((assembly.finish(authority.signing_key())?, segments))
+}
+
+/// What is known of a table's entries before they are read.
+fn tally(store: &Store, table: u64, key: TableKey, now: UnixTime) -> Result<Tally, Fault> {
+    let row = store.row(
+        "SELECT COUNT(*), MIN(value), MAX(value), MAX(expires) FROM entries WHERE tbl = ? AND (expires IS NULL OR expires > ?)",
+        vec![number(table), number(over(now))],
+    )?;
+    let row = row.ok_or_else(|| Fault::odd("a count"))?;
+    let mut tally = Tally::new(key);
+    tally.entries = row.number(0)?;
+    if let (Some(least), Some(most)) = (row.integer_if_any(1)?, row.integer_if_any(2)?) {
+        (tally.least, tally.most) = (least, most);
+    }
+    tally.latest = row.number_if_any(3)?.map(UnixTime::from_millis);
+    Ok(tally)
+}
+
+/// Entries that expired before this, in milliseconds, are of no use any more.
+pub(super) fn over(now: UnixTime) -> u64 {
+    now.minus_seconds(EXPIRED_ENTRY_GRACE_SECONDS).as_millis()
+}
+
+/// The entries of a table in ascending order of id, some thousands at a time.
+struct Reading<'a> {
+    store: &'a Store,
+    table: u64,
+    over: u64,
+    after: Vec<u8>,
+    ahead: VecDeque<Record>,
+    ended: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn of(store: &'a Store, table: u64, now: UnixTime) -> Self {
+        let (after, ahead) = (Vec::new(), VecDeque::new());
+        Self { store, table, over: over(now), after, ahead, ended: false }
+    }
+
+    /// All that are not read yet and in this range, or before it.
+    fn up_to(&mut self, range: KeyRange) -> Result<Vec<Record>, Fault> {
+        let mut records = Vec::new();
+        loop {
+            while let Some(record) =
+                self.ahead.pop_front_if(|one| one.id().leading(range.bits) <= range.shard)
+            {
+                records.push(record);
+            }
+            if !self.ahead.is_empty() || self.ended {
+                return Ok(records);
+            }
+            self.read()?;
+        }
+    }
+
+    /// Reads some more. A row of many entries crosses into Wasm much faster than as many rows.
+    fn read(&mut self) -> Result<(), Fault> {
+        let row = self.store.row(
+            "SELECT group_concat(hex(id) || ',' || value || ',' || ifnull(expires, ''), ';'), COUNT(*), MAX(id) FROM \
+             (SELECT id, value, expires FROM entries WHERE tbl = ? AND id > ? AND (expires IS NULL OR expires > ?) \
+             ORDER BY id LIMIT ?)",
+            vec![
+                number(self.table),
+                Sql::Blob(std::mem::take(&mut self.after)),
+                number(self.over),
+                number(ENTRIES_AT_A_TIME),
+            ],
+        )?;
+        let row = row.ok_or_else(|| Fault::odd("entries"))?;
+        self.ended = row.number(1)? < ENTRIES_AT_A_TIME;
+        if row.number(1)? == 0 {
+            return Ok(());
+        }
+        let records = row.text(0)?.split(';').map(record);
+        let mut records = records.collect::<Option<Vec<Record>>>().ok_or_else(|| Fault::odd("entries"))?;
+        // SQLite does not promise the order of what it joins.
+        records.sort_unstable_by_key(Record::key);
+        self.ahead.extend(records);
+        self.after = row.bytes(2)?.to_vec();
+        Ok(())
+    }
+}
+
+fn record(text: &str) -> Option<Record> {
+    let mut fields = text.split(',');
+    let (id, value, expires) = (fields.next()?, fields.next()?, fields.next()?);
+    let expires = if expires.is_empty() { None } else { Some(UnixTime::from_millis(expires.parse().ok()?)) };
+    Some(Record::entry(Id::from_hex(&id.to_ascii_lowercase())?, value.parse().ok()?, expires))
+}
+
+/// Keeps what was made.
+fn keep(store: &Store, signed: Signed, segments: Vec<Stored>, now: UnixTime) -> Result<Printed, Fault> {
+    for (name, bytes) in segments {
+        store.run(
+            "INSERT INTO segments (hash, bytes) VALUES (?, ?) ON CONFLICT (hash) DO UPDATE SET unused_since = NULL",
+            vec![Sql::Blob(name.as_bytes().to_vec()), Sql::Blob(bytes)],
+        )?;
+    }
+    let hash = SegmentName::of(signed.manifest.as_bytes());
+    store.run(
+        "INSERT INTO manifests VALUES (?, ?, ?, ?)",
+        vec![
+            number(signed.seq),
+            signed.manifest.as_str().into(),
+            Sql::Blob(hash.as_bytes().to_vec()),
+            number(now.as_millis()),
+        ],
+    )?;
+    store.set_meta("manifest", signed.seq)?;
+    Ok(Printed { seq: signed.seq, text: signed.manifest, hash, at: now })
+}
+
+/// The segments that a manifest of this ledger names: those that confirm among them.
+pub(super) fn names(manifest: &str) -> Result<Vec<SegmentName>, Fault> {
+    authority(|authority| {
+        let manifest = Manifest::inspect(manifest.as_bytes(), authority.keys())?;
+        let segments = manifest.segments().iter();
+        Ok(segments.flat_map(|one| one.exact.map(|exact| exact.name).into_iter().chain([one.name])).collect())
+    })
+}
+
+fn printed(row: &Row) -> Result<Printed, Fault> {
+    let hash = row.bytes(2)?.try_into().map_err(|_| Fault::odd("a hash"))?;
+    Ok(Printed {
+        seq: row.number(0)?,
+        text: row.text(1)?.to_owned(),
+        hash: SegmentName::from_digest(hash),
+        at: UnixTime::from_millis(row.number(3)?),
+    })
+}
+
+/// A rule and a kind, of three columns from this one.
+pub(super) fn table_key(row: &Row, first: usize) -> Result<TableKey, Fault> {
+    let members: Vec<String> = serde_json::from_str(row.text(first)?).map_err(|_| Fault::odd("a rule"))?;
+    let kind = Kind::from_name(row.text(first.saturating_add(1))?).ok_or_else(|| Fault::odd("a kind"))?;
+    let claim = Some(row.text(first.saturating_add(2))?).filter(|claim| !claim.is_empty());
+    Ok(TableKey::new(Rule::new(members)?, kind, claim.map(str::to_owned))?)
+}
+
+/// A row of so many is some 400 KB.
+const ENTRIES_AT_A_TIME: u64 = 8192;

@@ -1,0 +1,294 @@
+//! Recording an order: its events, what they make of the entries, and the manifest that says so, all of it or nothing.
+
+use std::collections::HashMap;
+
+use revocable::authority::{Order, Outcome, Receipt, Recorded, Wanted};
+use revocable::limits::{EXPIRED_ENTRY_GRACE_SECONDS, MAX_SEQ};
+use revocable::publish::{Record, TableKey};
+use revocable::{Error, IdPrefix, Rule, Salt, SegmentName, UnixTime};
+use serde_json::Value;
+use worker::SqlStorageValue as Sql;
+
+use super::store::{Store, number};
+use super::{Fault, Ledger, authority};
+use crate::host;
+
+/// What has changed for readers of the list.
+pub(super) type Changes = Vec<(TableKey, Record)>;
+
+impl Ledger {
+    /// Records an order. When this is answered it is durable: the platform holds an answer back until its writes are.
+    pub(super) async fn record(&self, order: &Order) -> Result<Recorded, Fault> {
+        self.settle()?;
+        let now = host::now();
+        let store = self.store()?;
+        let recorded = store.atomically(|| {
+            authority(|authority| {
+                if let Some(once) = &order.once {
+                    let is_new = store.count(
+                        "INSERT OR IGNORE INTO onces VALUES (?, ?, ?)",
+                        vec![once.sender.as_str().into(), once.jti.as_str().into(), number(once.until)],
+                    )?;
+                    if is_new == 0 {
+                        return Ok(Recorded::Replayed);
+                    }
+                }
+                let digest = order.key.is_some().then(|| SegmentName::of(order.to_json().as_bytes()));
+                if let (Some(key), Some(digest)) = (&order.key, &digest)
+                    && let Some(receipt) = answered_before(store, &order.actor, key, digest)?
+                {
+                    return Ok(Recorded::Done(receipt));
+                }
+                let mut book = Book::open(store, now, authority.hash_only())?;
+                let mut outcomes = Vec::with_capacity(order.changes.len());
+                for wanted in &order.changes {
+                    if !authority.covers().iter().any(|issuer| issuer == wanted.revocation.issuer()) {
+                        let reason = "`issuer` is none that this authority speaks for";
+                        return Err(Error::RevocationInvalid(reason.to_owned()).into());
+                    }
+                    outcomes.push(book.enter(wanted, &order.actor)?);
+                }
+                let changes = book.close()?;
+                let manifest =
+                    if changes.is_empty() { self.newest()? } else { self.print(authority, &changes, now)? };
+                let receipt = Receipt { seq: manifest.seq, outcomes, manifest: manifest.text };
+                if let (Some(key), Some(digest)) = (&order.key, &digest) {
+                    keep_answer(store, &order.actor, key, digest, &receipt, now)?;
+                }
+                Ok(Recorded::Done(receipt))
+            })
+        })?;
+        // KV is behind now; it is written to at once, unless it was a moment ago.
+        self.wake_in(0).await?;
+        Ok(recorded)
+    }
+}
+
+/// The entries, while an order is entered.
+struct Book<'a> {
+    store: &'a Store,
+    now: UnixTime,
+    hash_only: bool,
+    salt: Salt,
+    seq: u64,
+    entries: u64,
+    tables: HashMap<TableKey, u64>,
+    /// What ids of a rule and issuer have in common: most orders are about one.
+    prefixes: HashMap<(Rule, String), IdPrefix>,
+    changes: Changes,
+}
+
+impl<'a> Book<'a> {
+    fn open(store: &'a Store, now: UnixTime, hash_only: bool) -> Result<Self, Fault> {
+        Ok(Self {
+            store,
+            now,
+            hash_only,
+            salt: salt(store)?,
+            seq: store.meta("seq")?.unwrap_or(0),
+            entries: store.meta("entries")?.unwrap_or(0),
+            tables: HashMap::new(),
+            prefixes: HashMap::new(),
+            changes: Vec::new(),
+        })
+    }
+
+    /// Enters one change.
+    ///
+    /// A target has one entry of a kind: what is recorded last stands, so a cutoff can be moved back, and one undoing undoes it
+    /// however often it was recorded. Said again with the same value, it stays for as long as the later of the two says.
+    fn enter(&mut self, wanted: &Wanted, actor: &str) -> Result<Outcome, Fault> {
+        let revocation = &wanted.revocation;
+        let key = (revocation.rule().clone(), revocation.issuer().to_owned());
+        let salt = self.salt;
+        let prefix =
+            self.prefixes.entry(key).or_insert_with_key(|(rule, issuer)| IdPrefix::new(salt, rule, issuer));
+        let record = revocation.record_of(revocation.id_after(prefix));
+        let table = self.table(revocation.table())?;
+        let before = self.entry(table, &record)?;
+        let outcome =
+            |seq, result: &str| Outcome { seq, id: record.id().to_string(), result: result.to_owned() };
+        let Some(value) = record.value() else {
+            let Some(before) = before else { return Ok(outcome(0, "absent")) };
+            self.store
+                .run("DELETE FROM entries WHERE tbl = ? AND id = ?", vec![number(table), id(&record)])?;
+            self.entries = self.entries.saturating_sub(1);
+            let seq = self.event(wanted, actor, table, &record, Some(before.value))?;
+            self.changes.push((revocation.table().clone(), record));
+            return Ok(outcome(seq, "undone"));
+        };
+        let expires = record.expires().map(UnixTime::as_millis);
+        if record.expires().is_some_and(|at| at.plus_seconds(EXPIRED_ENTRY_GRACE_SECONDS) <= self.now) {
+            return Ok(outcome(0, "over"));
+        }
+        let mut record = record;
+        let mut result = "added";
+        if let Some(before) = &before {
+            let longest = match (before.expires, expires) {
+                (Some(before), Some(now)) => Some(before.max(now)),
+                _ => None,
+            };
+            if before.value == value && longest == before.expires {
+                return Ok(outcome(before.seq, "unchanged"));
+            }
+            if before.value == value {
+                record = Record::entry(record.id(), value, longest.map(UnixTime::from_millis));
+            }
+            result = "replaced";
+        } else {
+            self.entries = self.entries.saturating_add(1);
+        }
+        let seq = self.event(wanted, actor, table, &record, None)?;
+        self.store.run(
+            "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)",
+            vec![
+                number(table),
+                id(&record),
+                number(seq),
+                Sql::Integer(value),
+                record.expires().map_or(Sql::Null, |at| number(at.as_millis())),
+            ],
+        )?;
+        self.changes.push((revocation.table().clone(), record));
+        Ok(outcome(seq, result))
+    }
+
+    /// Numbers an event and keeps it. `undone` is the value of the entry that it takes back.
+    fn event(
+        &mut self,
+        wanted: &Wanted,
+        actor: &str,
+        table: u64,
+        record: &Record,
+        undone: Option<i64>,
+    ) -> Result<u64, Fault> {
+        self.seq = self.seq.checked_add(1).filter(|seq| *seq < MAX_SEQ).ok_or(Error::LedgerUnavailable)?;
+        let values = Value::from(wanted.revocation.values().to_vec()).to_string();
+        self.store.run(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            vec![
+                number(self.seq),
+                number(self.now.as_millis()),
+                actor.into(),
+                number(table),
+                id(record),
+                wanted.revocation.issuer().into(),
+                if self.hash_only { Sql::Null } else { values.into() },
+                Sql::Integer(i64::from(undone.is_some())),
+                Sql::Integer(record.value().or(undone).unwrap_or(0)),
+                record.expires().map_or(Sql::Null, |at| number(at.as_millis())),
+                wanted.reason.as_deref().map_or(Sql::Null, Sql::from),
+            ],
+        )?;
+        Ok(self.seq)
+    }
+
+    fn table(&mut self, key: &TableKey) -> Result<u64, Fault> {
+        if let Some(number) = self.tables.get(key) {
+            return Ok(*number);
+        }
+        let (rule, kind, claim) = wire(key);
+        let values = || vec![rule.as_str().into(), kind.into(), claim.into()];
+        let find = "SELECT number FROM tables WHERE rule = ? AND kind = ? AND claim = ?";
+        let known = self.store.row(find, values())?;
+        let number = match known {
+            Some(row) => row.number(0)?,
+            // Undoing what was never done makes no table.
+            None => {
+                self.store.run("INSERT INTO tables (rule, kind, claim) VALUES (?, ?, ?)", values())?;
+                self.store.row(find, values())?.ok_or_else(|| Fault::odd("a table"))?.number(0)?
+            }
+        };
+        self.tables.insert(key.clone(), number);
+        Ok(number)
+    }
+
+    fn entry(&self, table: u64, record: &Record) -> Result<Option<Before>, Fault> {
+        let row = self.store.row(
+            "SELECT seq, value, expires FROM entries WHERE tbl = ? AND id = ?",
+            vec![number(table), id(record)],
+        )?;
+        row.map(|row| {
+            Ok(Before { seq: row.number(0)?, value: row.integer(1)?, expires: row.number_if_any(2)? })
+        })
+        .transpose()
+    }
+
+    fn close(self) -> Result<Changes, Fault> {
+        self.store.set_meta("seq", self.seq)?;
+        self.store.set_meta("entries", self.entries)?;
+        Ok(self.changes)
+    }
+}
+
+/// The entry that a target has already.
+struct Before {
+    seq: u64,
+    value: i64,
+    expires: Option<u64>,
+}
+
+/// A rule and a kind, as they are kept.
+pub(super) fn wire(key: &TableKey) -> (String, &'static str, &str) {
+    let members: Vec<&str> = key.rule().members().iter().map(|member| member.as_str()).collect();
+    (Value::from(members).to_string(), key.kind().name(), key.claim().unwrap_or_default())
+}
+
+/// The salt that ids are made with: drawn once.
+pub(super) fn salt(store: &Store) -> Result<Salt, Fault> {
+    if let Some(kept) = store.meta_bytes("salt")? {
+        let kept: [u8; Salt::BYTES] = kept.try_into().map_err(|_| Fault::odd("a salt"))?;
+        return Ok(Salt::from_bytes(kept));
+    }
+    let mut drawn = [0; Salt::BYTES];
+    getrandom_04::fill(&mut drawn).map_err(|error| Fault::Platform(error.to_string()))?;
+    store.run("INSERT INTO meta VALUES ('salt', ?)", vec![Sql::Blob(drawn.to_vec())])?;
+    Ok(Salt::from_bytes(drawn))
+}
+
+fn id(record: &Record) -> Sql {
+    Sql::Blob(record.id().as_bytes().to_vec())
+}
+
+/// The answer to an order that came before, if it was this one.
+fn answered_before(
+    store: &Store,
+    actor: &str,
+    key: &str,
+    digest: &SegmentName,
+) -> Result<Option<Receipt>, Fault> {
+    let row = store.row(
+        "SELECT digest, receipt FROM orders WHERE actor = ? AND name = ?",
+        vec![actor.into(), key.into()],
+    )?;
+    let Some(row) = row else { return Ok(None) };
+    if row.bytes(0)? != digest.as_bytes() {
+        let reason = "`Idempotency-Key` was that of another request within the last day";
+        return Err(Error::RevocationInvalid(reason.to_owned()).into());
+    }
+    let receipt = serde_json::from_str(row.text(1)?).map_err(|_| Fault::odd("a receipt"))?;
+    Ok(Some(receipt))
+}
+
+fn keep_answer(
+    store: &Store,
+    actor: &str,
+    key: &str,
+    digest: &SegmentName,
+    receipt: &Receipt,
+    now: UnixTime,
+) -> Result<(), Fault> {
+    // Not the manifest: whoever asks again needs the newest.
+    let kept = Receipt { manifest: String::new(), ..receipt.clone() };
+    let kept = serde_json::to_string(&kept).map_err(|_| Fault::odd("a receipt"))?;
+    store.run(
+        "INSERT INTO orders VALUES (?, ?, ?, ?, ?)",
+        vec![
+            actor.into(),
+            key.into(),
+            Sql::Blob(digest.as_bytes().to_vec()),
+            kept.into(),
+            number(now.as_millis()),
+        ],
+    )
+}
