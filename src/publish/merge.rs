@@ -299,6 +299,7 @@ mod tests {
 
     const NOW: UnixTime = UnixTime::from_seconds(1_790_000_000);
     const AUTHORITY: &str = "https://authority.example";
+    const TOKENS: &str = "https://issuer.example";
     const SALT: Salt = Salt::from_bytes([7; 16]);
 
     /// What each id of each table is said to be; `None` where it was taken back.
@@ -337,7 +338,7 @@ mod tests {
     /// A snapshot of random entries, and on it one of random changes.
     fn snapshot(draw: &mut Draw, key: &SigningKey, segments: &mut Vec<Stored>) -> (String, Model) {
         let mut model = Model::new();
-        let mut publisher = Publisher::new(AUTHORITY, SALT, NOW).cover("https://issuer.example");
+        let mut publisher = Publisher::new(AUTHORITY, SALT, NOW).cover(TOKENS);
         for (index, table) in tables().into_iter().enumerate() {
             for _ in 0..draw.below(15) {
                 let (id, value) = (draw.id(), draw.value(table.kind()));
@@ -386,8 +387,7 @@ mod tests {
             manifests.reverse();
             assert_eq!(merged(manifests), manifest, "whatever the order");
 
-            let mut reader =
-                Revocations::new(vec![List::new(AUTHORITY, keys(&key), ["https://issuer.example"])]);
+            let mut reader = Revocations::new(vec![List::new(AUTHORITY, keys(&key), [TOKENS])]);
             let Offer::Newer(mut incoming) = reader.offer(manifest.as_bytes(), NOW).unwrap() else {
                 panic!("newer")
             };
@@ -405,5 +405,63 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A list of 300 at 2^-8 with what confirms its hits and without, an id that it has by mistake, and one that it has not.
+    fn coarse(key: &SigningKey, segments: &mut Vec<Stored>) -> ([Manifest; 2], [Id; 2]) {
+        let [table, ..] = tables();
+        let id = |nth: u64| Id::from_number(u128::from(nth.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64);
+        let mut publisher =
+            Publisher::new(AUTHORITY, SALT, NOW).cover(TOKENS).epsilon(Epsilon::from_bits(8).unwrap());
+        publisher.add_records(table, (0..300).map(|nth| Record::entry(id(nth), 0, None)));
+        let built = publisher.finish(key).unwrap();
+        segments.extend(built.segments);
+        let confirmed = Manifest::inspect(built.manifest.as_bytes(), &keys(key)).unwrap();
+        let [reference] = confirmed.segments() else { panic!("one segment") };
+        let (_, bytes) = segments.iter().find(|(name, _)| *name == reference.name).unwrap();
+        let segment = Segment::open(bytes.as_slice()).unwrap();
+        let other = |is_hit: bool| (300..).map(id).find(|id| segment.get(id).is_some() == is_hit).unwrap();
+
+        let terms = Terms::new(AUTHORITY, SALT, NOW).cover(TOKENS).epsilon(Epsilon::from_bits(8).unwrap());
+        let mut manifest = terms.manifest().unwrap();
+        manifest.rules = members(confirmed.rules());
+        let unconfirmed = SegmentRef { exact: None, ..*reference };
+        manifest.segments.push(WireSegment::new(&unconfirmed, &confirmed.tables()[0]));
+        let manifest = manifest.sign(key).unwrap();
+        let unconfirmed = Manifest::inspect(manifest.as_bytes(), &keys(key)).unwrap();
+        ([confirmed, unconfirmed], [other(true), other(false)])
+    }
+
+    #[test]
+    fn no_hit_of_a_coarse_segment_becomes_an_operation_unless_it_is_confirmed() {
+        let key = SigningKey::from_seed([7; 32]);
+        let mut segments = Vec::new();
+        let ([confirmed, unconfirmed], [mistaken, other]) = coarse(&key, &mut segments);
+        let expires = NOW.plus_seconds(600);
+        let merged = |coarse: &Manifest, id: Id| {
+            let empty = Publisher::new(AUTHORITY, SALT, NOW).cover(TOKENS).finish(&key).unwrap().manifest;
+            let mut update = Update::following(empty.as_bytes(), &keys(&key), AUTHORITY, NOW).unwrap();
+            let [table, ..] = tables();
+            update.add_record(&table, &Record::entry(id, 0, Some(expires))).unwrap();
+            let changed = update.finish(&key, |_| None).unwrap().0.manifest;
+            let changed = Manifest::inspect(changed.as_bytes(), &keys(&key)).unwrap();
+            let merge = Merge::new(
+                Terms::new(AUTHORITY, SALT, NOW).cover(TOKENS).seq(9),
+                vec![coarse.clone(), changed],
+            );
+            let find = |name: &SegmentName| {
+                segments.iter().find(|(known, _)| known == name).map(|(_, bytes)| bytes.clone())
+            };
+            merge.unwrap().finish(&key, find).map(|signed| {
+                let merged = Manifest::inspect(signed.manifest.as_bytes(), &keys(&key)).unwrap();
+                // Had the hit been believed, the operation would never expire, as the segment does not.
+                merged.recent().iter().map(|group| (group.all().len(), group.expiry(&id))).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(merged(&confirmed, mistaken), Ok(vec![(1, Some(expires))]));
+        assert_eq!(merged(&confirmed, other), Ok(vec![(1, Some(expires))]));
+        assert_eq!(merged(&unconfirmed, other), Ok(vec![(1, Some(expires))]));
+        let Err(Error::RevocationInvalid(reason)) = merged(&unconfirmed, mistaken) else { panic!("refused") };
+        assert!(reason.contains("a coarse segment that nothing confirms"), "{reason}");
     }
 }

@@ -10,13 +10,13 @@
 
 use std::io::{self, BufRead};
 
-use csv_core::{ReadRecordResult, Terminator};
 use revocable::limits::{MAX_RULE_MEMBERS, MAX_SAFE_INTEGER, MAX_TARGET_VALUE_BYTES, MAX_UNIX_SECONDS};
 use revocable::publish::Revocation;
 use revocable::{Cutoff, Rule, UnixTime, Value};
 use serde_json::{Map, Number, Value as Json};
 
-use super::lines::{Line, Lines, MAX_LINE_BYTES};
+use super::cutter::{Cut, Cutter};
+use super::lines::{Line, Lines};
 use super::{Item, Tally, reason};
 
 /// Gives every revocation to `take`, in order. Blank lines are skipped. A header that is wrong is the only line reported.
@@ -295,76 +295,6 @@ fn whole_seconds(cell: &str) -> Option<u64> {
     let leading_zero = cell.starts_with('0') && cell.len() > 1;
     (seconds <= MAX_UNIX_SECONDS && !leading_zero).then_some(seconds)
 }
-
-/// Cuts lines into cells.
-pub(super) struct Cutter {
-    reader: csv_core::Reader,
-    /// The cells of a line with quotes, without them, one after the other.
-    unquoted: Vec<u8>,
-}
-
-impl Cutter {
-    pub(super) fn new() -> Self {
-        // Within a line nothing ends one.
-        let reader = csv_core::ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
-        Self { reader, unquoted: vec![0; MAX_LINE_BYTES] }
-    }
-
-    pub(super) fn cut<'a>(&'a mut self, line: &'a str) -> Result<Cut<'a>, String> {
-        let mut cut = Cut { cells: [""; MAX_COLUMNS], count: 0 };
-        if memchr::memchr(b'"', line.as_bytes()).is_none() {
-            line.split(',').try_for_each(|cell| cut.push(cell))?;
-            return Ok(cut);
-        }
-        let mut ends = [0; MAX_COLUMNS];
-        let (mut length, mut count) = (0_usize, 0_usize);
-        for part in [line.as_bytes(), b"\n"] {
-            let room = self.unquoted.get_mut(length..).unwrap_or_default();
-            let ends = ends.get_mut(count..).unwrap_or_default();
-            let (result, _, wrote, ended) = self.reader.read_record(part, room, ends);
-            (length, count) = (length.saturating_add(wrote), count.saturating_add(ended));
-            let wrong = match result {
-                ReadRecordResult::InputEmpty if part != b"\n" => continue,
-                ReadRecordResult::Record => break,
-                ReadRecordResult::OutputEndsFull => TOO_MANY,
-                _ => "a quoted cell does not end on its line",
-            };
-            self.reader.reset();
-            return Err(wrong.to_owned());
-        }
-        let text = self.unquoted.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let text = text.unwrap_or_default();
-        let mut start = 0;
-        for end in ends.iter().take(count) {
-            cut.push(text.get(start..*end).unwrap_or_default())?;
-            start = *end;
-        }
-        Ok(cut)
-    }
-}
-
-/// A line's cells.
-pub(super) struct Cut<'a> {
-    cells: [&'a str; MAX_COLUMNS],
-    count: usize,
-}
-
-impl<'a> Cut<'a> {
-    fn push(&mut self, cell: &'a str) -> Result<(), String> {
-        let slot = self.cells.get_mut(self.count).ok_or_else(|| TOO_MANY.to_owned())?;
-        *slot = cell;
-        self.count = self.count.saturating_add(1);
-        Ok(())
-    }
-
-    pub(super) fn as_slice(&self) -> &[&'a str] {
-        self.cells.get(..self.count).unwrap_or_default()
-    }
-}
-
-/// As many members as a rule may have, and every other column.
-const MAX_COLUMNS: usize = MAX_RULE_MEMBERS + 7;
-const TOO_MANY: &str = "it has more than 15 cells";
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 //! be mended at once.
 
 pub mod csv;
+mod cutter;
 pub mod import;
 pub mod lines;
 pub mod ndjson;

@@ -62,9 +62,12 @@ pub(super) fn reader(folder: &Folder<'_>, manifest: &Manifest, keys: Jwks) -> Re
 fn same_entries(coarse: &Segment<Vec<u8>>, exact: &Segment<Vec<u8>>) -> bool {
     let Some(fine) = exact.iter() else { return false };
     let Some(listed) = coarse.iter() else {
-        // A ribbon is asked: it knows an id by bits that one end of its interval has.
+        // A ribbon is asked: it knows an id by bits that one end of its interval has. What it has besides cannot be seen but by
+        // its number of ids, and whose confirmation is lost would pass. That two ids have all bits in common that the exact one
+        // keeps happens in no list: once in 2^45 lists of a million.
         let mut fine = fine.map(|(interval, _)| interval);
-        return fine.all(|Interval { from, to }| [from, to].iter().any(|id| coarse.get(id).is_some()));
+        return coarse.entries() == exact.entries()
+            && fine.all(|Interval { from, to }| [from, to].iter().any(|id| coarse.get(id).is_some()));
     };
     let mut fine = fine.peekable();
     let mut astride = None;
@@ -94,4 +97,57 @@ fn same_entries(coarse: &Segment<Vec<u8>>, exact: &Segment<Vec<u8>>) -> bool {
 
 fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use revocable::publish::{Epsilon, Publisher, Revocation, SigningKey};
+    use revocable::{Salt, Secrets, UnixTime};
+
+    const AUTHORITY: &str = "https://authority.example";
+
+    /// A coarse list of so many tokens, in this folder.
+    fn build(folder: &std::path::Path, tokens: usize) -> Manifest {
+        let key = SigningKey::from_seed([7; 32]);
+        let now = UnixTime::from_seconds(1_790_000_000);
+        let mut publisher =
+            Publisher::new(AUTHORITY, Salt::from_bytes([7; 16]), now).epsilon(Epsilon::from_bits(8).unwrap());
+        for token in 0..tokens {
+            let line =
+                format!(r#"{{"rule":["jti"],"issuer":"https://issuer.example","values":["t-{token}"]}}"#);
+            publisher.add(&Revocation::from_json(&line).unwrap());
+        }
+        let built = publisher.finish(&key).unwrap();
+        std::fs::create_dir_all(folder.join("segments")).unwrap();
+        for (name, bytes) in built.segments {
+            std::fs::write(folder.join(name.object_name()), bytes).unwrap();
+        }
+        let keys = Jwks::parse(key.to_public_jwk().as_bytes(), Secrets::Ignore).unwrap();
+        Manifest::inspect(built.manifest.as_bytes(), &keys).unwrap()
+    }
+
+    #[test]
+    fn a_ribbon_that_lacks_an_id_of_what_confirms_it_or_has_one_more_is_found_out() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::new(temporary.path());
+        let (manifest, fewer) = (build(temporary.path(), 5000), build(temporary.path(), 4999));
+        let [reference] = manifest.segments() else { panic!("one segment") };
+        let bytes = folder.segment(&reference.name).unwrap();
+        let checked = |reference: &SegmentRef, bytes: &[u8]| {
+            let ribbon = Segment::open(bytes.to_vec()).unwrap();
+            assert!(ribbon.iter().is_none(), "it cannot be listed");
+            segment(&folder, &manifest, reference, &ribbon).map_err(|failure| failure.message)
+        };
+        assert_eq!(checked(reference, &bytes), Ok(()));
+        for place in [32, bytes.len() / 2, bytes.len() - 300] {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 1;
+            let message = checked(reference, &damaged).unwrap_err();
+            assert!(message.contains("it has not the entries"), "{place}: {message}");
+        }
+        let lost = SegmentRef { exact: fewer.segments()[0].exact, ..*reference };
+        let message = checked(&lost, &bytes).unwrap_err();
+        assert!(message.contains("it has not the entries"), "{message}");
+    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{AUTHORITY, Ended, ISSUER, NOW, SALT, Sandbox, line, revoke};
+use crate::support::{AUTHORITY, Ended, ISSUER, NOW, SALT, Sandbox, line, manifest, publish_changed, revoke};
 
 fn inspect(sandbox: &Sandbox, snapshot: &str, more: &[&str]) -> Ended {
     let now = (NOW + 90).to_string();
@@ -93,7 +93,7 @@ fn exact_segments_are_counted_apart_and_held_to_what_they_confirm() {
         .succeeds();
     let report = inspect(&sandbox, "out", &["--strict"]).succeeds().json();
     assert!(report["exactBytes"].as_u64().unwrap() > report["bytes"].as_u64().unwrap());
-    let manifest = crate::support::manifest(&sandbox, "out");
+    let manifest = manifest(&sandbox, "out");
     let exact = manifest["segments"][0]["exact"]["hash"].as_str().unwrap();
     fs::remove_file(sandbox.path(&format!("out/segments/{exact}"))).unwrap();
     for more in [&[][..], &["--strict"]] {
@@ -125,4 +125,26 @@ fn a_large_coarse_list_is_checked_again_compared_and_published_by_what_confirms_
         let ended = sandbox.check("published", &crate::support::token(json!({ "jti": jti })));
         assert_eq!(ended.code, code, "{jti}: {}", ended.stderr);
     }
+}
+
+#[test]
+fn a_ribbon_that_was_damaged_before_it_was_signed_is_found_out_by_strict_alone() {
+    let sandbox = Sandbox::with_keys("inspect-ribbon-damaged");
+    sandbox.build("out", &tokens(5000), &["--epsilon", "2^-8"]).succeeds();
+    let mut claims = manifest(&sandbox, "out");
+    let ribbon = claims["segments"][0]["hash"].as_str().unwrap();
+    let mut bytes = sandbox.read(&format!("out/segments/{ribbon}"));
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let name = revocable::SegmentName::of(&bytes);
+    sandbox.write(&format!("out/segments/{name}"), &bytes);
+    claims["segments"][0]["hash"] = name.to_string().into();
+    publish_changed(&sandbox, "out", &claims);
+    inspect(&sandbox, "out", &[]).succeeds();
+    let ended = inspect(&sandbox, "out", &["--strict"]).fails(1, "ERR_REVOCATION_SEGMENT_INVALID");
+    assert!(
+        ended.stderr.contains("it has not the entries of the segment that it confirms"),
+        "{}",
+        ended.stderr
+    );
 }

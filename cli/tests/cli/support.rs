@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::prelude::{
-    Claims, Duration, ECDSAP256KeyPairLike as _, ES256KeyPair, HS256Key, MACLike as _,
+    Claims, Duration, ECDSAP256KeyPairLike as _, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike as _,
+    HS256Key, MACLike as _,
 };
 use serde_json::{Value, json};
 
@@ -181,6 +182,18 @@ pub(crate) fn manifest(sandbox: &Sandbox, snapshot: &str) -> Value {
     let text = String::from_utf8(sandbox.read(&format!("{snapshot}/manifest.jwt"))).unwrap();
     let payload = text.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+/// Replaces a snapshot's manifest by one with these claims, signed by `list.jwk`.
+pub(crate) fn publish_changed(sandbox: &Sandbox, snapshot: &str, claims: &Value) {
+    let jwk: Value = serde_json::from_slice(&sandbox.read("list.jwk")).unwrap();
+    let bytes = ["d", "x"].map(|member| URL_SAFE_NO_PAD.decode(jwk[member].as_str().unwrap()).unwrap());
+    let key = Ed25519KeyPair::from_bytes(&bytes.concat()).unwrap();
+    let header = json!({ "alg": "EdDSA", "kid": jwk["kid"], "typ": "revocations+jwt" });
+    let [header, claims] = [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let input = format!("{header}.{claims}");
+    let signature = URL_SAFE_NO_PAD.encode(key.key_pair().as_ref().sk.sign(&input, None));
+    sandbox.write(&format!("{snapshot}/manifest.jwt"), format!("{input}.{signature}"));
 }
 
 /// The token issuer's ES256 key.

@@ -12,7 +12,7 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use revocable::UnixTime;
 
 use super::super::Tally;
-use super::super::csv::{Cut, Cutter};
+use super::super::cutter::{Cut, Cutter};
 use super::super::lines::{Line, Lines};
 use super::Target;
 
