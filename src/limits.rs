@@ -123,3 +123,6 @@ pub const EXPIRED_ENTRY_GRACE_SECONDS: u64 = 300;
 
 /// A hit in a segment whose error is coarser than 2^-40 is not believed without confirmation.
 pub const COARSEST_SURE_EPSILON_BITS: u8 = 40;
+
+/// The most admin keys of one authority: each is compared with every key that is presented.
+pub const MAX_ADMIN_KEYS: usize = 64;
