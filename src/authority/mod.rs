@@ -3,6 +3,7 @@
 //! handed an [`Order`] and gives a [`Receipt`].
 
 mod access;
+mod admin;
 mod budget;
 mod order;
 mod rate;
@@ -13,6 +14,7 @@ use crate::revocation::Salt;
 use crate::time::UnixTime;
 
 pub use access::{AdminKey, Permission};
+pub use admin::{Fault, Intake, Listing, Posted, Retraction};
 pub use budget::KvBudget;
 pub use order::{Once, Order, Outcome, Receipt, Recorded, Wanted};
 pub use rate::{Buckets, Rate};

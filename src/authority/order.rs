@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Error;
+use crate::limits::MAX_REASON_BYTES;
 use crate::publish::Revocation;
 
 /// Revocations to be recorded together. As JSON it goes from whoever was asked to whoever keeps the ledger.
@@ -130,9 +131,6 @@ impl Wanted {
         Ok(Self { revocation: Revocation::from_value(value)?, reason })
     }
 }
-
-/// The longest reason.
-const MAX_REASON_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {
