@@ -5,8 +5,10 @@
 mod access;
 mod admin;
 mod budget;
+mod metrics;
 mod order;
 mod rate;
+mod status;
 
 use crate::key::Jwks;
 use crate::publish::{Epsilon, SigningKey, Terms};
@@ -16,8 +18,10 @@ use crate::time::UnixTime;
 pub use access::{AdminKey, Permission};
 pub use admin::{Fault, Intake, Listing, Posted, Retraction};
 pub use budget::KvBudget;
+pub use metrics::{Counted, Counters, METRICS_TYPE, metrics};
 pub use order::{Once, Order, Outcome, Receipt, Recorded, Wanted};
 pub use rate::{Buckets, Rate};
+pub use status::LedgerStatus;
 
 /// An authority, as it is configured.
 #[derive(Debug)]
@@ -114,12 +118,18 @@ impl Authority {
 pub(crate) mod tests {
     use super::*;
     use crate::config::GateConfig;
+    use crate::gate::Gate;
     use serde_json::{Value, json};
 
     pub(crate) const ISSUER: &str = "https://issuer.example";
 
     /// An authority for [`ISSUER`] with these fields of its configuration.
     pub(crate) fn authority(fields: Value) -> Authority {
+        gate(fields).authority.unwrap()
+    }
+
+    /// The gate that it belongs to.
+    pub(crate) fn gate(fields: Value) -> Gate {
         let key = SigningKey::from_seed([7; 32]);
         let public: Value = serde_json::from_str(&key.to_public_jwk()).unwrap();
         let mut config = json!({
@@ -129,7 +139,6 @@ pub(crate) mod tests {
         });
         let Value::Object(fields) = fields else { panic!("fields are an object") };
         config["authority"].as_object_mut().unwrap().extend(fields);
-        let gate = GateConfig::parse(&config.to_string()).unwrap().build(|_| Some(key.to_jwk())).unwrap();
-        gate.authority.unwrap()
+        GateConfig::parse(&config.to_string()).unwrap().build(|_| Some(key.to_jwk())).unwrap()
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Error;
+use crate::gate::Answer;
 use crate::limits::MAX_REASON_BYTES;
 use crate::publish::Revocation;
 
@@ -71,6 +72,14 @@ pub enum Recorded {
     Done(Receipt),
     /// The message of [`Order::once`] has been acted on before; nothing was recorded.
     Replayed,
+}
+
+impl Receipt {
+    /// What is answered to whoever wanted it, with these headers besides: those of CORS.
+    #[must_use]
+    pub fn answer(&self, cors: Vec<(&'static str, String)>) -> Answer {
+        Answer::json(200, json!({ "seq": self.seq, "outcomes": self.outcomes }).to_string()).with(cors)
+    }
 }
 
 impl Order {

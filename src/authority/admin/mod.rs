@@ -13,7 +13,7 @@ use crate::limits::{
 };
 use crate::time::UnixTime;
 
-use super::{Authority, Order, Receipt, Wanted};
+use super::{Authority, Order, Permission, Receipt, Wanted};
 
 pub use listing::Listing;
 
@@ -219,11 +219,29 @@ impl Authority {
     }
 }
 
-impl Intake {
-    /// Whether anything is taken back: that needs more than adding does.
+impl Retraction {
+    /// As JSON.
     #[must_use]
-    pub fn takes_back(&self) -> bool {
-        self.changes.iter().any(|(_, wanted)| wanted.revocation.entry().is_none())
+    pub fn to_json(&self) -> String {
+        json!(self).to_string()
+    }
+
+    /// The one that [`Retraction::to_json`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::RevocationInvalid`] when it is none.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text)
+            .map_err(|_| Error::RevocationInvalid("this is no retraction for a ledger".to_owned()))
+    }
+}
+
+impl Intake {
+    /// What whoever sent it must be allowed to do: where anything is taken back, more than where all is added.
+    #[must_use]
+    pub fn wants(&self) -> Permission {
+        let takes_back = self.changes.iter().any(|(_, wanted)| wanted.revocation.entry().is_none());
+        if takes_back { Permission::Admin } else { Permission::Revoke }
     }
 
     /// What it costs beside the request itself: one for each hundred lines.
@@ -255,11 +273,11 @@ impl Intake {
     /// | `errors` | what is wrong with the others: `line`, `field`, `reason` |
     #[must_use]
     pub fn answer(&self, receipt: Option<&Receipt>, cors: Vec<(&'static str, String)>) -> Answer {
+        if let (Mode::One, Some(receipt)) = (self.mode, receipt) {
+            return receipt.answer(cors);
+        }
         let outcomes = receipt.map(|receipt| receipt.outcomes.as_slice()).unwrap_or_default();
         let seq = receipt.map(|receipt| receipt.seq);
-        if self.mode == Mode::One {
-            return Answer::json(200, json!({ "seq": seq, "outcomes": outcomes }).to_string()).with(cors);
-        }
         let lines = self.changes.iter().map(|(line, _)| *line);
         let outcomes = lines.zip(outcomes).map(|(line, outcome)| {
             json!({ "line": line, "seq": outcome.seq, "id": outcome.id, "result": outcome.result })
