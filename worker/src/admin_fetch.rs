@@ -5,7 +5,7 @@ use revocable::authority::{Fault, Permission, Posted, Recorded};
 use worker::{Env, Request, Response};
 
 use crate::admin::{self, Admin};
-use crate::{authority, host, rate, readers, reply, state};
+use crate::{authority, host, rate, readers, reply};
 
 /// `admin/revocations`.
 pub(crate) async fn revocations(request: &Request, env: &Env) -> worker::Result<Response> {
