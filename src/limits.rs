@@ -123,3 +123,24 @@ pub const EXPIRED_ENTRY_GRACE_SECONDS: u64 = 300;
 
 /// A hit in a segment whose error is coarser than 2^-40 is not believed without confirmation.
 pub const COARSEST_SURE_EPSILON_BITS: u8 = 40;
+
+/// The most admin keys of one authority: each is compared with every key that is presented.
+pub const MAX_ADMIN_KEYS: usize = 64;
+
+/// The longest body with one revocation, in bytes: eight members and values of [`MAX_TARGET_VALUE_BYTES`], each byte escaped.
+pub const MAX_ADMIN_BYTES: usize = 128 * 1024;
+
+/// The longest body with many revocations, in bytes.
+pub const MAX_BULK_BYTES: usize = 8 * 1024 * 1024;
+
+/// The most revocations of one body.
+pub const MAX_BULK_LINES: usize = 10_000;
+
+/// The most entries of one page of a listing.
+pub const MAX_LISTING: u32 = 1000;
+
+/// The longest reason for a revocation, in bytes.
+pub const MAX_REASON_BYTES: usize = 512;
+
+/// The longest idempotency key, in bytes.
+pub const MAX_IDEMPOTENCY_KEY_BYTES: usize = 128;

@@ -77,10 +77,37 @@ fn two_issuers(second: Value) -> Value {
     })
 }
 
+/// [`good`] as an authority, with these fields.
+fn authority(fields: Value) -> Value {
+    gate(json!({ "authority": authority_of(fields) }))
+}
+
+fn authority_of(fields: Value) -> Value {
+    let mut authority = object(json!({ "signingKey": { "secret": "AUTHORITY_KEY" } }));
+    authority.extend(object(fields));
+    authority.into()
+}
+
+/// An admin key, with these fields.
+fn admin_key(fields: Value) -> Value {
+    let mut key = object(json!({ "id": "ops", "hash": "0".repeat(64), "may": "admin" }));
+    key.extend(object(fields));
+    key.into()
+}
+
 /// What the parser, and the building of the gate, say.
 fn parse(document: &str) -> Result<(), Error> {
-    let secret = base64url([9; 64]);
-    GateConfig::parse(document)?.build(|_| Some(secret.clone())).map(drop)
+    GateConfig::parse(document)?.build(secrets).map(drop)
+}
+
+/// The platform's secrets.
+fn secrets(name: &str) -> Option<String> {
+    Some(match name {
+        "SHORT" => base64url([9; 8]),
+        "SPACED" => "a b".to_owned(),
+        "AUTHORITY_KEY" => authority_key().to_jwk(),
+        _ => base64url([9; 64]),
+    })
 }
 
 fn schema() -> Value {
@@ -154,6 +181,19 @@ fn documents_that_are_good_are_good_for_both() {
         gate(json!({ "residentBytes": 100_663_296 })),
         gate(json!({ "cors": { "allowOrigins": [] } })),
         gate(json!({ "cors": { "allowOrigins": ["*", "https://a.example", "http://[::1]:8080"] } })),
+        authority(json!({})),
+        authority(json!({ "epsilonBits": 8, "validFor": 900, "hashOnly": true, "kvWritesPerDay": 300 })),
+        authority(json!({ "epsilonBits": 64, "validFor": 604_800, "kvWritesPerDay": 86_400 })),
+        authority(json!({ "succeeds": 9_007_199_254_740_990_u64 })),
+        authority(json!({ "keys": [], "rate": {} })),
+        authority(json!({ "keys": [
+            admin_key(json!({ "until": 253_402_300_799_u64 })),
+            admin_key(json!({ "hash": "1".repeat(64) })),
+            admin_key(json!({ "id": "a.B-0_z", "hash": "2".repeat(64), "may": "read" })),
+            admin_key(json!({ "id": "x".repeat(64), "hash": "3".repeat(64), "may": "revoke", "until": 0 })),
+        ] })),
+        authority(json!({ "rate": { "perSecond": 1, "burst": 1 } })),
+        authority(json!({ "rate": { "perSecond": 10_000, "burst": 100_000 } })),
         issuer(json!({ "jwks": public_jwk(&issuer_key()) })),
         issuer(json!({ "jwks": secret() })),
         issuer(json!({ "jwks": { "keys": [{}, { "kty": "later" }, public_jwk(&issuer_key())] } })),
@@ -266,6 +306,36 @@ fn documents_with_one_fault_are_bad_for_both() {
         gate(json!({ "cors": [["*"]] })),
         gate(json!({ "cors": { "allowOrigins": "*" } })),
         gate(json!({ "cors": { "allowOrigins": [], "credentials": true } })),
+        gate(json!({ "authority": {} })),
+        gate(json!({ "authority": [] })),
+        gate(json!({ "lists": [], "authority": authority_of(json!({})) })),
+        authority(json!({ "signingKey": "AUTHORITY_KEY" })),
+        authority(json!({ "signing_key": { "secret": "K" } })),
+        authority(json!({ "succeeds": -1 })),
+        authority(json!({ "succeeds": 9_007_199_254_740_991_u64 })),
+        authority(json!({ "epsilonBits": 7 })),
+        authority(json!({ "epsilonBits": 65 })),
+        authority(json!({ "epsilonBits": "50" })),
+        authority(json!({ "validFor": 899 })),
+        authority(json!({ "validFor": 604_801 })),
+        authority(json!({ "hashOnly": "no" })),
+        authority(json!({ "kvWritesPerDay": 299 })),
+        authority(json!({ "kvWritesPerDay": 86_401 })),
+        authority(json!({ "keys": {} })),
+        authority(json!({ "keys": ["ops"] })),
+        authority(json!({ "keys": vec![admin_key(json!({})); 65] })),
+        authority(json!({ "keys": [{ "id": "ops", "hash": "0".repeat(64) }] })),
+        authority(json!({ "keys": [{ "id": "ops", "may": "admin" }] })),
+        authority(json!({ "keys": [{ "hash": "0".repeat(64), "may": "admin" }] })),
+        authority(json!({ "keys": [admin_key(json!({ "key": "plain" }))] })),
+        authority(json!({ "rate": 50 })),
+        authority(json!({ "rate": { "perMinute": 50 } })),
+        authority(json!({ "rate": { "perSecond": 0 } })),
+        authority(json!({ "rate": { "perSecond": 10_001 } })),
+        authority(json!({ "rate": { "perSecond": 0.5 } })),
+        authority(json!({ "rate": { "burst": 0 } })),
+        authority(json!({ "rate": { "burst": 100_001 } })),
+        authority(json!({ "rate": { "burst": u64::MAX } })),
         issuer(json!({ "issuer": "" })),
         issuer(json!({ "issuer": [ISSUER] })),
         issuer(json!({ "audiences": "api" })),
@@ -323,6 +393,24 @@ fn documents_with_one_fault_are_bad_for_both() {
         issuer(json!({ "crit": "exp" })),
         issuer(json!({ "crit": [""] })),
     ];
+    for (field, wrong) in [
+        ("id", json!("")),
+        ("id", json!("a b")),
+        ("id", json!("é")),
+        ("id", json!("x".repeat(65))),
+        ("id", json!(7)),
+        ("hash", json!("0".repeat(63))),
+        ("hash", json!("A".repeat(64))),
+        ("hash", json!({ "secret": "K" })),
+        ("may", json!("write")),
+        ("may", json!(["read"])),
+        ("until", json!(-1)),
+        ("until", json!(0.5)),
+        ("until", json!("2027-01-01")),
+        ("until", json!(253_402_300_800_u64)),
+    ] {
+        documents.push(authority(json!({ "keys": [admin_key(json!({ field: wrong }))] })));
+    }
     for field in ["subject", "audience"] {
         documents.extend(
             [json!([]), json!(7), json!({}), json!(["a", 1])].map(|wrong| issuer(json!({ field: wrong }))),
@@ -412,6 +500,10 @@ fn documents_with_one_fault_are_bad_for_both() {
     // Nobody can tell what a field was to be that is `null`.
     documents.extend(fields("").into_iter().map(|field| gate(json!({ field: null }))));
     documents.extend(fields("issuers[0].").into_iter().map(|field| issuer(json!({ field: null }))));
+    documents.extend(fields("authority.").into_iter().map(|field| authority(json!({ field: null }))));
+    for field in fields("authority.keys[0].") {
+        documents.push(authority(json!({ "keys": [admin_key(json!({ field: null }))] })));
+    }
     let validator = Validator::new();
     for document in documents {
         let parsed = parse(&document.to_string());
@@ -465,20 +557,34 @@ fn what_the_schema_cannot_express_is_refused_by_the_parser_alone() {
             "a confirmer's secret cannot be a bearer token",
             gate(json!({ "confirm": { "url": "https://gate.example/", "key": { "secret": "SPACED" } } })),
         ),
+        (
+            "a secret is no key to sign with",
+            gate(json!({ "authority": { "signingKey": { "secret": "SHORT" } } })),
+        ),
+        (
+            "the list has no key that the signing key belongs to",
+            changed(|document| {
+                document["authority"] = authority_of(json!({}));
+                document["lists"][0]["keys"] = public_jwk(&issuer_key());
+            }),
+        ),
+        (
+            "a key has two names",
+            authority(json!({ "keys": [admin_key(json!({})), admin_key(json!({ "id": "other" }))] })),
+        ),
+        (
+            "two keys of one holder may do different things",
+            authority(json!({ "keys": [
+                admin_key(json!({})),
+                admin_key(json!({ "hash": "1".repeat(64), "may": "read" })),
+            ] })),
+        ),
         ("the document is nested too deeply", issuer(json!({ "claims": { "deep": nested } }))),
         ("an integer is spelled with a fraction", issuer(json!({ "clockTolerance": 5.0 }))),
     ];
     let validator = Validator::new();
     for (name, document) in cases {
-        let secret = |name: &str| {
-            Some(match name {
-                "SHORT" => base64url([9; 8]),
-                "SPACED" => "a b".to_owned(),
-                _ => base64url([9; 64]),
-            })
-        };
-        let parsed =
-            GateConfig::parse(&document.to_string()).and_then(|config| config.build(secret)).map(drop);
+        let parsed = parse(&document.to_string());
         assert!(matches!(parsed, Err(Error::ConfigInvalid { .. })), "{name}: {parsed:?}");
         assert_eq!(validator.validate(&document), Ok(()), "{name}");
     }
@@ -500,6 +606,9 @@ fn fields(place: &str) -> BTreeSet<String> {
         "confirm." => gate(json!({ "confirm": { "?": 1 } })),
         "cors." => gate(json!({ "cors": { "?": 1 } })),
         "readKey." => gate(json!({ "readKey": { "?": 1 } })),
+        "authority." => authority(json!({ "?": 1 })),
+        "authority.keys[0]." => authority(json!({ "keys": [{ "?": 1 }] })),
+        "authority.rate." => authority(json!({ "rate": { "?": 1 } })),
         other => panic!("{other}"),
     };
     match GateConfig::parse(&document.to_string()) {
@@ -525,6 +634,9 @@ fn every_field_that_the_parser_knows_is_in_the_schema_with_a_description_and_no_
         ("confirm.", "/properties/confirm", 2),
         ("cors.", "/properties/cors", 1),
         ("readKey.", "/$defs/secret", 1),
+        ("authority.", "/$defs/authority", 8),
+        ("authority.keys[0].", "/$defs/adminKey", 4),
+        ("authority.rate.", "/$defs/authority/properties/rate", 2),
     ] {
         let described = object(schema.pointer(&format!("{pointer}/properties")).unwrap().clone());
         for (field, field_schema) in &described {
@@ -556,17 +668,23 @@ fn the_defaults_that_the_schema_states_are_those_of_the_parser() {
         let properties = object(schema.pointer(pointer).unwrap().clone());
         properties.into_iter().filter_map(|(field, schema)| Some((field, schema.get("default")?.clone())))
     };
-    let spelled_out = changed(|document| {
-        document.as_object_mut().unwrap().extend(defaults("/properties"));
-        document["issuers"][0].as_object_mut().unwrap().extend(defaults("/$defs/issuer/properties"));
-    });
-    assert_ne!(spelled_out, good());
+    let mut spelled_out = authority(json!({ "rate": {} }));
+    for (place, pointer) in [
+        ("", "/properties"),
+        ("/issuers/0", "/$defs/issuer/properties"),
+        ("/authority", "/$defs/authority/properties"),
+        ("/authority/rate", "/$defs/authority/properties/rate/properties"),
+    ] {
+        let object = spelled_out.pointer_mut(place).unwrap().as_object_mut().unwrap();
+        let before = object.len();
+        object.extend(defaults(pointer));
+        assert!(object.len() > before, "{pointer}");
+    }
     let gate = |document: &Value| {
-        let secret = base64url([9; 64]);
-        let gate = GateConfig::parse(&document.to_string()).unwrap().build(|_| Some(secret.clone())).unwrap();
+        let gate = GateConfig::parse(&document.to_string()).unwrap().build(secrets).unwrap();
         format!("{gate:?}")
     };
-    assert_eq!(gate(&spelled_out), gate(&good()));
+    assert_eq!(gate(&spelled_out), gate(&authority(json!({}))));
     assert_ne!(
         gate(&issuer(json!({ "clockTolerance": 6 }))),
         gate(&good()),

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Error;
+use crate::gate::Answer;
+use crate::limits::MAX_REASON_BYTES;
 use crate::publish::Revocation;
 
 /// Revocations to be recorded together. As JSON it goes from whoever was asked to whoever keeps the ledger.
@@ -72,6 +74,14 @@ pub enum Recorded {
     Replayed,
 }
 
+impl Receipt {
+    /// What is answered to whoever wanted it, with these headers besides: those of CORS.
+    #[must_use]
+    pub fn answer(&self, cors: Vec<(&'static str, String)>) -> Answer {
+        Answer::json(200, json!({ "seq": self.seq, "outcomes": self.outcomes }).to_string()).with(cors)
+    }
+}
+
 impl Order {
     /// An order of one actor.
     #[must_use]
@@ -130,9 +140,6 @@ impl Wanted {
         Ok(Self { revocation: Revocation::from_value(value)?, reason })
     }
 }
-
-/// The longest reason.
-const MAX_REASON_BYTES: usize = 512;
 
 #[cfg(test)]
 mod tests {

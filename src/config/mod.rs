@@ -18,7 +18,7 @@ use crate::json::{self, Fault, Object};
 pub const GATE_SCHEMA: &str = include_str!("../../schema/gate.schema.json");
 
 #[cfg(feature = "authority")]
-pub use authority::AuthorityConfig;
+pub use authority::{AdminKeyConfig, AuthorityConfig, RateConfig};
 pub(crate) use fields::Fields;
 pub use gate::{CorsConfig, GateConfig, RouteConfig, SecretRef};
 pub use keys::PemConfig;

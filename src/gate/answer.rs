@@ -28,21 +28,31 @@ impl Answer {
         // A code without a status never reaches a request; should one, it is our fault.
         let status = if code.http_status() == 0 { 503 } else { code.http_status() };
         let summary = summary(code, status);
+        // What a key or a client lacks, and what was wrong with what it sent, it may know.
+        let description = match error {
+            Error::NotAllowed(detail) => format!("{summary}: {detail}"),
+            Error::RevocationInvalid(reason) => reason.clone(),
+            _ => summary.to_owned(),
+        };
         let mut headers = vec![
             ("content-type", "application/json; charset=utf-8".to_owned()),
             ("cache-control", "no-store".to_owned()),
         ];
         match (status, code.oauth_error()) {
             (503, _) => headers.push(("retry-after", RETRY_AFTER_SECONDS.to_owned())),
-            // RFC 6750 §3.1: a request without any token is told how to authenticate, and nothing else.
-            (401, None) => headers.push(("www-authenticate", "Bearer".to_owned())),
-            (_, None) => {}
+            (429, _) => headers.push(("retry-after", retry_after(error))),
+            // RFC 6750 §3.1: a request without any token is told how to authenticate, and nothing else. Nor does it know an error
+            // for keys that are no tokens.
+            (401, None | Some("invalid_client")) => {
+                headers.push(("www-authenticate", "Bearer".to_owned()));
+            }
+            (422, _) | (_, None) => {}
             (_, Some(oauth)) => headers.push((
                 "www-authenticate",
                 format!(r#"Bearer error="{oauth}", error_description="{summary}"{}"#, scope(error)),
             )),
         }
-        let mut body = json!({ "error_description": summary });
+        let mut body = json!({ "error_description": description });
         if let (Some(body), Some(oauth)) = (body.as_object_mut(), code.oauth_error()) {
             body.insert("error".to_owned(), oauth.into());
         }
@@ -63,7 +73,17 @@ impl Answer {
         Self { status, headers, body: body.to_string() }
     }
 
-    pub(super) fn with(mut self, headers: Vec<(&'static str, String)>) -> Self {
+    /// An answer with JSON that no cache keeps.
+    #[cfg(feature = "authority")]
+    pub(crate) fn json(status: u16, body: String) -> Self {
+        let headers = vec![
+            ("content-type", "application/json; charset=utf-8".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ];
+        Self { status, headers, body }
+    }
+
+    pub(crate) fn with(mut self, headers: Vec<(&'static str, String)>) -> Self {
         self.headers.extend(headers);
         self
     }
@@ -77,8 +97,21 @@ fn scope(error: &Error) -> String {
     format!(r#", scope="{}""#, scopes.join(" "))
 }
 
+/// When whoever asks too often may ask again, in seconds.
+fn retry_after(error: &Error) -> String {
+    match error {
+        Error::RateLimited { retry_after } => retry_after.to_string(),
+        _ => RETRY_AFTER_SECONDS.to_owned(),
+    }
+}
+
 fn summary(code: Code, status: u16) -> &'static str {
     match (status, code) {
+        // Where it is not about a token, its meaning says it.
+        (_, Code::ClientInvalid | Code::NotAllowed | Code::RateLimited | Code::LedgerUnavailable) => {
+            code.meaning()
+        }
+        (422, _) => "what the request asks for is refused",
         (503, _) => "whether the request may pass cannot be told now",
         (400, _) => "the request carries its token in a malformed way",
         (404, _) => "there is nothing under this name",
@@ -134,6 +167,50 @@ mod tests {
         assert!(challenge.starts_with("Bearer error=\"insufficient_scope\""), "{challenge}");
         assert!(challenge.ends_with(", scope=\"read write:all\""), "{challenge}");
         assert!(answer.body.contains("\"error\":\"insufficient_scope\""), "{}", answer.body);
+    }
+
+    #[test]
+    fn a_key_that_is_unknown_gets_a_bare_challenge_and_one_that_lacks_power_is_told_so() {
+        let answer = Answer::refusal(&Error::ClientInvalid, false);
+        assert_eq!((answer.status, header(&answer, "www-authenticate").as_deref()), (401, Some("Bearer")));
+        assert!(answer.body.contains("\"error\":\"invalid_client\""), "{}", answer.body);
+        let answer = Answer::refusal(&Error::NotAllowed("this key may not revoke"), false);
+        assert_eq!(answer.status, 403);
+        let challenge = header(&answer, "www-authenticate").unwrap();
+        assert!(challenge.starts_with("Bearer error=\"insufficient_scope\""), "{challenge}");
+        assert!(!challenge.contains("may not revoke"), "{challenge}");
+        assert!(answer.body.contains("may not do this: this key may not revoke"), "{}", answer.body);
+    }
+
+    #[test]
+    fn who_asks_too_often_is_told_when_to_come_back() {
+        let answer = Answer::refusal(&Error::RateLimited { retry_after: 17 }, false);
+        assert_eq!((answer.status, header(&answer, "retry-after").as_deref()), (429, Some("17")));
+        assert_eq!(header(&answer, "www-authenticate"), None);
+        assert!(answer.body.contains("too often"), "{}", answer.body);
+        let answer = Answer::refusal(&Error::LedgerUnavailable, false);
+        assert_eq!(
+            (answer.status, header(&answer, "retry-after").as_deref()),
+            (503, Some(RETRY_AFTER_SECONDS))
+        );
+        assert!(answer.body.contains("cannot be recorded"), "{}", answer.body);
+    }
+
+    #[test]
+    fn a_revocation_that_is_refused_is_422_with_what_is_wrong_and_no_challenge() {
+        let answer = Answer::refusal(&Error::RevocationInvalid("`before` lies in the future".into()), false);
+        assert_eq!((answer.status, header(&answer, "www-authenticate")), (422, None));
+        assert!(answer.body.contains("\"error\":\"invalid_request\""), "{}", answer.body);
+        assert!(answer.body.contains("`before` lies in the future"), "{}", answer.body);
+    }
+
+    #[test]
+    fn no_summary_could_end_the_text_that_quotes_it() {
+        for code in Code::ALL {
+            let summary = summary(*code, code.http_status());
+            assert!(summary.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{code:?}");
+            assert!(!summary.contains(['"', '\\']), "{code:?}");
+        }
     }
 
     #[test]

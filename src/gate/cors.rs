@@ -36,7 +36,7 @@ impl Cors {
         let mut headers = self.headers(origin);
         if headers.iter().any(|(name, _)| *name == "access-control-allow-origin") {
             headers.push(("access-control-allow-methods", methods.to_owned()));
-            let sent = "authorization, content-type, if-none-match";
+            let sent = "authorization, content-type, idempotency-key, if-none-match";
             headers.push(("access-control-allow-headers", sent.to_owned()));
             headers.push(("access-control-max-age", "600".to_owned()));
         }

@@ -35,7 +35,7 @@ pub struct Gate {
     cors: Cors,
     expose_reason: bool,
     #[cfg(feature = "authority")]
-    authority: Option<Authority>,
+    pub(crate) authority: Option<Authority>,
 }
 
 /// Where a gate reads what it does not have, each where it is configured.

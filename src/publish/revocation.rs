@@ -135,7 +135,7 @@ impl Revocation {
         expires: Option<UnixTime>,
     ) -> Result<Self, Error> {
         if values.len() != rule.len() {
-            return Err(invalid("there is not one value for each member of the rule"));
+            return Err(invalid("`values`: there is not one value for each member of the rule"));
         }
         if issuer.is_empty() || issuer.len() > MAX_TARGET_VALUE_BYTES {
             return Err(invalid("`issuer` is empty or too long"));
@@ -145,7 +145,7 @@ impl Revocation {
         let values: Vec<Json> = named.into_iter().map(|(_, value)| value.clone()).collect();
         if values.iter().any(|value| Value::from_json(value).is_none()) {
             return Err(invalid(
-                "a value is not a string, an integer below 2^53 or a boolean, or is too long",
+                "`values`: a value is not a string, an integer below 2^53 or a boolean, or is too long",
             ));
         }
         let (kind, entry) = match change {

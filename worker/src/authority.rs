@@ -1,6 +1,6 @@
 //! What the Worker asks of the ledger, the Durable Object that is the only writer.
 
-use revocable::authority::{Order, Receipt, Recorded};
+use revocable::authority::{Order, Receipt, Recorded, Retraction};
 use revocable::{Error, SegmentName};
 use serde_json::Value;
 use worker::wasm_bindgen::JsValue;
@@ -19,7 +19,19 @@ const BASE: &str = "https://ledger/";
 /// # Errors
 /// [`Error::RevocationInvalid`] when the ledger does not take it; [`Error::LedgerUnavailable`] when it cannot be asked.
 pub(crate) async fn record(env: &Env, order: &Order) -> Result<Recorded, Error> {
-    let answer = ask(env, Method::Post, "orders", Some(order.to_json())).await?;
+    recorded(ask(env, Method::Post, "orders", Some(order.to_json())).await?, env).await
+}
+
+/// Has an entry taken back by its number.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none with it; [`Error::LedgerUnavailable`] when the ledger cannot be asked.
+pub(crate) async fn retract(env: &Env, retraction: &Retraction) -> Result<Recorded, Error> {
+    recorded(ask(env, Method::Post, "retractions", Some(retraction.to_json())).await?, env).await
+}
+
+/// Reads what the ledger says to an order, and takes the manifest that came with it.
+async fn recorded(answer: String, env: &Env) -> Result<Recorded, Error> {
     let answer: Value = serde_json::from_str(&answer).map_err(|_| Error::LedgerUnavailable)?;
     let Some(receipt) = answer.get("receipt") else { return Ok(Recorded::Replayed) };
     let receipt: Receipt = serde_json::from_value(receipt.clone()).map_err(|_| Error::LedgerUnavailable)?;

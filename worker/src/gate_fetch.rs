@@ -1,10 +1,11 @@
 //! Everything outside our own namespace: token in, decision out, request forwarded or refused.
 
+use revocable::authority::Counted;
 use revocable::gate::RequestHeaders;
 use revocable::{Decision, Error, Gate, Policy, Progress, Remedy, SnapshotInfo, Status};
 use worker::{Context, Env, Headers, Request, Response};
 
-use crate::{host, lacking, log, origin, refresh, reply, signature, state};
+use crate::{counters, host, lacking, log, origin, refresh, reply, signature, state};
 
 /// A decision may lack keys, a snapshot, segments, and then the confirmation of what these say, each once.
 const MOST_REMEDIES: usize = 4;
@@ -31,21 +32,24 @@ pub(crate) async fn gate(request: Request, env: &Env, context: &Context) -> work
             let policy = state::with(|gate| *gate.routes().policy(url.path())).unwrap_or_default();
             decide(&policy, &token, env).await
         }
-        Err(error) => return refuse(&error, None, &request),
+        Err(error) => return refuse(&error, None, &request, env),
     };
     refresh::in_background(env, context);
     match decision {
         Some(Decision::Allow(allowed)) => {
             if let Some(Status::Unknown(why)) = allowed.status {
+                counters::decided(Counted::Unchecked, env);
                 log::unchecked(why, allowed.snapshot.as_ref());
+            } else {
+                counters::decided(Counted::Allowed, env);
             }
             let identity = state::with(|gate| gate.identity(&allowed)).unwrap_or_default();
             origin::forward(&request, env, &identity).await
         }
         Some(Decision::Deny(refused) | Decision::Unavailable(refused)) => {
-            refuse(&refused.error, refused.snapshot.as_ref(), &request)
+            refuse(&refused.error, refused.snapshot.as_ref(), &request, env)
         }
-        None => refuse(&Error::SourceUnavailable, None, &request),
+        None => refuse(&Error::SourceUnavailable, None, &request, env),
     }
 }
 
@@ -81,7 +85,13 @@ async fn verify(policy: &Policy, token: &str) -> Option<Decision> {
     }
 }
 
-fn refuse(error: &Error, list: Option<&SnapshotInfo>, request: &Request) -> worker::Result<Response> {
+fn refuse(
+    error: &Error,
+    list: Option<&SnapshotInfo>,
+    request: &Request,
+    env: &Env,
+) -> worker::Result<Response> {
+    counters::decided(Counted::Refused(error.code()), env);
     log::refused(error, list);
     reply::refusal(error, request.headers().get("origin")?.as_deref())
 }

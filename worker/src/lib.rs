@@ -6,6 +6,10 @@
 //! | `/_revocable/manifest`, `/_revocable/manifest.jwt` | the manifest in force, with ETag |
 //! | `/_revocable/segments/<64 hex>` | a segment that it names, cacheable for ever |
 //! | `/_revocable/confirm` | whether targets are revoked, by id: exact answers for readers of a coarse list |
+//! | `/_revocable/admin/revocations` | where it is an authority: revocations are added and taken back (POST), and listed (GET) |
+//! | `/_revocable/admin/revocations/<seq>` | one is taken back (DELETE) |
+//! | `/_revocable/admin/log` | everything that happened, undoings included |
+//! | `/_revocable/metrics` | what this isolate and the ledger count, for Prometheus |
 //! | `/_revocable/` | the playground, from the `ASSETS` binding |
 //! | everything else | gated, and forwarded to `ORIGIN` |
 //!
@@ -16,9 +20,12 @@
 //! read and what is answered; this crate moves the bytes. A promise of one request is never awaited by another, because
 //! the runtime ends it with its own request.
 
+mod admin;
+mod admin_fetch;
 mod assets_fetch;
 mod authority;
 mod confirm_fetch;
+mod counters;
 mod flight;
 mod gate_fetch;
 mod healthz_fetch;
@@ -26,7 +33,9 @@ mod host;
 mod lacking;
 mod ledger;
 mod log;
+mod metrics_fetch;
 mod origin;
+mod rate;
 mod readers;
 mod refresh;
 mod reply;
@@ -39,6 +48,7 @@ use revocable::Error;
 use worker::{Context, Env, Request, Response, ScheduleContext, ScheduledEvent, event};
 
 const NAMESPACE: &str = "/_revocable/";
+const ENTRIES: &str = "admin/revocations/";
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
@@ -54,6 +64,12 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
     let answer = match ours {
         Some("manifest" | "manifest.jwt") => snapshot_fetch::manifest(&request, &env, &context).await,
         Some("confirm") => confirm_fetch::confirm(&request, &env, &context).await,
+        Some("admin/revocations") => admin_fetch::revocations(&request, &env).await,
+        Some("admin/log") => admin_fetch::log(&request, &env).await,
+        Some("metrics") => metrics_fetch::page(&request, &env).await,
+        Some(path) if path.starts_with(ENTRIES) => {
+            admin_fetch::entry(&request, &env, path.strip_prefix(ENTRIES).unwrap_or_default()).await
+        }
         Some(path) => match path.strip_prefix("segments/") {
             Some(name) => snapshot_fetch::segment(&request, &env, &context, name).await,
             None => assets_fetch::asset(&request, &env, path).await,

@@ -8,7 +8,7 @@ use worker::{Context, Env};
 
 use crate::flight::{self, Flight, Work};
 use crate::source::{self, Failure, Found, Source};
-use crate::{host, log, signature, state};
+use crate::{counters, host, log, signature, state};
 
 /// Whoever serves keys, or says where they are, has so long to do it.
 const KEYS_TIMEOUT_MILLIS: u32 = 5_000;
@@ -56,6 +56,7 @@ async fn read(remedy: Remedy, flight: Flight, env: &Env) {
     };
     if let (true, Err(Failure { error, detail })) = (flight::end(Work::Remedy(remedy), flight), outcome) {
         state::with_mut(|gate| gate.verifier_mut().fail(remedy, host::now()));
+        counters::failed(what);
         log::failed(what, &error, detail.as_deref());
     }
 }

@@ -10,7 +10,7 @@ use crate::state;
 /// Refuses a request as the library says.
 pub(crate) fn refusal(error: &Error, origin: Option<&str>) -> worker::Result<Response> {
     match state::with(|gate| gate.refusal(error, origin)) {
-        Some(answer) => send(answer),
+        Some(refusal) => answer(refusal),
         None => unconfigured(error),
     }
 }
@@ -18,7 +18,7 @@ pub(crate) fn refusal(error: &Error, origin: Option<&str>) -> worker::Result<Res
 /// Says what is wrong with a request to one of our own endpoints.
 pub(crate) fn malformed(status: u16, reason: &str, origin: Option<&str>) -> worker::Result<Response> {
     match state::with(|gate| gate.malformed(status, reason, origin)) {
-        Some(answer) => send(answer),
+        Some(refusal) => answer(refusal),
         None => empty(status, &[]),
     }
 }
@@ -66,7 +66,8 @@ pub(crate) fn empty(status: u16, headers: &[(&str, String)]) -> worker::Result<R
     Ok(Response::empty()?.with_status(status).with_headers(fields(headers)?))
 }
 
-fn send(answer: Answer) -> worker::Result<Response> {
+/// An answer of the library's.
+pub(crate) fn answer(answer: Answer) -> worker::Result<Response> {
     bytes(answer.status, &answer.headers, answer.body.into_bytes())
 }
 

@@ -1,5 +1,7 @@
 //! The write side of a gate that is an authority too.
 
+mod keys;
+
 use serde_json::Value;
 
 use crate::authority::Authority;
@@ -11,6 +13,8 @@ use super::fields::Fields;
 use super::gate::SecretRef;
 use super::verifier::ListConfig;
 use super::{Wrong, member, wrong};
+
+pub use keys::{AdminKeyConfig, RateConfig};
 
 /// An authority: the member `authority` of a gate's configuration. Its name is the `issuer` of the gate's list, and it speaks for
 /// the token issuers of that list.
@@ -31,6 +35,10 @@ pub struct AuthorityConfig {
     pub hash_only: bool,
     /// How often in a day the manifest may be written to KV; 900 by default.
     pub kv_writes_per_day: Option<u64>,
+    /// Who may ask by a key; by default, nobody.
+    pub keys: Vec<AdminKeyConfig>,
+    /// How often each actor may ask.
+    pub rate: RateConfig,
 }
 
 impl AuthorityConfig {
@@ -46,6 +54,8 @@ impl AuthorityConfig {
                 valid_for: fields.seconds("validFor"),
                 hash_only: fields.flag("hashOnly", false),
                 kv_writes_per_day: number(fields, "kvWritesPerDay"),
+                keys: AdminKeyConfig::read_all(fields),
+                rate: fields.nested("rate", RateConfig::read).unwrap_or_default(),
             }
         })
     }
@@ -106,6 +116,8 @@ impl AuthorityConfig {
             valid_for,
             hash_only: self.hash_only,
             kv_writes_per_day,
+            admin_keys: AdminKeyConfig::build_all(self.keys, &member(path, "keys"))?,
+            rate: self.rate.build(&member(path, "rate"))?,
         })
     }
 }
@@ -119,7 +131,8 @@ fn number(fields: &Fields<'_>, field: &str) -> Option<u64> {
     value.as_u64()
 }
 
-const FIELDS: &[&str] = &["signingKey", "succeeds", "epsilonBits", "validFor", "hashOnly", "kvWritesPerDay"];
+const FIELDS: &[&str] =
+    &["signingKey", "succeeds", "epsilonBits", "validFor", "hashOnly", "kvWritesPerDay", "keys", "rate"];
 const DEFAULT_VALID_FOR_SECONDS: u64 = 3600;
 const LEAST_VALID_FOR_SECONDS: u64 = 900;
 const MOST_VALID_FOR_SECONDS: u64 = 7 * 24 * 3600;

@@ -100,6 +100,12 @@ impl KeyCache {
         }
     }
 
+    /// How long ago the issuer gave them, in milliseconds; `None` for fixed keys, and where there are none yet.
+    #[must_use]
+    pub fn age_millis(&self, now: UnixTime) -> Option<u64> {
+        self.as_remote()?.read.as_ref().map(|read| now.millis_since(read.at))
+    }
+
     /// Whether to read them again.
     #[must_use]
     pub fn wanted(&self, now: UnixTime) -> Urgency {
