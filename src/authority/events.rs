@@ -112,11 +112,17 @@ impl EventRefusal {
         }
     }
 
+    /// What is said of a body over [`MAX_SET_BYTES`], for whoever stopped reading it.
+    #[must_use]
+    pub fn too_long() -> Self {
+        Self { status: 413, ..Self::new("invalid_request", "the body is longer than 64 KiB") }
+    }
+
     fn unavailable() -> Self {
         Self { status: 503, ..Self::new("temporarily_unavailable", "it cannot be taken now") }
     }
 
-    /// The HTTP status: 400, or 503 where the sender is to try again.
+    /// The HTTP status: 400 or 413, or 503 where the sender is to try again.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.status

@@ -34,9 +34,15 @@ impl Form {
             ));
         }
         if body.len() > MAX_FORM_BYTES {
-            return Err(Refusal::request(413, "the body is longer than 64 KiB"));
+            return Err(Self::too_long());
         }
         Self::read(body)
+    }
+
+    /// What is said of a body over [`MAX_FORM_BYTES`], for whoever stopped reading it.
+    #[must_use]
+    pub const fn too_long() -> Refusal {
+        Refusal::request(413, "the body is longer than 64 KiB")
     }
 
     /// Reads a query, without its `?`.

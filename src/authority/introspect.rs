@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::flow::{Claims, Decision};
+use crate::gate::RequestHeaders;
 use crate::revocation::Status;
 
 use super::{Authority, Form, Identified, Refusal};
@@ -20,6 +21,16 @@ pub enum Introspector {
 const REPEATED: [&str; 10] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "cnf", "act"];
 
 impl Authority {
+    /// Whether a request presents a bearer token, as whoever has an admin key does (RFC 7662 §2.1), and no client.
+    #[must_use]
+    pub fn has_bearer(request: &impl RequestHeaders) -> bool {
+        let authorization = request.header("authorization").unwrap_or_default();
+        authorization
+            .split_ascii_whitespace()
+            .next()
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"))
+    }
+
     /// The token of a request for introspection.
     ///
     /// # Errors

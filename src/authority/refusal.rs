@@ -13,8 +13,9 @@ use crate::gate::Answer;
 /// | 400 | `unsupported_token_type` | the token has no value for the rule that would name it |
 /// | 400 | `unauthorized_client` | the token is another client's |
 /// | 401 | `invalid_client` | the client is not known, or did not prove to be who it says; with a challenge where `Authorization` was used |
-/// | 403 | `access_denied` | this client may not use this endpoint at all |
+/// | 403 | `access_denied` | this admin key may not be used for it |
 /// | 413, 415 | `invalid_request` | the body is too long, or of another type |
+/// | 429 | `temporarily_unavailable` | the client asks too often; with `Retry-After` |
 /// | 503 | `temporarily_unavailable` | keys or the ledger are not to be had now; with `Retry-After` |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -54,10 +55,17 @@ impl Refusal {
         refusal
     }
 
-    /// The refusal that an error of the ledger's is: it does not take what it was told, or cannot be asked.
+    /// The refusal that an error is: of the ledger, which does not take what it was told, or cannot be asked; or of an admin key.
     #[must_use]
     pub fn of(error: &Error) -> Self {
         match error {
+            Error::ClientInvalid => {
+                let mut refusal = Self::client(false);
+                refusal.headers.push(("www-authenticate", "Bearer".to_owned()));
+                refusal
+            }
+            Error::NotAllowed(lacking) => Self::new(403, "access_denied", lacking),
+            Error::RequestInvalid(_) => Self::request(400, "`Authorization` is malformed"),
             Error::RevocationInvalid(_) => {
                 Self::new(400, "unsupported_token_type", "the ledger takes no such revocation")
             }
