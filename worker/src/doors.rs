@@ -1,7 +1,7 @@
 //! What the endpoints for clients have in common: which client asks, and how it is told what became of it.
 
 use revocable::authority::{
-    Authority, Credentials, Form, Identified, MAX_FORM_BYTES, Order, Recorded, Refusal,
+    Authority, Credentials, Form, Identified, MAX_FORM_BYTES, Once, Order, Recorded, Refusal,
 };
 use revocable::gate::{Answer, RequestHeaders as _};
 use revocable::{Error, Policy};
@@ -93,6 +93,20 @@ pub(crate) async fn record(env: &Env, order: &Order) -> Result<(), Refusal> {
             Err(Refusal::of(&error))
         }
     }
+}
+
+/// Has this isolate's list brought up to the ledger's, and what a client has shown used up where it is good for one request: an order
+/// without changes is answered with the newest manifest.
+pub(crate) async fn bring_up(env: &Env, actor: String, once: Option<Once>) -> Result<(), Refusal> {
+    let order = Order { once, ..Order::new(actor, Vec::new()) };
+    let newest = match authority::record(env, &order).await {
+        Ok(Recorded::Done(receipt)) => receipt.seq,
+        Ok(Recorded::Replayed) => return Err(Authority::replayed()),
+        Err(error) => return Err(Refusal::of(&error)),
+    };
+    let seq = state::with(|gate| Some(gate.verifier().revocations()?.snapshot()?.manifest().seq()));
+    // Why it is not, the log says.
+    if seq.flatten().is_some_and(|seq| seq >= newest) { Ok(()) } else { Err(unavailable()) }
 }
 
 pub(crate) fn unavailable() -> Refusal {

@@ -1,11 +1,11 @@
 //! `POST /_revocable/introspect` (RFC 7662): what a token says, and whether it stands, as the ledger knows it now.
 
-use revocable::authority::{Authority, Form, Introspector, Order, Permission, Refusal};
+use revocable::authority::{Authority, Form, Introspector, Permission, Refusal};
 use worker::{Context, Env, Request, Response};
 
 use crate::doors::{self, Asked};
 use crate::gate_fetch::{RequestFields, decide};
-use crate::{authority, host, log, refresh, reply};
+use crate::{host, refresh, reply};
 
 pub(crate) async fn introspect(request: &Request, env: &Env, context: &Context) -> worker::Result<Response> {
     if let Asked::Answered(response) = doors::admit(request)? {
@@ -30,19 +30,20 @@ pub(crate) async fn introspect(request: &Request, env: &Env, context: &Context) 
 }
 
 async fn answer(request: &Request, form: &Form, env: &Env) -> Result<String, Refusal> {
-    let who = who(request, form, env).await?;
+    let who = who(request, form).await?;
     let token = Authority::introspected(form)?;
-    // A live answer: this isolate's list is brought up to the ledger's.
-    if let Err(error) = authority::current(env, host::now()).await {
-        log::failed("current", &error, None);
-        return Err(Refusal::of(&error));
-    }
+    let (actor, once) = match &who {
+        Introspector::Reader => ("introspect".to_owned(), None),
+        // An assertion is good for one request, also for one that changes nothing.
+        Introspector::Client(client) => (client.actor(), client.once().cloned()),
+    };
+    doors::bring_up(env, actor, once).await?;
     let decision = decide(&doors::strict(), token, env).await.ok_or_else(doors::unavailable)?;
     Authority::introspection(&who, &decision)
 }
 
 /// Who wants to know: whoever holds an admin key with which the ledger may be looked at, or a client.
-async fn who(request: &Request, form: &Form, env: &Env) -> Result<Introspector, Refusal> {
+async fn who(request: &Request, form: &Form) -> Result<Introspector, Refusal> {
     let fields = RequestFields(request.headers());
     if Authority::has_bearer(&fields) {
         let admitted = doors::with(|authority| {
@@ -53,11 +54,5 @@ async fn who(request: &Request, form: &Form, env: &Env) -> Result<Introspector, 
             Err(error) => Err(Refusal::of(&error)),
         };
     }
-    let client = doors::identify(request, form).await?;
-    // An assertion is good for one request, also for one that changes nothing.
-    if let Some(once) = client.once() {
-        let used = Order { once: Some(once.clone()), ..Order::new(client.actor(), Vec::new()) };
-        doors::record(env, &used).await?;
-    }
-    Ok(Introspector::Client(client))
+    doors::identify(request, form).await.map(Introspector::Client)
 }

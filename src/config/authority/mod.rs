@@ -10,9 +10,9 @@ mod tokens;
 use serde_json::Value;
 
 use crate::authority::Authority;
+use crate::engine::Engines;
 use crate::key::{Jwks, Key, KeyOptions, Secrets};
 use crate::limits::MAX_SEQ;
-use crate::engine::Engines;
 use crate::publish::{Epsilon, SigningKey};
 
 use super::fields::Fields;
