@@ -48,7 +48,7 @@ pub use error::{ClaimFault, Code, Error};
 pub use flow::danger;
 pub use flow::{
     Action, Allowed, Answer, Authentic, Checked, Claims, Decision, Expectations, Header, MissingIssuer,
-    Policy, Profile, Question, Refused, Selected, Unverified, Verification,
+    Policy, Profile, Question, Recognised, Refused, Selected, Unverified, Verification,
 };
 pub use freshness::Urgency;
 pub use gate::Gate;

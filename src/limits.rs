@@ -144,3 +144,9 @@ pub const MAX_REASON_BYTES: usize = 512;
 
 /// The longest idempotency key, in bytes.
 pub const MAX_IDEMPOTENCY_KEY_BYTES: usize = 128;
+
+/// The most clients of one authority: with the admin keys, fewer than there are buckets for how often each may ask.
+pub const MAX_CLIENTS: usize = 900;
+
+/// The most secrets of one client: each is compared with the one that is presented.
+pub const MAX_CLIENT_SECRETS: usize = 8;

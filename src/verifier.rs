@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 use crate::flow::{
-    Answer, Authentic, Decision, Expectations, Policy, Question, Selected, Unverified, Verification,
+    Answer, Authentic, Decision, Expectations, Policy, Question, Recognised, Selected, Unverified,
+    Verification,
 };
 use crate::freshness::Urgency;
 use crate::key::{Algorithm, KeyCache};
@@ -85,12 +86,12 @@ pub enum Remedy {
     Lacking,
 }
 
-/// How far a token has come.
+/// How far a token has come: to its end, which for most is a decision, or not yet.
 #[derive(Debug)]
 #[must_use]
-pub enum Progress {
+pub enum Progress<T = Decision> {
     /// To the end.
-    Decided(Decision),
+    Decided(T),
     /// To a signature that the host is to be asked about.
     Asking(Box<Asking>),
 }
@@ -183,6 +184,44 @@ impl Verifier {
     pub fn resume_under(&self, policy: &Policy, asking: Asking, answer: Answer, now: UnixTime) -> Progress {
         let Asking { issuer, question } = asking;
         self.progress(policy, now, || Ok((issuer, question.answer(answer)?)))
+    }
+
+    /// Takes a token to where it can be taken back, whatever the lists say of it and however current they are: revoking must not
+    /// wait for them. See [`Authentic::recognise`].
+    pub fn start_recognising(&self, token: &str, now: UnixTime) -> Progress<Result<Recognised, Error>> {
+        self.recognition(now, || {
+            let (issuer, selected) = self.select(token, now)?;
+            Ok((issuer, selected.start()?))
+        })
+    }
+
+    /// Takes a token further that [`Verifier::start_recognising`] has started.
+    pub fn resume_recognising(
+        &self,
+        asking: Asking,
+        answer: Answer,
+        now: UnixTime,
+    ) -> Progress<Result<Recognised, Error>> {
+        let Asking { issuer, question } = asking;
+        self.recognition(now, || Ok((issuer, question.answer(answer)?)))
+    }
+
+    fn recognition(
+        &self,
+        now: UnixTime,
+        verify: impl FnOnce() -> Result<(usize, Verification), Error>,
+    ) -> Progress<Result<Recognised, Error>> {
+        let verified = match verify() {
+            Ok((issuer, Verification::Asking(question))) => {
+                return Progress::Asking(Box::new(Asking { issuer, question }));
+            }
+            Ok((issuer, Verification::Authentic(authentic))) => Ok((issuer, authentic)),
+            Err(error) => Err(error),
+        };
+        Progress::Decided(verified.and_then(|(issuer, authentic)| {
+            let issuer = self.issuers.get(issuer).ok_or(Error::IssuerUnknown)?;
+            authentic.recognise(&issuer.expectations, now)
+        }))
     }
 
     fn progress(

@@ -95,6 +95,45 @@ fn admin_key(fields: Value) -> Value {
     key.into()
 }
 
+/// A client of the authority, with these fields; those that are `null` are left out.
+fn client(fields: Value) -> Value {
+    let client = json!({ "id": "app-1", "secretHashes": ["0".repeat(64)] });
+    authority(json!({ "clients": [with(client, fields)] }))
+}
+
+/// How the tokens of the issuer are named.
+fn tokens(fields: Value) -> Value {
+    authority(json!({ "tokens": [with(json!({ "issuer": ISSUER }), fields)] }))
+}
+
+fn logout(fields: Value) -> Value {
+    authority(json!({ "logout": fields }))
+}
+
+/// A sender of security events, with these fields.
+fn sender(fields: Value) -> Value {
+    let sender = json!({ "issuer": "https://idp.example", "audience": "a", "jwks": public_jwk(&other_key()), "map": {} });
+    authority(json!({ "events": [with(sender, fields)] }))
+}
+
+/// What an event means, with these fields.
+fn meaning(fields: Value) -> Value {
+    let meaning =
+        json!({ "rule": ["sub"], "kind": "outright", "tokenIssuer": ISSUER, "values": ["sub_id.sub"] });
+    sender(json!({ "map": { "urn:event": with(meaning, fields) } }))
+}
+
+fn with(value: Value, fields: Value) -> Value {
+    let mut value = object(value);
+    for (field, fields) in object(fields) {
+        match fields {
+            Value::Null => drop(value.remove(&field)),
+            fields => drop(value.insert(field, fields)),
+        }
+    }
+    value.into()
+}
+
 /// What the parser, and the building of the gate, say.
 fn parse(document: &str) -> Result<(), Error> {
     GateConfig::parse(document)?.build(secrets).map(drop)
@@ -194,6 +233,34 @@ fn documents_that_are_good_are_good_for_both() {
         ] })),
         authority(json!({ "rate": { "perSecond": 1, "burst": 1 } })),
         authority(json!({ "rate": { "perSecond": 10_000, "burst": 100_000 } })),
+        authority(json!({ "clients": [], "tokens": [], "logout": {}, "events": [], "clockSkew": 300 })),
+        client(json!({ "azp": [], "introspect": true })),
+        client(json!({ "id": "https://app.example/?a=%C3%A9", "azp": ["app-1", "web"] })),
+        client(json!({ "secretHashes": vec!["0".repeat(64); 8] })),
+        client(json!({ "secretHashes": null, "jwks": public_jwk(&other_key()) })),
+        client(
+            json!({ "secretHashes": [], "jwks": { "keys": [public_jwk(&other_key()), { "kty": "later" }] } }),
+        ),
+        tokens(json!({})),
+        tokens(
+            json!({ "rule": ["sub", "header:kid"], "refreshRule": ["sid"], "clientClaim": "cid", "lifetime": 0 }),
+        ),
+        tokens(json!({ "lifetime": 253_402_300_799_u64 })),
+        logout(json!({ "also": [], "everywhere": {}, "origins": [] })),
+        logout(
+            json!({ "also": [["sid"], ["sub", "device"]], "origins": ["https://app.example", "http://[::1]:80"] }),
+        ),
+        logout(
+            json!({ "everywhere": { "rule": ["sub"], "clients": ["web"], "scope": "logout:everywhere" } }),
+        ),
+        sender(json!({})),
+        sender(json!({ "jwks": { "keys": [public_jwk(&other_key())] } })),
+        meaning(json!({})),
+        meaning(json!({ "rule": ["@key"], "values": ["key"] })),
+        meaning(json!({ "rule": ["sub", "azp"], "values": ["sub", "client.id"] })),
+        meaning(json!({ "kind": "cutoff" })),
+        meaning(json!({ "kind": "cutoff", "at": "event_timestamp" })),
+        meaning(json!({ "kind": "minimum", "claim": "pwd_ver", "minimum": "version" })),
         issuer(json!({ "jwks": public_jwk(&issuer_key()) })),
         issuer(json!({ "jwks": secret() })),
         issuer(json!({ "jwks": { "keys": [{}, { "kty": "later" }, public_jwk(&issuer_key())] } })),
@@ -336,6 +403,80 @@ fn documents_with_one_fault_are_bad_for_both() {
         authority(json!({ "rate": { "burst": 0 } })),
         authority(json!({ "rate": { "burst": 100_001 } })),
         authority(json!({ "rate": { "burst": u64::MAX } })),
+        authority(json!({ "clients": {} })),
+        authority(json!({ "clients": ["app-1"] })),
+        authority(json!({ "clients": vec![json!({ "id": "a", "secretHashes": ["0".repeat(64)] }); 901] })),
+        authority(json!({ "tokens": [ISSUER] })),
+        authority(json!({ "logout": [] })),
+        authority(json!({ "events": {} })),
+        authority(json!({ "clockSkew": 301 })),
+        authority(json!({ "clockSkew": -1 })),
+        client(json!({ "secretHashes": null })),
+        client(json!({ "secretHashes": [] })),
+        client(json!({ "secretHashes": vec!["0".repeat(64); 9] })),
+        client(json!({ "secretHashes": ["A".repeat(64)] })),
+        client(json!({ "secretHashes": ["0".repeat(63)] })),
+        client(json!({ "secretHashes": "0".repeat(64) })),
+        client(json!({ "secret": "plain" })),
+        client(json!({ "id": null })),
+        client(json!({ "id": "" })),
+        client(json!({ "id": "a b" })),
+        client(json!({ "id": "é" })),
+        client(json!({ "id": "x".repeat(257) })),
+        client(json!({ "jwks": {} })),
+        client(json!({ "jwks": { "keys": [] } })),
+        client(json!({ "jwks": private.clone() })),
+        client(json!({ "jwks": { "keys": [private.clone()] } })),
+        client(json!({ "azp": "app-1" })),
+        client(json!({ "introspect": "yes" })),
+        tokens(json!({ "issuer": null })),
+        tokens(json!({ "clientClaim": "" })),
+        tokens(json!({ "lifetime": -1 })),
+        tokens(json!({ "lifetime": 1.5 })),
+        tokens(json!({ "lifetime": 253_402_300_800_u64 })),
+        tokens(json!({ "issuers": [ISSUER] })),
+        logout(json!({ "also": ["sid"] })),
+        logout(json!({ "also": [[7]] })),
+        logout(json!({ "everywhere": "sub" })),
+        logout(json!({ "everywhere": { "azp": ["web"] } })),
+        logout(json!({ "everywhere": { "clients": "web" } })),
+        logout(json!({ "everywhere": { "scope": "a b" } })),
+        logout(json!({ "everywhere": { "scope": "" } })),
+        logout(json!({ "origins": ["*"] })),
+        logout(json!({ "origins": ["https://app.example/"] })),
+        logout(json!({ "origins": ["null"] })),
+        logout(json!({ "origin": [] })),
+        sender(json!({ "issuer": null })),
+        sender(json!({ "issuer": "" })),
+        sender(json!({ "audience": null })),
+        sender(json!({ "audience": ["a"] })),
+        sender(json!({ "jwks": null })),
+        sender(json!({ "jwks": private.clone() })),
+        sender(json!({ "map": null })),
+        sender(json!({ "map": [] })),
+        sender(json!({ "map": { "urn:event": "cutoff" } })),
+        sender(json!({ "jwksUri": "https://idp.example/jwks" })),
+        meaning(json!({ "rule": null })),
+        meaning(json!({ "rule": [], "values": [] })),
+        meaning(json!({ "rule": ["@kid"] })),
+        meaning(json!({ "kind": null })),
+        meaning(json!({ "kind": "all" })),
+        meaning(json!({ "values": null })),
+        meaning(json!({ "values": "sub" })),
+        meaning(json!({ "values": [""] })),
+        meaning(json!({ "values": ["a..b"] })),
+        meaning(json!({ "values": [".a"] })),
+        meaning(json!({ "at": "toe" })),
+        meaning(json!({ "kind": "cutoff", "at": "toe." })),
+        meaning(json!({ "kind": "cutoff", "rule": ["@key"] })),
+        meaning(json!({ "claim": "pwd_ver" })),
+        meaning(json!({ "kind": "cutoff", "minimum": "version" })),
+        meaning(json!({ "kind": "minimum" })),
+        meaning(json!({ "kind": "minimum", "claim": "pwd_ver" })),
+        meaning(json!({ "kind": "minimum", "minimum": "version" })),
+        meaning(json!({ "kind": "minimum", "claim": "header:x", "minimum": "version" })),
+        meaning(json!({ "kind": "minimum", "claim": "@key", "minimum": "version" })),
+        meaning(json!({ "kind": "minimum", "claim": "pwd_ver", "minimum": "a..b" })),
         issuer(json!({ "issuer": "" })),
         issuer(json!({ "issuer": [ISSUER] })),
         issuer(json!({ "audiences": "api" })),
@@ -504,6 +645,20 @@ fn documents_with_one_fault_are_bad_for_both() {
     for field in fields("authority.keys[0].") {
         documents.push(authority(json!({ "keys": [admin_key(json!({ field: null }))] })));
     }
+    for rule in [
+        json!([]),
+        json!("sid"),
+        json!(["@key"]),
+        json!([""]),
+        json!(["header:"]),
+        json!(["a", "a"]),
+        json!([7]),
+    ] {
+        documents.push(tokens(json!({ "rule": rule })));
+        documents.push(tokens(json!({ "refreshRule": rule })));
+        documents.push(logout(json!({ "also": [rule] })));
+        documents.push(logout(json!({ "everywhere": { "rule": rule } })));
+    }
     let validator = Validator::new();
     for document in documents {
         let parsed = parse(&document.to_string());
@@ -579,6 +734,28 @@ fn what_the_schema_cannot_express_is_refused_by_the_parser_alone() {
                 admin_key(json!({ "hash": "1".repeat(64), "may": "read" })),
             ] })),
         ),
+        (
+            "a client is configured twice",
+            authority(json!({ "clients": vec![json!({ "id": "a", "secretHashes": ["0".repeat(64)] }); 2] })),
+        ),
+        (
+            "no key of a client is usable",
+            client(json!({ "jwks": { "kty": "OKP", "crv": "Ed25519", "x": "" } })),
+        ),
+        ("a client's key is a secret", client(json!({ "jwks": { "kty": "oct", "k": base64url([9; 32]) } }))),
+        ("tokens of an issuer that the list does not speak for", tokens(json!({ "issuer": OTHER_ISSUER }))),
+        (
+            "tokens of an issuer twice",
+            authority(json!({ "tokens": [{ "issuer": ISSUER }, { "issuer": ISSUER }] })),
+        ),
+        ("events about an issuer that the list does not speak for", meaning(json!({ "tokenIssuer": null }))),
+        ("not one value for each member", meaning(json!({ "values": ["a", "b"] }))),
+        ("a sender is configured twice", {
+            let mut twice = sender(json!({}));
+            let first = twice["authority"]["events"][0].clone();
+            twice["authority"]["events"].as_array_mut().unwrap().push(first);
+            twice
+        }),
         ("the document is nested too deeply", issuer(json!({ "claims": { "deep": nested } }))),
         ("an integer is spelled with a fraction", issuer(json!({ "clockTolerance": 5.0 }))),
     ];
@@ -609,6 +786,12 @@ fn fields(place: &str) -> BTreeSet<String> {
         "authority." => authority(json!({ "?": 1 })),
         "authority.keys[0]." => authority(json!({ "keys": [{ "?": 1 }] })),
         "authority.rate." => authority(json!({ "rate": { "?": 1 } })),
+        "authority.clients[0]." => client(json!({ "?": 1 })),
+        "authority.tokens[0]." => tokens(json!({ "?": 1 })),
+        "authority.logout." => logout(json!({ "?": 1 })),
+        "authority.logout.everywhere." => logout(json!({ "everywhere": { "?": 1 } })),
+        "authority.events[0]." => sender(json!({ "?": 1 })),
+        "authority.events[0].map.urn:event." => meaning(json!({ "?": 1 })),
         other => panic!("{other}"),
     };
     match GateConfig::parse(&document.to_string()) {
@@ -637,6 +820,12 @@ fn every_field_that_the_parser_knows_is_in_the_schema_with_a_description_and_no_
         ("authority.", "/$defs/authority", 8),
         ("authority.keys[0].", "/$defs/adminKey", 4),
         ("authority.rate.", "/$defs/authority/properties/rate", 2),
+        ("authority.clients[0].", "/$defs/client", 5),
+        ("authority.tokens[0].", "/$defs/tokens", 5),
+        ("authority.logout.", "/$defs/logout", 3),
+        ("authority.logout.everywhere.", "/$defs/logout/properties/everywhere", 3),
+        ("authority.events[0].", "/$defs/sender", 4),
+        ("authority.events[0].map.urn:event.", "/$defs/meaning", 7),
     ] {
         let described = object(schema.pointer(&format!("{pointer}/properties")).unwrap().clone());
         for (field, field_schema) in &described {
@@ -668,23 +857,29 @@ fn the_defaults_that_the_schema_states_are_those_of_the_parser() {
         let properties = object(schema.pointer(pointer).unwrap().clone());
         properties.into_iter().filter_map(|(field, schema)| Some((field, schema.get("default")?.clone())))
     };
-    let mut spelled_out = authority(json!({ "rate": {} }));
+    let doors = || json!({ "rate": {}, "tokens": [{ "issuer": ISSUER }], "logout": { "everywhere": {} } });
+    let mut spelled_out = authority(doors());
     for (place, pointer) in [
         ("", "/properties"),
         ("/issuers/0", "/$defs/issuer/properties"),
         ("/authority", "/$defs/authority/properties"),
         ("/authority/rate", "/$defs/authority/properties/rate/properties"),
+        ("/authority/tokens/0", "/$defs/tokens/properties"),
+        ("/authority/logout", "/$defs/logout/properties"),
+        ("/authority/logout/everywhere", "/$defs/logout/properties/everywhere/properties"),
     ] {
         let object = spelled_out.pointer_mut(place).unwrap().as_object_mut().unwrap();
         let before = object.len();
-        object.extend(defaults(pointer));
+        for (field, default) in defaults(pointer) {
+            object.entry(field).or_insert(default);
+        }
         assert!(object.len() > before, "{pointer}");
     }
     let gate = |document: &Value| {
         let gate = GateConfig::parse(&document.to_string()).unwrap().build(secrets).unwrap();
         format!("{gate:?}")
     };
-    assert_eq!(gate(&spelled_out), gate(&authority(json!({}))));
+    assert_eq!(gate(&spelled_out), gate(&authority(doors())));
     assert_ne!(
         gate(&issuer(json!({ "clockTolerance": 6 }))),
         gate(&good()),

@@ -5,10 +5,18 @@
 mod access;
 mod admin;
 mod budget;
+mod clients;
+mod doors;
+mod events;
+mod form;
+mod introspect;
+mod logout;
 mod metrics;
 mod order;
 mod rate;
+mod refusal;
 mod status;
+mod tokens;
 
 use crate::key::Jwks;
 use crate::publish::{Epsilon, SigningKey, Terms};
@@ -18,10 +26,23 @@ use crate::time::UnixTime;
 pub use access::{AdminKey, Permission};
 pub use admin::{Fault, Intake, Listing, Posted, Retraction};
 pub use budget::KvBudget;
+pub use clients::{Assertion, Credentials, Identified};
+pub use events::{EventRefusal, MAX_SET_BYTES};
+pub use form::{Form, MAX_FORM_BYTES};
+pub use introspect::Introspector;
 pub use metrics::{Counted, Counters, METRICS_TYPE, metrics};
 pub use order::{Once, Order, Outcome, Receipt, Recorded, Wanted};
 pub use rate::{Buckets, Rate};
+pub use refusal::Refusal;
 pub use status::LedgerStatus;
+pub use tokens::RevokeRequest;
+pub(crate) use {
+    clients::{ASSERTION_TOLERANCE_SECONDS, Client, Clients},
+    doors::Doors,
+    events::{Events, MOST_SET_SECONDS, Meaning, Path, SET_TYP, Sender, Way},
+    logout::{Everywhere, Logout},
+    tokens::{Naming, Tokens},
+};
 
 /// An authority, as it is configured.
 #[derive(Debug)]
@@ -37,6 +58,7 @@ pub struct Authority {
     pub(crate) kv_writes_per_day: u32,
     pub(crate) admin_keys: Vec<AdminKey>,
     pub(crate) rate: Rate,
+    pub(crate) doors: Doors,
 }
 
 impl Authority {
@@ -118,27 +140,71 @@ impl Authority {
 pub(crate) mod tests {
     use super::*;
     use crate::config::GateConfig;
-    use crate::gate::Gate;
     use serde_json::{Value, json};
 
     pub(crate) const ISSUER: &str = "https://issuer.example";
+    pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_790_000_000);
+    pub(crate) const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
 
-    /// An authority for [`ISSUER`] with these fields of its configuration.
+    /// The key of a seed.
+    pub(crate) fn key(seed: u8) -> SigningKey {
+        SigningKey::from_seed([seed; 32])
+    }
+
+    pub(crate) fn public(seed: u8) -> Value {
+        serde_json::from_str(&key(seed).to_public_jwk()).unwrap()
+    }
+
+    /// A token signed with the key of a seed.
+    pub(crate) fn signed(seed: u8, typ: &str, claims: &Value) -> String {
+        use ed25519_dalek::Signer as _;
+        let encode = |value: &Value| crate::base64url::encode(value.to_string());
+        let input = format!("{}.{}", encode(&json!({ "alg": "EdDSA", "typ": typ })), encode(claims));
+        let pair = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
+        format!("{input}.{}", crate::base64url::encode(pair.sign(input.as_bytes()).to_bytes()))
+    }
+
+    /// An object with other members, or without those that are `null` there.
+    pub(crate) fn with(mut object: Value, changes: Value) -> Value {
+        let members = object.as_object_mut().unwrap();
+        let Value::Object(changes) = changes else { panic!("changes are an object") };
+        for (name, value) in changes {
+            match value {
+                Value::Null => drop(members.remove(&name)),
+                value => drop(members.insert(name, value)),
+            }
+        }
+        object
+    }
+
+    fn hash(secret: &str) -> String {
+        crate::revocation::SegmentName::of(secret.as_bytes()).to_string()
+    }
+
+    /// An authority for [`ISSUER`], whose keys are those of 7, with three clients and these fields of its configuration.
     pub(crate) fn authority(fields: Value) -> Authority {
         gate(fields).authority.unwrap()
     }
 
-    /// The gate that it belongs to.
-    pub(crate) fn gate(fields: Value) -> Gate {
-        let key = SigningKey::from_seed([7; 32]);
-        let public: Value = serde_json::from_str(&key.to_public_jwk()).unwrap();
-        let mut config = json!({
-            "issuers": [{ "issuer": ISSUER, "jwks": public }],
-            "lists": [{ "issuer": "https://authority.example", "keys": public, "for": [ISSUER] }],
-            "authority": { "signingKey": { "secret": "AUTHORITY_KEY" } },
+    /// The gate that it belongs to: the issuer's tokens are for `api`.
+    pub(crate) fn gate(fields: Value) -> crate::Gate {
+        let fields = with(
+            json!({
+                "signingKey": { "secret": "AUTHORITY_KEY" },
+                "clients": [
+                    { "id": "app-1", "secretHashes": [hash("s%ecret 1"), hash("second")] },
+                    { "id": "app-2", "secretHashes": [hash("two")], "azp": ["app-2", "web"], "introspect": true },
+                    { "id": "app-3", "jwks": { "keys": [public(3)] } },
+                ],
+            }),
+            fields,
+        );
+        let config = json!({
+            "issuers": [{ "issuer": ISSUER, "jwks": public(7), "audience": "api" }],
+            "lists": [{ "issuer": "https://authority.example", "keys": public(7), "for": [ISSUER] }],
+            "authority": fields,
+            "tokenFrom": ["header", "cookie:__Host-session"],
         });
-        let Value::Object(fields) = fields else { panic!("fields are an object") };
-        config["authority"].as_object_mut().unwrap().extend(fields);
-        GateConfig::parse(&config.to_string()).unwrap().build(|_| Some(key.to_jwk())).unwrap()
+        GateConfig::parse(&config.to_string()).unwrap().build(|_| Some(key(7).to_jwk())).unwrap()
     }
 }

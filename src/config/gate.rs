@@ -179,7 +179,7 @@ impl GateConfig {
         #[cfg(feature = "authority")]
         let authority = self
             .authority
-            .map(|authority| authority.build("authority", self.lists.first(), secret))
+            .map(|authority| authority.build("authority", self.lists.first(), engines, secret))
             .transpose()?;
         let verifier = VerifierConfig { issuers: self.issuers, lists: self.lists, unknown: self.unknown }
             .make(engines)?;
@@ -259,7 +259,7 @@ impl CorsConfig {
 }
 
 /// An origin as browsers send it (RFC 6454 §6.2): what is spelled otherwise would never match.
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     let host = text
         .split_once("://")
         .filter(|(scheme, _)| matches!(*scheme, "http" | "https"))

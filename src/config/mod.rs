@@ -18,7 +18,10 @@ use crate::json::{self, Fault, Object};
 pub const GATE_SCHEMA: &str = include_str!("../../schema/gate.schema.json");
 
 #[cfg(feature = "authority")]
-pub use authority::{AdminKeyConfig, AuthorityConfig, RateConfig};
+pub use authority::{
+    AdminKeyConfig, AuthorityConfig, ClientConfig, DoorsConfig, EverywhereConfig, LogoutConfig,
+    MeaningConfig, RateConfig, SenderConfig, TokenConfig,
+};
 pub(crate) use fields::Fields;
 pub use gate::{CorsConfig, GateConfig, RouteConfig, SecretRef};
 pub use keys::PemConfig;

@@ -50,7 +50,7 @@ impl Authentic {
     }
 }
 
-fn check_typ(header: &Header, expected: &Expectations) -> Result<(), Error> {
+pub(super) fn check_typ(header: &Header, expected: &Expectations) -> Result<(), Error> {
     let typ = header.typ().map(media_type);
     // A list that an authority signed is never a bearer token, even where one key signs both.
     if typ.as_deref() == Some(MANIFEST_TYP) {
@@ -67,7 +67,7 @@ fn check_typ(header: &Header, expected: &Expectations) -> Result<(), Error> {
 }
 
 /// Who the token is from: what it says, or the one whose it counts as where it says nothing.
-fn check_issuer<'c>(payload: &'c Object, expected: &'c Expectations) -> Result<&'c str, Error> {
+pub(super) fn check_issuer<'c>(payload: &'c Object, expected: &'c Expectations) -> Result<&'c str, Error> {
     let issuers = expected.issuers();
     match payload.get("iss") {
         Some(Value::String(issuer)) if issuers.is_none_or(|issuers| issuers.contains(issuer)) => Ok(issuer),
@@ -166,7 +166,7 @@ impl Dates {
     }
 }
 
-fn date(payload: &Object, claim: &str) -> Result<Option<UnixTime>, Error> {
+pub(super) fn date(payload: &Object, claim: &str) -> Result<Option<UnixTime>, Error> {
     match payload.get(claim) {
         None => Ok(None),
         Some(value) => match value.as_f64().and_then(UnixTime::from_numeric_date) {

@@ -3,6 +3,7 @@
 //! ```text
 //! &str ─ parse ─▶ Unverified ─ select ─▶ Selected ─ verify ─▶ Authentic ─ check_claims ─▶ Claims
 //!                                                                ─ check_revocation ─▶ Checked ─ apply ─▶ Decision
+//!                                                                ─ recognise ─▶ Recognised, for whoever takes it back
 //! ```
 
 mod claims;
@@ -10,6 +11,7 @@ pub mod danger;
 mod decide;
 mod expectations;
 mod parse;
+mod recognise;
 mod verify;
 
 pub use claims::Claims;
@@ -18,4 +20,5 @@ pub(crate) use expectations::is_scope;
 pub use expectations::{Expectations, MissingIssuer, Profile};
 pub use parse::{Header, Unverified};
 pub(crate) use parse::{MANIFEST_TYP, is_registered, media_type};
+pub use recognise::Recognised;
 pub use verify::{Answer, Authentic, Question, Selected, Verification};

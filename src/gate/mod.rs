@@ -154,9 +154,17 @@ impl Gate {
     /// # Errors
     /// [`Error::TokenMissing`], or [`Error::RequestInvalid`] when the source is given twice or malformed.
     pub fn token(&self, request: &impl RequestHeaders) -> Result<String, Error> {
+        self.presented(request).map(|(token, _)| token)
+    }
+
+    /// [`Gate::token`], and the source that gave it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn presented(&self, request: &impl RequestHeaders) -> Result<(String, &TokenSource), Error> {
         for source in &self.sources {
             if let Some(token) = source.token(request)? {
-                return Ok(token);
+                return Ok((token, source));
             }
         }
         Err(Error::TokenMissing)

@@ -29,6 +29,8 @@ pub(crate) use snapshot::Finding;
 pub use snapshot::{Snapshot, SnapshotInfo};
 pub use status::{Status, Unknown};
 pub(crate) use targets::require;
+#[cfg(feature = "authority")]
+pub(crate) use targets::{Named, named};
 
 #[cfg(feature = "publish")]
 pub(crate) use {

@@ -4,6 +4,8 @@ use serde_json::Value as Json;
 
 use crate::error::{ClaimFault, Error};
 use crate::flow::Claims;
+#[cfg(feature = "authority")]
+use crate::flow::Recognised;
 use crate::limits::{MAX_LIST_VALUES, MAX_RULE_MEMBERS};
 
 use super::id::IdPrefix;
@@ -84,6 +86,65 @@ fn find<'c>(claims: &'c Claims, place: &Place<'_>) -> Option<Found<'c>> {
             Some(if values.next().is_some() { Found::Several(list) } else { Found::One(first) })
         }
         value => Value::from_json(value).map(Found::One),
+    }
+}
+
+/// What a token has in the place of a rule's member, as a revocation is written. A list names a target when it has one value that
+/// can; several would be several targets.
+#[cfg(feature = "authority")]
+pub(crate) fn named(token: &impl Named, member: &str) -> Option<Json> {
+    let json = match Place::of(member) {
+        Place::Key => return token.key_name().map(Json::from),
+        Place::Claim(name) => token.claim(name)?,
+        Place::Header(name) => token.header_member(name)?,
+    };
+    match json {
+        Json::Array(list) => {
+            let mut able = list.iter().filter(|value| Value::from_json(value).is_some());
+            able.next().filter(|_| able.next().is_none()).cloned()
+        }
+        value => Value::from_json(value).map(|_| value.clone()),
+    }
+}
+
+/// What can be named: a token, however far it has come.
+#[cfg(feature = "authority")]
+pub(crate) trait Named {
+    /// A claim.
+    fn claim(&self, name: &str) -> Option<&Json>;
+    /// A member of its header.
+    fn header_member(&self, name: &str) -> Option<&Json>;
+    /// What the rule `["@key"]` calls the key that verified it.
+    fn key_name(&self) -> Option<&str>;
+}
+
+#[cfg(feature = "authority")]
+impl Named for Claims {
+    fn claim(&self, name: &str) -> Option<&Json> {
+        self.get(name)
+    }
+
+    fn header_member(&self, name: &str) -> Option<&Json> {
+        self.header().members().get(name)
+    }
+
+    fn key_name(&self) -> Option<&str> {
+        self.key_name()
+    }
+}
+
+#[cfg(feature = "authority")]
+impl Named for Recognised {
+    fn claim(&self, name: &str) -> Option<&Json> {
+        self.payload().get(name)
+    }
+
+    fn header_member(&self, name: &str) -> Option<&Json> {
+        self.header().members().get(name)
+    }
+
+    fn key_name(&self) -> Option<&str> {
+        self.key_name()
     }
 }
 

@@ -2,10 +2,11 @@
 
 use revocable::authority::Counted;
 use revocable::gate::RequestHeaders;
-use revocable::{Decision, Error, Gate, Policy, Progress, Remedy, SnapshotInfo, Status};
+use revocable::{Decision, Error, Gate, Policy, Remedy, SnapshotInfo, Status};
 use worker::{Context, Env, Headers, Request, Response};
 
-use crate::{counters, host, lacking, log, origin, refresh, reply, signature, state};
+use crate::verify::settle;
+use crate::{counters, host, lacking, log, origin, refresh, reply, state};
 
 /// A decision may lack keys, a snapshot, segments, and then the confirmation of what these say, each once.
 const MOST_REMEDIES: usize = 4;
@@ -54,7 +55,7 @@ pub(crate) async fn gate(request: Request, env: &Env, context: &Context) -> work
 }
 
 /// Decides; reads what is lacking, and decides again.
-async fn decide(policy: &Policy, token: &str, env: &Env) -> Option<Decision> {
+pub(crate) async fn decide(policy: &Policy, token: &str, env: &Env) -> Option<Decision> {
     let mut decision = verify(policy, token).await?;
     for _ in 0..MOST_REMEDIES {
         let remedy = state::with(|gate| gate.verifier().remedy(token, &decision, host::now())).flatten();
@@ -72,17 +73,11 @@ async fn decide(policy: &Policy, token: &str, env: &Env) -> Option<Decision> {
 
 /// Takes a token as far as it comes with what is at hand.
 async fn verify(policy: &Policy, token: &str) -> Option<Decision> {
-    let mut progress = state::with(|gate| gate.verifier().start_under(policy, token, host::now()))?;
-    loop {
-        match progress {
-            Progress::Decided(decision) => return Some(decision),
-            Progress::Asking(asking) => {
-                let answer = signature::answer(asking.question()).await;
-                progress =
-                    state::with(|gate| gate.verifier().resume_under(policy, *asking, answer, host::now()))?;
-            }
-        }
-    }
+    settle(
+        |gate| Some(gate.verifier().start_under(policy, token, host::now())),
+        |gate, asking, answer| Some(gate.verifier().resume_under(policy, asking, answer, host::now())),
+    )
+    .await
 }
 
 fn refuse(

@@ -10,6 +10,10 @@
 //! | `/_revocable/admin/revocations/<seq>` | one is taken back (DELETE) |
 //! | `/_revocable/admin/log` | everything that happened, undoings included |
 //! | `/_revocable/metrics` | what this isolate and the ledger count, for Prometheus |
+//! | `/_revocable/revoke` | a client takes back a token that was issued to it (RFC 7009) |
+//! | `/_revocable/introspect` | what a token says, and whether it stands, as the ledger knows it now (RFC 7662) |
+//! | `/_revocable/logout` | the presented token is taken back, and its session; with `?everywhere` all of its user's |
+//! | `/_revocable/events` | a security event: a password was changed, an account disabled, a session ended (RFC 8935) |
 //! | `/_revocable/` | the playground, from the `ASSETS` binding |
 //! | everything else | gated, and forwarded to `ORIGIN` |
 //!
@@ -26,23 +30,29 @@ mod assets_fetch;
 mod authority;
 mod confirm_fetch;
 mod counters;
+mod doors;
+mod events_fetch;
 mod flight;
 mod gate_fetch;
 mod healthz_fetch;
 mod host;
+mod introspect_fetch;
 mod lacking;
 mod ledger;
 mod log;
+mod logout_fetch;
 mod metrics_fetch;
 mod origin;
 mod rate;
 mod readers;
 mod refresh;
 mod reply;
+mod revoke_fetch;
 mod signature;
 mod snapshot_fetch;
 mod source;
 mod state;
+mod verify;
 
 use revocable::Error;
 use worker::{Context, Env, Request, Response, ScheduleContext, ScheduledEvent, event};
@@ -70,6 +80,10 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
         Some(path) if path.starts_with(ENTRIES) => {
             admin_fetch::entry(&request, &env, path.strip_prefix(ENTRIES).unwrap_or_default()).await
         }
+        Some("revoke") => revoke_fetch::revoke(&request, &env, &context).await,
+        Some("introspect") => introspect_fetch::introspect(&request, &env, &context).await,
+        Some("logout") => logout_fetch::logout(&request, &env, &context).await,
+        Some("events") => events_fetch::events(&request, &env).await,
         Some(path) => match path.strip_prefix("segments/") {
             Some(name) => snapshot_fetch::segment(&request, &env, &context, name).await,
             None => assets_fetch::asset(&request, &env, path).await,

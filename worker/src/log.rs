@@ -13,6 +13,14 @@ pub(crate) fn refused(error: &Error, list: Option<&SnapshotInfo>) {
     );
 }
 
+/// An endpoint of ours did not do what it was asked. The reason is one of the library's own.
+pub(crate) fn door(door: &str, status: u16, code: &str, reason: &str) {
+    console_log!(
+        "{}",
+        json!({ "event": "refused", "endpoint": door, "status": status, "code": code, "reason": reason })
+    );
+}
+
 /// A request was forwarded although the list could not tell, because the policy says so.
 pub(crate) fn unchecked(why: Unknown, list: Option<&SnapshotInfo>) {
     let (reason, (seq, age)) = (why.name(), seq_and_age(list));

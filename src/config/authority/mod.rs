@@ -1,10 +1,16 @@
 //! The write side of a gate that is an authority too.
 
+mod clients;
+mod doors;
+mod events;
 mod keys;
+mod logout;
+mod tokens;
 
 use serde_json::Value;
 
 use crate::authority::Authority;
+use crate::engine::Engines;
 use crate::key::{Jwks, Key, KeyOptions, Secrets};
 use crate::limits::MAX_SEQ;
 use crate::publish::{Epsilon, SigningKey};
@@ -14,7 +20,12 @@ use super::gate::SecretRef;
 use super::verifier::ListConfig;
 use super::{Wrong, member, wrong};
 
+pub use clients::ClientConfig;
+pub use doors::DoorsConfig;
+pub use events::{MeaningConfig, SenderConfig};
 pub use keys::{AdminKeyConfig, RateConfig};
+pub use logout::{EverywhereConfig, LogoutConfig};
+pub use tokens::TokenConfig;
 
 /// An authority: the member `authority` of a gate's configuration. Its name is the `issuer` of the gate's list, and it speaks for
 /// the token issuers of that list.
@@ -39,11 +50,14 @@ pub struct AuthorityConfig {
     pub keys: Vec<AdminKeyConfig>,
     /// How often each actor may ask.
     pub rate: RateConfig,
+    /// The endpoints for tokens.
+    pub doors: DoorsConfig,
 }
 
 impl AuthorityConfig {
     pub(super) fn read(value: &Value, path: String) -> Result<Self, Wrong> {
-        Fields::read(value, path, FIELDS, |fields| {
+        let known = [FIELDS, &DoorsConfig::FIELDS].concat();
+        Fields::read(value, path, &known, |fields| {
             fields.required("signingKey");
             Self {
                 signing_key: fields
@@ -56,6 +70,7 @@ impl AuthorityConfig {
                 kv_writes_per_day: number(fields, "kvWritesPerDay"),
                 keys: AdminKeyConfig::read_all(fields),
                 rate: fields.nested("rate", RateConfig::read).unwrap_or_default(),
+                doors: DoorsConfig::of(fields),
             }
         })
     }
@@ -64,6 +79,7 @@ impl AuthorityConfig {
         self,
         path: &str,
         list: Option<&ListConfig>,
+        engines: Engines,
         secret: &impl Fn(&str) -> Option<String>,
     ) -> Result<Authority, Wrong> {
         let list = list.ok_or_else(|| wrong(path, "it signs the gate's list, so `lists` must have one"))?;
@@ -118,6 +134,7 @@ impl AuthorityConfig {
             kv_writes_per_day,
             admin_keys: AdminKeyConfig::build_all(self.keys, &member(path, "keys"))?,
             rate: self.rate.build(&member(path, "rate"))?,
+            doors: self.doors.build(path, &list.speaks_for, engines)?,
         })
     }
 }

@@ -1,0 +1,46 @@
+//! `POST /_revocable/events` (RFC 8935): somebody says that a password was changed, an account disabled, a session ended.
+
+use revocable::Error;
+use revocable::authority::{Authority, EventRefusal, MAX_SET_BYTES};
+use worker::{Env, Request, Response};
+
+use crate::doors::{self, Asked};
+use crate::verify::settle;
+use crate::{authority, host, log, readers, reply};
+
+pub(crate) async fn events(request: &Request, env: &Env) -> worker::Result<Response> {
+    if let Asked::Answered(response) = doors::admit(request)? {
+        return Ok(response);
+    }
+    let origin = request.headers().get("origin")?;
+    let content_type = request.headers().get("content-type")?;
+    let done = match doors::body(request, MAX_SET_BYTES).await? {
+        Some(body) => hear(content_type.as_deref(), &body, env).await,
+        None => Err(EventRefusal::too_long()),
+    };
+    match done {
+        Ok(()) => reply::empty(202, &doors::headers(origin.as_deref())),
+        Err(refusal) => {
+            log::door("events", refusal.status(), refusal.err(), refusal.description());
+            doors::send(refusal.answer(readers::cors(origin.as_deref())))
+        }
+    }
+}
+
+async fn hear(content_type: Option<&str>, body: &[u8], env: &Env) -> Result<(), EventRefusal> {
+    let unavailable = || EventRefusal::of(&Error::LedgerUnavailable);
+    let token = Authority::event_token(content_type, body)?;
+    let decision = settle(
+        |gate| Some(gate.authority()?.senders().start(token, host::now())),
+        |gate, asking, answer| Some(gate.authority()?.senders().resume(asking, answer, host::now())),
+    );
+    let decision = decision.await.ok_or_else(unavailable)?;
+    let order =
+        doors::with(|authority| authority.event(&decision, host::now())).ok_or_else(unavailable)??;
+    let Some(order) = order else { return Ok(()) };
+    // What was heard before is taken, and nothing comes of it (RFC 8935 §2.2).
+    authority::record(env, &order).await.map(|_| ()).map_err(|error| {
+        log::failed("record", &error, None);
+        EventRefusal::of(&error)
+    })
+}
