@@ -155,7 +155,8 @@ impl Policy {
     }
 
     /// Since when lists must have been compared with their authority's newest, where they must at all.
-    pub(crate) const fn since(&self) -> Option<UnixTime> {
+    #[must_use]
+    pub const fn since(&self) -> Option<UnixTime> {
         self.heard_since
     }
 

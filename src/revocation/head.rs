@@ -6,6 +6,7 @@ use crate::json::Object;
 use crate::limits::{MAX_CLOCK_TOLERANCE_SECONDS, MAX_HEAD_VALIDITY_SECONDS, MAX_SEQ};
 use crate::time::UnixTime;
 
+use super::SegmentName;
 use super::id::hex;
 use super::manifest::{self, integer, string};
 
@@ -79,6 +80,18 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// Takes a manifest's bytes for the one that is wanted, or does not.
+    ///
+    /// # Errors
+    /// [`Error::ManifestConflict`] when they are others: there are two manifests of that number.
+    pub fn admit(&self, manifest: &[u8]) -> Result<(), Error> {
+        if SegmentName::of(manifest).as_bytes() == &self.hash {
+            Ok(())
+        } else {
+            Err(Error::ManifestConflict { seq: self.seq })
+        }
+    }
+
     /// The name of its object.
     #[must_use]
     pub fn object_name(&self) -> String {

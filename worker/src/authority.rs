@@ -6,7 +6,7 @@ use serde_json::Value;
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, Method, Request, RequestInit, Response, Stub};
 
-use crate::{log, refresh};
+use crate::{host, log, refresh};
 
 const BINDING: &str = "LEDGER";
 /// There is one.
@@ -19,6 +19,7 @@ const BASE: &str = "https://ledger/";
 /// # Errors
 /// [`Error::RevocationInvalid`] when the ledger does not take it; [`Error::LedgerUnavailable`] when it cannot be asked.
 pub(crate) async fn record(env: &Env, order: &Order) -> Result<Recorded, Error> {
+    let asked_at = host::now();
     let answer = ask(env, Method::Post, "orders", Some(order.to_json())).await?;
     let answer: Value = serde_json::from_str(&answer).map_err(|_| Error::LedgerUnavailable)?;
     let Some(receipt) = answer.get("receipt") else { return Ok(Recorded::Replayed) };
@@ -29,7 +30,7 @@ pub(crate) async fn record(env: &Env, order: &Order) -> Result<Recorded, Error> 
         false => Some(receipt.manifest.clone().into_bytes()),
     };
     if let Some(manifest) = manifest {
-        refresh::take(manifest, env).await;
+        refresh::take(manifest, asked_at, env).await;
     }
     Ok(Recorded::Done(receipt))
 }

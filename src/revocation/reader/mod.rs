@@ -233,19 +233,25 @@ impl Revocations {
     pub fn heard(&mut self, head: &Head, asked_at: UnixTime, now: UnixTime) -> Result<Heard, Error> {
         let followed = self.lists.get_mut(head.list).ok_or(manifest::UNFIT)?;
         let newer = Ok(Heard::Newer(Wanted { seq: head.seq, hash: head.manifest }));
-        let (Some(seen), Some(current)) = (&followed.newest, &mut followed.current) else { return newer };
+        let (Some(seen), Some(_)) = (&followed.newest, &followed.current) else { return newer };
         match head.seq.cmp(&seen.seq) {
             Ordering::Less => Ok(Heard::Older),
             Ordering::Greater => newer,
             Ordering::Equal if head.manifest != seen.hash => Err(Error::ManifestConflict { seq: seen.seq }),
             Ordering::Equal => {
-                let asked_at = asked_at.min(now);
-                // Of two answers the one asked for later counts; a clock that was set back makes nothing late.
-                let later = |before: UnixTime| if before <= now { before.max(asked_at) } else { asked_at };
-                followed.heard_at = Some(followed.heard_at.map_or(asked_at, later));
-                // The authority is the source's own source.
-                current.checked_at = later(current.checked_at);
+                followed.is_newest(asked_at, now);
                 Ok(Heard::Current)
+            }
+        }
+    }
+
+    /// Says that the authority itself gave the manifest with this hash for its newest, asked at an instant: as after a head that
+    /// names it, the list is known to be as current as that. Where it is not in force (any more), nothing happens.
+    pub fn is_newest(&mut self, manifest: &[u8; 32], asked_at: UnixTime, now: UnixTime) {
+        for followed in &mut self.lists {
+            let hash = followed.current.as_ref().map(|current| current.snapshot.manifest().hash());
+            if hash == Some(manifest) {
+                followed.is_newest(asked_at, now);
             }
         }
     }
@@ -416,6 +422,18 @@ impl Followed {
     /// A clock that was set back makes nothing recent.
     fn has_heard(&self, since: UnixTime, now: UnixTime) -> bool {
         self.heard_at.is_some_and(|at| at >= since && at <= now)
+    }
+
+    /// What is in force is what the authority, asked at an instant, had newest.
+    fn is_newest(&mut self, asked_at: UnixTime, now: UnixTime) {
+        let asked_at = asked_at.min(now);
+        // Of two answers the one asked for later counts; a clock that was set back makes nothing late.
+        let later = |before: UnixTime| if before <= now { before.max(asked_at) } else { asked_at };
+        self.heard_at = Some(self.heard_at.map_or(asked_at, later));
+        if let Some(current) = &mut self.current {
+            // The authority is the source's own source.
+            current.checked_at = later(current.checked_at);
+        }
     }
 
     fn not_older(&self, manifest: &Manifest) -> Result<(), Error> {
