@@ -47,8 +47,8 @@ mod verifier;
 pub use error::{ClaimFault, Code, Error};
 pub use flow::danger;
 pub use flow::{
-    Action, Allowed, Answer, Authentic, Checked, Claims, Decision, Expectations, Header, MissingIssuer,
-    Policy, Profile, Question, Recognised, Refused, Selected, Unverified, Verification,
+    Action, Allowed, Answer, Authentic, Check, Checked, Claims, Decision, Expectations, Header,
+    MissingIssuer, Policy, Profile, Question, Recognised, Refused, Selected, Unverified, Verification,
 };
 pub use freshness::Urgency;
 pub use gate::Gate;
@@ -58,9 +58,10 @@ pub use key::{
     Secrets,
 };
 pub use revocation::{
-    AskingManifest, AuthenticManifest, Confirmation, Entries, Entry, ExactRef, Id, IdPrefix, Incoming,
-    Interval, KeyRange, Kind, Lack, List, Manifest, Member, Offer, Offered, Operations, Revocations, Rule,
-    Salt, Segment, SegmentName, SegmentRef, Snapshot, SnapshotInfo, Status, Table, Target, Unknown, Value,
+    AskingHead, AskingManifest, AuthenticHead, AuthenticManifest, Confirmation, Entries, Entry, ExactRef,
+    Head, Heard, Id, IdPrefix, Incoming, Interval, KeyRange, Kind, Lack, List, Manifest, Member, Offer,
+    Offered, OfferedHead, Operations, Revocations, Rule, Salt, Segment, SegmentName, SegmentRef, Snapshot,
+    SnapshotInfo, Status, Table, Target, Unknown, Value, Wanted,
 };
 pub use time::{Cutoff, UnixTime};
 pub use verifier::{Asking, Issuer, Progress, Remedy, Verifier};

@@ -10,6 +10,13 @@ pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// The longest manifest, in bytes: room for three thousand segments.
 pub const MAX_MANIFEST_BYTES: usize = 1024 * 1024;
 
+/// The longest head, in bytes: five claims, of which the authority's name is the only one that is not short.
+pub const MAX_HEAD_BYTES: usize = 4096;
+
+/// For how long a head may say that it holds, in seconds: whoever keeps one back can hide no more than that from a reader whose
+/// clock is right.
+pub const MAX_HEAD_VALIDITY_SECONDS: u64 = 60;
+
 /// The largest JWKS document, in bytes. Large identity providers publish under 20 KiB.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
 

@@ -71,6 +71,12 @@ impl UnixTime {
         Self::from_millis(self.0.saturating_add(millis))
     }
 
+    /// This instant moved earlier, to the epoch at most.
+    #[must_use]
+    pub const fn minus_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_sub(millis))
+    }
+
     /// Whether this is one of the last `seconds` before `now`. An instant that has not come yet is not: when a clock has
     /// been set back, nothing is recent but what happens from then on.
     #[must_use]

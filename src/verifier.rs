@@ -82,6 +82,8 @@ pub enum Remedy {
     Keys(usize),
     /// The manifest, and the segments it names.
     Snapshot,
+    /// The authority's head, and where it names a newer manifest that one and its segments ([`Revocations::heard`]).
+    Head,
     /// What the decision says that the lists lack ([`Decision::lacking`]): single segments, and confirmations.
     Lacking,
 }
@@ -154,7 +156,8 @@ impl Verifier {
 
     /// [`Verifier::verify`] under another policy than the verifier's own.
     pub fn verify_under(&self, policy: &Policy, token: &str, now: UnixTime) -> Decision {
-        self.try_verify(policy, token, now).unwrap_or_else(|error| Decision::refuse(error, self.info(now)))
+        self.try_verify(policy, token, now)
+            .unwrap_or_else(|error| Decision::refuse(error, self.info(policy, now)))
     }
 
     fn try_verify(&self, policy: &Policy, token: &str, now: UnixTime) -> Result<Decision, Error> {
@@ -237,7 +240,7 @@ impl Verifier {
             Ok((issuer, Verification::Authentic(authentic))) => self.judge(policy, authentic, issuer, now),
             Err(error) => Err(error),
         };
-        Progress::Decided(decided.unwrap_or_else(|error| Decision::refuse(error, self.info(now))))
+        Progress::Decided(decided.unwrap_or_else(|error| Decision::refuse(error, self.info(policy, now))))
     }
 
     /// The first two stages.
@@ -260,12 +263,16 @@ impl Verifier {
         claims.require(issuer.required.as_deref().unwrap_or_default())?;
         match &self.revocations {
             None => Ok(Decision::allow(claims, None, None)),
-            Some(lists) => Ok(claims.check_revocation(lists, issuer.required.as_deref(), now)?.apply(policy)),
+            Some(lists) => {
+                let (required, since) = (issuer.required.as_deref(), policy.since());
+                Ok(claims.check_revocation_since(lists, required, since, now)?.apply(policy))
+            }
         }
     }
 
-    fn info(&self, now: UnixTime) -> Option<SnapshotInfo> {
-        self.revocations.as_ref().and_then(|lists| lists.info(now))
+    fn info(&self, policy: &Policy, now: UnixTime) -> Option<SnapshotInfo> {
+        let info = self.revocations.as_ref().and_then(|lists| lists.info(now))?;
+        Some(SnapshotInfo { source: policy.how_sure(), ..info })
     }
 
     /// The first stage, and whose token it says to be.
@@ -312,12 +319,35 @@ impl Verifier {
     /// What could be read now so that this token, decided again, might fare otherwise.
     #[must_use]
     pub fn remedy(&self, token: &str, decision: &Decision, now: UnixTime) -> Option<Remedy> {
+        self.remedy_under(&self.policy, token, decision, now)
+    }
+
+    /// [`Verifier::remedy`] under another policy than the verifier's own: that under which it was decided.
+    ///
+    /// [`Remedy::Head`] comes before what single decisions lack: a newer list may lack nothing. It comes after the snapshot, though,
+    /// which can be had from more places than the authority. A token that an old list knows to be revoked is worth asking for,
+    /// too: that may have been taken back.
+    #[must_use]
+    pub fn remedy_under(
+        &self,
+        policy: &Policy,
+        token: &str,
+        decision: &Decision,
+        now: UnixTime,
+    ) -> Option<Remedy> {
+        let unheard = || {
+            let lists = self.revocations.as_ref().zip(policy.since());
+            lists.is_some_and(|(lists, since)| !lists.has_heard(since, now)).then_some(Remedy::Head)
+        };
+        let has_list = || self.revocations.as_ref().is_some_and(|lists| lists.wanted(now) != Urgency::Now);
         let issuer = || self.parse(token).ok().map(|(index, ..)| index);
         let snapshot = |why: Unknown| match why {
-            Unknown::NoSnapshot | Unknown::TooOld => {
+            Unknown::NoSnapshot | Unknown::TooOld if !has_list() => {
                 let failed = self.revocations.as_ref().is_none_or(|lists| lists.failed_lately(now));
-                (!failed).then_some(Remedy::Snapshot)
+                if failed { unheard() } else { Some(Remedy::Snapshot) }
             }
+            Unknown::NoSnapshot | Unknown::TooOld => unheard(),
+            Unknown::SegmentMissing | Unknown::NeedsConfirmation if unheard().is_some() => unheard(),
             Unknown::SegmentMissing | Unknown::NeedsConfirmation => {
                 (!decision.lacking().is_empty()).then_some(Remedy::Lacking)
             }
@@ -340,6 +370,7 @@ impl Verifier {
                 self.for_unknown_key(token, decision.error()?, now).map(Remedy::Keys)
             }
             Error::RevocationUnavailable(why) | Error::RevocationUnknown(why) => snapshot(*why),
+            Error::Revoked { .. } => unheard(),
             _ => None,
         }
     }
@@ -380,8 +411,8 @@ impl Verifier {
                     lists.begin(now);
                 }
             }
-            // Each token may lack something else.
-            Remedy::Lacking => {}
+            // Each token may lack something else, and be in another hurry to hear of the newest list.
+            Remedy::Lacking | Remedy::Head => {}
         }
     }
 
@@ -398,7 +429,7 @@ impl Verifier {
                     lists.fail(now);
                 }
             }
-            Remedy::Lacking => {}
+            Remedy::Lacking | Remedy::Head => {}
         }
     }
 

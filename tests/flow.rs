@@ -22,6 +22,8 @@ mod configuration;
 mod expectations;
 #[path = "flow/freshness.rs"]
 mod freshness;
+#[path = "flow/heads.rs"]
+mod heads;
 #[path = "flow/keys.rs"]
 mod keys;
 #[path = "flow/manifests.rs"]

@@ -62,11 +62,13 @@ const CONFIG: Target = Target { name: "config", body: bodies::config, input: 64 
 /// What is left of a manifest for its payload.
 const MANIFEST: Target =
     Target { name: "manifest", body: bodies::manifest, input: 128 * KIB, memory: 24 * MIB };
+/// More than it may have, as the payload of one that is signed.
+const HEAD: Target = Target { name: "head", body: bodies::head, input: 6000, memory: 3 * MIB };
 /// As it stands, so that nothing is taken for it.
 const SEGMENT: Target = Target { name: "segment", body: bodies::segment, input: 64 * KIB, memory: KIB };
 const ID: Target = Target { name: "id", body: bodies::id, input: 16 * KIB, memory: 4 * MIB };
 
-const TARGETS: [Target; 8] = [TOKEN, CLAIMS, JWKS, PEM, CONFIG, MANIFEST, SEGMENT, ID];
+const TARGETS: [Target; 9] = [TOKEN, CLAIMS, JWKS, PEM, CONFIG, MANIFEST, HEAD, SEGMENT, ID];
 
 /// The files of a corpus, by name.
 type Corpus = Vec<(String, Vec<u8>)>;
@@ -364,6 +366,11 @@ proptest! {
     #[test]
     fn no_change_of_a_manifest_makes_it_panic_or_take_more_memory(bytes in MANIFEST.changed()) {
         MANIFEST.run(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_a_head_makes_it_panic_or_take_more_memory(bytes in HEAD.changed()) {
+        HEAD.run(&bytes);
     }
 
     #[test]

@@ -26,10 +26,10 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use serde_json::{Value as Json, json};
 
-use revocable::publish::{Built, Publisher, Record, Revocation, TableKey, Update};
+use revocable::publish::{Built, Publisher, Record, Revocation, TableKey, Update, sign_head};
 use revocable::{
-    Confirmation, Decision, Entry, Error, Id, Incoming, Jwks, Kind, Lack, Offer, Remedy, Revocations, Rule,
-    Secrets, SegmentName, UnixTime, Unknown, Urgency, Value, Verifier,
+    Confirmation, Decision, Entry, Error, Heard, Id, Incoming, Jwks, Kind, Lack, Offer, OfferedHead, Policy,
+    Remedy, Revocations, Rule, Secrets, SegmentName, UnixTime, Unknown, Urgency, Value, Verifier,
 };
 
 use common::*;
@@ -84,6 +84,9 @@ enum Action {
     Begin,
     /// Reads some of the segments that are wanted, and puts them in force if that is all.
     Go(usize),
+    /// Hears the head of a manifest, counted from the newest, as somebody has kept it since it was the newest; where it names a
+    /// newer one, has that read, all of it or nothing, and hears it again.
+    Head(usize),
     /// Asks about a token until it is decided or its segments are not to be had, with or without the ledger.
     Ask { token: usize, confirm: bool, exact: bool },
     /// Offers what is no good: bytes changed, another's key, a segment that is another.
@@ -125,6 +128,7 @@ fn action() -> impl Strategy<Value = Action> {
         5 => Just(Action::Refresh),
         3 => Just(Action::Begin),
         3 => (0_usize..9).prop_map(Action::Go),
+        4 => prop::sample::select(vec![0_usize, 0, 0, 1, 2]).prop_map(Action::Head),
         6 => (0_usize..TOKENS, any::<bool>(), any::<bool>())
             .prop_map(|(token, confirm, exact)| Action::Ask { token, confirm, exact }),
         2 => (0_u8..5).prop_map(Action::Attack),
@@ -165,6 +169,8 @@ struct World {
     reader: Verifier,
     incoming: Option<(Box<Incoming>, BTreeSet<SegmentName>)>,
     newest_seq: u64,
+    /// Since the clock was last set: whether the list was compared with a head then, and by when that had been asked for.
+    heard: Option<UnixTime>,
 }
 
 impl World {
@@ -184,6 +190,7 @@ impl World {
             reader,
             incoming: None,
             newest_seq: 0,
+            heard: None,
         };
         let first = publisher(&[]).seq(1);
         world.full(first, (50, 1));
@@ -305,6 +312,70 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn head(&mut self, back: usize) {
+        let newest = self.published.len() - 1;
+        let nth = newest.saturating_sub(back);
+        let built = self.published[nth].built.clone();
+        let manifest = built.manifest.as_bytes();
+        // When it was the newest for the last time.
+        let asked = if nth == newest { self.now } else { self.published[nth + 1].at };
+        let hash = *SegmentName::of(manifest).as_bytes();
+        let head = sign_head(&authority_key(), AUTHORITY, built.seq, hash, asked);
+        let OfferedHead::Authentic(head) = self.lists().start_head(head.as_bytes()).unwrap() else {
+            panic!("the engine is at hand")
+        };
+        let (now, skew) = (self.reader_now(), self.skew * 1000);
+        let asked_at = UnixTime::from_millis(asked.as_millis().saturating_add_signed(skew));
+        let Ok(head) = head.read(now) else { return };
+        let before = self.lists().info(now).map_or(0, |info| info.seq);
+        let mut heard = self.lists().heard(&head, asked_at, now);
+        if let Ok(Heard::Newer(wanted)) = heard {
+            assert!(wanted.seq == built.seq && wanted.seq > before);
+            wanted.admit(manifest).unwrap();
+            self.served = nth;
+            if self.begin().is_err() {
+                return;
+            }
+            self.go(usize::MAX);
+            heard = self.lists().heard(&head, asked_at, now);
+        }
+        match heard {
+            Ok(Heard::Current) => {
+                assert_eq!(self.lists().snapshot().unwrap().manifest().text(), manifest);
+                self.heard = self.heard.max(Some(asked_at));
+            }
+            Ok(Heard::Older) => assert!(self.lists().info(now).unwrap().seq > built.seq),
+            Ok(Heard::Newer(_)) | Err(Error::ManifestConflict { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// Nothing passes by a list that has not been compared since; and of what was published before that, all is known.
+    fn check_heard(&mut self) {
+        let now = self.reader_now();
+        let Some(since) = self.heard else { return };
+        if self.lists().wanted(now) == Urgency::Now {
+            return;
+        }
+        let seq = self.lists().info(now).unwrap().seq;
+        let before =
+            |one: &&Published| one.at.as_millis().saturating_add_signed(self.skew * 1000) < since.as_millis();
+        assert!(self.published.iter().filter(before).all(|one| one.built.seq <= seq));
+        let text = tokens()[0].text(now);
+        let under = |since: UnixTime| {
+            let policy = Policy::default().heard_since(since);
+            let decision = self.reader.verify_under(&policy, &text, now);
+            (
+                outcome(&decision),
+                self.reader.remedy_under(&policy, &text, &decision, now) == Some(Remedy::Head),
+            )
+        };
+        let (known, late) = (outcome(&self.reader.verify(&text, now)), under(since.plus_millis(1)));
+        assert_eq!(under(since), (known.clone(), false), "it has been compared since");
+        assert!(late.1, "it has not, and should be");
+        assert!(late.0 != "allow" && (known == "allow" || late.0 == known), "{late:?}: {known}");
     }
 
     fn go(&mut self, most: usize) {
@@ -455,6 +526,7 @@ impl World {
     }
 
     fn check(&mut self) {
+        self.check_heard();
         self.bounds();
         let now = self.reader_now();
         let urgency = self.reader.revocations().unwrap().wanted(now);
@@ -483,6 +555,9 @@ impl World {
         self.begin().unwrap();
         self.go(usize::MAX);
         assert_eq!(self.reader.revocations().unwrap().wanted(self.now), Urgency::No);
+        self.heard = None;
+        self.head(0);
+        assert_eq!(self.heard, Some(self.now));
         let newest = self.published.last().unwrap().built.manifest.clone();
         assert_eq!(
             self.reader.revocations().unwrap().snapshot().unwrap().manifest().text(),
@@ -639,7 +714,12 @@ fn run(actions: &[Action]) {
             Action::Serve(back) => world.served = (world.published.len() - 1).saturating_sub(*back),
             Action::Hide(hidden) => world.hidden = *hidden,
             Action::Outage(outage) => world.outage = *outage,
-            Action::Skew(skew) => world.skew = *skew,
+            Action::Skew(skew) => {
+                if world.skew != *skew {
+                    // What was heard by another clock is no measure: nothing is said of it until the next.
+                    (world.skew, world.heard) = (*skew, None);
+                }
+            }
             Action::Wait(seconds) => world.now = world.now.plus_seconds(*seconds),
             Action::Begin => {
                 let _ = world.begin();
@@ -650,6 +730,7 @@ fn run(actions: &[Action]) {
                 }
             }
             Action::Go(most) => world.go(*most),
+            Action::Head(back) => world.head(*back),
             Action::Ask { token, confirm, exact } => {
                 let decision = world.ask(*token, *confirm, *exact);
                 if let Some((state, at)) = world.accepted() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::engine;
 use crate::engine::Engines;
 use crate::error::Error;
-use crate::flow::Policy;
+use crate::flow::{Check, Policy};
 use crate::gate::{Cors, Gate, PathPattern, Places, Readers, Routes, TokenSource, is_token68};
 use crate::json::Object;
 use crate::limits::{MAX_RESIDENT_BYTES, MIN_RESIDENT_BYTES};
@@ -14,7 +14,7 @@ use crate::limits::{MAX_RESIDENT_BYTES, MIN_RESIDENT_BYTES};
 #[cfg(feature = "authority")]
 use super::authority::AuthorityConfig;
 use super::fields::Fields;
-use super::remote::{ConfirmConfig, SourceConfig};
+use super::remote::{ConfirmConfig, FollowConfig, SourceConfig};
 use super::verifier::{IssuerConfig, ListConfig, VerifierConfig};
 use super::{Wrong, element, member, policy, wrong};
 
@@ -25,7 +25,7 @@ pub struct GateConfig {
     pub issuers: Vec<IssuerConfig>,
     /// See [`VerifierConfig::lists`]; at most one, because a source holds one manifest.
     pub lists: Vec<ListConfig>,
-    /// See [`VerifierConfig::unknown`].
+    /// See [`VerifierConfig::unknown`]; with how sure decisions are to be ([`Check`]). By default, as sure as the list.
     pub unknown: Policy,
     /// What to do instead for requests with certain paths, the first that fits counting. See [`Routes`].
     pub routes: Vec<RouteConfig>,
@@ -36,6 +36,8 @@ pub struct GateConfig {
     /// Whom hits that are too coarse to be believed are confirmed by. By default nobody: they are looked up in the segment
     /// that keeps more of each id, where the manifest names one.
     pub confirm: Option<ConfirmConfig>,
+    /// Whose head is followed by requests whose check is `head` or `live`. An authority follows its own without being told.
+    pub follow: Option<FollowConfig>,
     /// How many bytes of segments are held, 64 KiB to 96 MiB; 48 MiB by default. A larger snapshot is read in parts, as tokens
     /// ask for them.
     pub resident_bytes: Option<u64>,
@@ -55,12 +57,12 @@ pub struct GateConfig {
     pub expose_reason: bool,
 }
 
-/// What to do with tokens of which the lists cannot tell, in requests with certain paths.
+/// What to do with tokens of which the lists cannot tell, in requests with certain paths, and how sure to be.
 #[derive(Debug)]
 pub struct RouteConfig {
     /// A path, or one with `*` for anything at its end. See [`PathPattern`].
     pub path: String,
-    /// What to do, for each reason why; what is left out is as for the gate.
+    /// What to do, for each reason why, and how sure to be; what is left out is as for the gate.
     pub unknown: Policy,
 }
 
@@ -95,6 +97,7 @@ impl GateConfig {
                 fields.refuse("authority", "this build is without the write side (feature `authority`)");
             }
             let VerifierConfig { issuers, lists, unknown } = VerifierConfig::of(fields);
+            let unknown = policy::check(fields, unknown);
             let route = |value, path| RouteConfig::read(value, path, unknown);
             Self {
                 issuers,
@@ -104,6 +107,7 @@ impl GateConfig {
                 source: fields.nested("source", SourceConfig::read),
                 fallback: fields.nested("fallback", SourceConfig::read),
                 confirm: fields.nested("confirm", ConfirmConfig::read),
+                follow: fields.nested("follow", FollowConfig::read),
                 resident_bytes: resident_bytes(fields),
                 token_from: fields.texts_if_any("tokenFrom").unwrap_or_else(|| vec!["header".to_owned()]),
                 public_snapshot: fields.flag("publicSnapshot", false),
@@ -170,11 +174,28 @@ impl GateConfig {
             return Err(wrong(path, "expected `*`, or a scheme and a host such as `https://app.example`"));
         }
         let cors = Cors::new(origins);
-        let routes = Routes::new(patterns(&self.routes)?, self.unknown);
+        #[cfg(feature = "authority")]
+        let is_authority = self.authority.is_some();
+        #[cfg(not(feature = "authority"))]
+        let is_authority = false;
+        refuse_unfollowed(
+            self.unknown,
+            &self.routes,
+            is_authority || self.follow.is_some(),
+            self.lists.len(),
+        )?;
+        let mut routes = Routes::new(patterns(&self.routes)?, self.unknown);
+        if let Some(follow) = &self.follow {
+            routes = routes.max_staleness(follow.max_staleness_millis);
+        }
         let places = Places {
             source: self.source.map(|source| source.build("source", secret)).transpose()?,
             fallback: self.fallback.map(|fallback| fallback.build("fallback", secret)).transpose()?,
             confirm: self.confirm.map(|confirm| confirm.build("confirm", secret)).transpose()?,
+            follow: match self.follow {
+                Some(follow) => follow.build("follow", is_authority, secret)?,
+                None => None,
+            },
         };
         #[cfg(feature = "authority")]
         let authority = self
@@ -196,10 +217,30 @@ impl GateConfig {
 
 impl RouteConfig {
     fn read(value: &Value, path: String, otherwise: Policy) -> Result<Self, Wrong> {
-        Fields::read(value, path, &["path", "unknown"], |fields| {
-            fields.required("unknown");
-            Self { path: fields.text("path"), unknown: policy::unknown(fields, otherwise) }
+        Fields::read(value, path, &["path", "unknown", "check"], |fields| {
+            if fields.value("check").is_none() {
+                fields.required("unknown");
+            }
+            let unknown = policy::check(fields, policy::unknown(fields, otherwise));
+            Self { path: fields.text("path"), unknown }
         })
+    }
+}
+
+/// A check that nobody can make would refuse every token.
+fn refuse_unfollowed(gate: Policy, routes: &[RouteConfig], follows: bool, lists: usize) -> Result<(), Wrong> {
+    let reason = match (follows, lists) {
+        (false, _) => "expected `follow`, or an `authority`, whose head can be asked for",
+        (true, 0) => "there is no list to compare with a head",
+        (true, _) => return Ok(()),
+    };
+    let is_unfollowed = |policy: &Policy| policy.how_sure() != Check::List;
+    if is_unfollowed(&gate) {
+        return Err(wrong("check", reason));
+    }
+    match routes.iter().position(|route| is_unfollowed(&route.unknown)) {
+        Some(index) => Err(wrong(member(&element("routes", index), "check"), reason)),
+        None => Ok(()),
     }
 }
 
@@ -298,6 +339,8 @@ const GATE_FIELDS: &[&str] = &[
     "source",
     "fallback",
     "confirm",
+    "follow",
+    "check",
     "residentBytes",
     "tokenFrom",
     "publicSnapshot",

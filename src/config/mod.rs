@@ -25,7 +25,7 @@ pub use authority::{
 pub(crate) use fields::Fields;
 pub use gate::{CorsConfig, GateConfig, RouteConfig, SecretRef};
 pub use keys::PemConfig;
-pub use remote::{ConfirmConfig, SourceConfig};
+pub use remote::{ConfirmConfig, FollowConfig, SourceConfig};
 pub use verifier::{IssuerConfig, ListConfig, VerifierConfig};
 
 /// Reads a document as strictly as a token: no two readers may disagree about what was configured.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::flow::{Action, Policy};
+use crate::flow::{Action, Check, Policy};
 use crate::revocation::Unknown;
 
 use super::fields::Fields;
@@ -12,6 +12,16 @@ use super::{Wrong, member, wrong};
 /// while `otherwise` holds for those that are not.
 pub(super) fn unknown(fields: &Fields<'_>, otherwise: Policy) -> Policy {
     fields.nested("unknown", |value, path| read(value, &path, otherwise)).unwrap_or(otherwise)
+}
+
+/// `check`: `list`, `head` or `live`.
+pub(super) fn check(fields: &Fields<'_>, policy: Policy) -> Policy {
+    let Some(value) = fields.value("check") else { return policy };
+    let check = value.as_str().and_then(Check::from_name);
+    if check.is_none() {
+        fields.refuse("check", "expected `list`, `head` or `live`");
+    }
+    policy.check(check.unwrap_or_default())
 }
 
 fn read(value: &Value, path: &str, otherwise: Policy) -> Result<Policy, Wrong> {

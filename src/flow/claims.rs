@@ -11,7 +11,7 @@ use crate::limits::MAX_SAFE_INTEGER;
 use crate::time::UnixTime;
 
 use super::parse::Payload;
-use super::{Authentic, Expectations, Header, MANIFEST_TYP, media_type};
+use super::{Authentic, Expectations, HEAD_TYP, Header, MANIFEST_TYP, media_type};
 
 /// The claims of a token whose signature and claims have been checked. Whether it has been revoked is not known yet.
 #[derive(Clone, Debug)]
@@ -52,8 +52,8 @@ impl Authentic {
 
 pub(super) fn check_typ(header: &Header, expected: &Expectations) -> Result<(), Error> {
     let typ = header.typ().map(media_type);
-    // A list that an authority signed is never a bearer token, even where one key signs both.
-    if typ.as_deref() == Some(MANIFEST_TYP) {
+    // What an authority signed is never a bearer token, even where one key signs both.
+    if matches!(typ.as_deref(), Some(MANIFEST_TYP | HEAD_TYP)) {
         return Err(Error::claim_invalid("typ", ClaimFault::Mismatch));
     }
     for wanted in expected.typ.as_deref().into_iter().chain(expected.profile.map(|profile| profile.typ())) {

@@ -28,6 +28,40 @@ pub enum Action {
     Unavailable,
 }
 
+/// How sure a decision is to be that nothing newer has been revoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// As sure as the list in force, which is looked for again when its soft limit has passed.
+    #[default]
+    List,
+    /// The list in force has been compared with the authority's newest a moment ago
+    /// ([`crate::gate::Routes::max_staleness`]).
+    Head,
+    /// It has been compared since the request came.
+    Live,
+}
+
+impl Check {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::List, Self::Head, Self::Live];
+
+    /// Its name in configurations and answers: `list`, `head` or `live`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Head => "head",
+            Self::Live => "live",
+        }
+    }
+
+    /// The way of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|check| check.name() == name)
+    }
+}
+
 impl Action {
     /// The action of this name: `deny`, `allow` or `unavailable`.
     #[must_use]
@@ -57,6 +91,8 @@ pub struct Policy {
     not_covered: Action,
     segment_missing: Action,
     needs_confirmation: Action,
+    check: Check,
+    heard_since: Option<UnixTime>,
 }
 
 impl Default for Policy {
@@ -73,13 +109,55 @@ impl Policy {
             not_covered: action,
             segment_missing: action,
             needs_confirmation: action,
+            check: Check::List,
+            heard_since: None,
         }
     }
 
     /// What to do with a token whose status is unknown, whatever the reason.
     #[must_use]
     pub const fn on_unknown(self, action: Action) -> Self {
-        Self::all(action)
+        Self { check: self.check, heard_since: self.heard_since, ..Self::all(action) }
+    }
+
+    /// How sure a decision is to be that nothing newer has been revoked. For the single decision, [`Policy::heard_since`] says
+    /// what that means.
+    #[must_use]
+    pub const fn check(mut self, check: Check) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// How sure a decision is to be.
+    #[must_use]
+    pub const fn how_sure(&self) -> Check {
+        self.check
+    }
+
+    /// Believes no list that a token stands which has not been compared with its authority's newest since that instant
+    /// ([`crate::Revocations::heard`]): the status is [`Unknown::TooOld`] then. What such a list knows to be revoked is revoked all
+    /// the same.
+    #[must_use]
+    pub const fn heard_since(mut self, instant: UnixTime) -> Self {
+        self.heard_since = Some(instant);
+        self
+    }
+
+    /// For a request that came at an instant: by its [`Check`], lists must have been compared since then, at most so long before,
+    /// or at any time.
+    #[must_use]
+    pub const fn at(self, arrival: UnixTime, max_staleness_millis: u64) -> Self {
+        match self.check {
+            Check::List => self,
+            Check::Head => self.heard_since(arrival.minus_millis(max_staleness_millis)),
+            Check::Live => self.heard_since(arrival),
+        }
+    }
+
+    /// Since when lists must have been compared with their authority's newest, where they must at all.
+    #[must_use]
+    pub const fn since(&self) -> Option<UnixTime> {
+        self.heard_since
     }
 
     /// What to do with a token whose status is unknown for this reason.
@@ -171,7 +249,19 @@ impl Claims {
         required: Option<&[String]>,
         now: UnixTime,
     ) -> Result<Checked, Error> {
-        let Finding { status, reasons, lacking } = lists.find(&self, required, now)?;
+        self.check_revocation_since(lists, required, None, now)
+    }
+
+    /// [`Claims::check_revocation`], for whoever believes no list that has not been compared with its authority's newest since
+    /// an instant ([`Policy::heard_since`]).
+    pub(crate) fn check_revocation_since(
+        self,
+        lists: &Revocations,
+        required: Option<&[String]>,
+        since: Option<UnixTime>,
+        now: UnixTime,
+    ) -> Result<Checked, Error> {
+        let Finding { status, reasons, lacking } = lists.find(&self, required, since, now)?;
         Ok(Checked { claims: self, status, reasons, lacking, snapshot: lists.info(now) })
     }
 }
@@ -185,6 +275,7 @@ impl Checked {
     /// Sixth stage: what to do.
     pub fn apply(self, policy: &Policy) -> Decision {
         let Self { claims, status, reasons, lacking, snapshot } = self;
+        let snapshot = snapshot.map(|info| SnapshotInfo { source: policy.check, ..info });
         let mut decision = match status {
             Status::Revoked { rule, kind } => {
                 Decision::Deny(Refused::new(Error::Revoked { rule, kind }, snapshot))

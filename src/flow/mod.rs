@@ -15,10 +15,10 @@ mod recognise;
 mod verify;
 
 pub use claims::Claims;
-pub use decide::{Action, Allowed, Checked, Decision, Policy, Refused};
+pub use decide::{Action, Allowed, Check, Checked, Decision, Policy, Refused};
 pub(crate) use expectations::is_scope;
 pub use expectations::{Expectations, MissingIssuer, Profile};
+pub(crate) use parse::{HEAD_TYP, MANIFEST_TYP, is_registered, media_type};
 pub use parse::{Header, Unverified};
-pub(crate) use parse::{MANIFEST_TYP, is_registered, media_type};
 pub use recognise::Recognised;
 pub use verify::{Answer, Authentic, Question, Selected, Verification};

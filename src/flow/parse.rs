@@ -17,6 +17,9 @@ use super::Selected;
 /// The `typ` of a revocation manifest, which is never a bearer token.
 pub(crate) const MANIFEST_TYP: &str = "revocations+jwt";
 
+/// The `typ` of a head, which is neither a manifest nor a bearer token.
+pub(crate) const HEAD_TYP: &str = "revocations-head+jwt";
+
 /// A token that has been read but whose signature nobody has checked: nothing in it may be believed.
 #[derive(Debug)]
 pub struct Unverified<'t> {

@@ -8,6 +8,7 @@
 //! | `x-revocable-token-id` | `jti`, when it is a string |
 //! | `x-revocable-seq` | the number of the manifest that was asked |
 //! | `x-revocable-age` | how old that manifest was, in whole seconds |
+//! | `x-revocable-source` | how sure it was to be the newest: `list`, `head` or `live` ([`crate::Check`]) |
 //! | `x-revocable-status` | `unknown`, where the list could not tell and the policy lets such tokens pass; otherwise left out |
 //!
 //! Values are percent-encoded (RFC 3986 §2.1) but for visible ASCII other than `%`, so that any claim makes one valid
@@ -42,6 +43,7 @@ pub(super) fn headers(allowed: &Allowed) -> Vec<(&'static str, String)> {
     if let Some(snapshot) = allowed.snapshot {
         headers.push(("x-revocable-seq", snapshot.seq.to_string()));
         headers.push(("x-revocable-age", (snapshot.age_millis / 1000).to_string()));
+        headers.push(("x-revocable-source", snapshot.source.name().to_owned()));
     }
     if matches!(allowed.status, Some(Status::Unknown(_))) {
         headers.push(("x-revocable-status", "unknown".to_owned()));

@@ -20,6 +20,7 @@ pub use confirm::{ConfirmQuestion, ConfirmReply};
 pub use cors::Cors;
 pub use identity::is_identity_header;
 pub use remote::Remote;
+pub(crate) use routes::DEFAULT_MAX_STALENESS_MILLIS;
 pub use routes::{PathPattern, Routes};
 pub(crate) use token_source::is_token68;
 pub use token_source::{RequestHeaders, TokenSource};
@@ -48,6 +49,8 @@ pub struct Places {
     pub fallback: Option<Remote>,
     /// Confirmations.
     pub confirm: Option<Remote>,
+    /// The authority: its head, and by number or hash what the other places do not show yet.
+    pub follow: Option<Remote>,
 }
 
 /// Who may read the manifest and the segments.
@@ -123,6 +126,16 @@ impl Gate {
     #[must_use]
     pub const fn routes(&self) -> &Routes {
         &self.routes
+    }
+
+    /// Whether it may ask an authority for its head: another, or the one that it is itself.
+    #[must_use]
+    pub const fn follows(&self) -> bool {
+        #[cfg(feature = "authority")]
+        if self.authority.is_some() {
+            return true;
+        }
+        self.places.follow.is_some()
     }
 
     /// Where it reads what it does not have.

@@ -1,7 +1,8 @@
 //! Which policy a request is decided under: that of its path, as far as there is no doubt which path it is.
 
-use crate::flow::{Action, Policy};
+use crate::flow::{Action, Check, Policy};
 use crate::revocation::Unknown;
+use crate::time::UnixTime;
 
 /// A path, or all that begin alike.
 ///
@@ -28,7 +29,7 @@ pub struct PathPattern {
 ///
 /// An origin may see another path than the gate does: it may decode `%2f`, drop `;x`, join slashes, or take `/Admin/` for
 /// `/admin`. So where there is any doubt the strictest policy of all holds, reason by reason: that of the gate, or that of the
-/// first route which does not let the token pass where the gate's would. There is doubt about a path that
+/// first route which does not let the token pass where the gate's would; and the surest [`Check`] of all. There is doubt about a path that
 ///
 /// * holds a percent-encoding, a backslash, a semicolon, an empty segment, a dot segment, or anything but visible ASCII;
 /// * would get another route if upper and lower case, or a slash at the end, made no difference.
@@ -49,6 +50,7 @@ pub struct Routes {
     routes: Vec<(PathPattern, Policy)>,
     otherwise: Policy,
     in_doubt: Policy,
+    max_staleness_millis: u64,
 }
 
 impl PathPattern {
@@ -91,7 +93,30 @@ impl Routes {
             let strict = all.find(|one| one.action(why) != Action::Allow);
             policy.on(why, strict.map_or(Action::Allow, |one| one.action(why)))
         });
-        Self { routes, otherwise, in_doubt }
+        let all = std::iter::once(&otherwise).chain(routes.iter().map(|(_, policy)| policy));
+        let surest = all.map(Policy::how_sure).max().unwrap_or_default();
+        let in_doubt = in_doubt.check(surest);
+        Self { routes, otherwise, in_doubt, max_staleness_millis: DEFAULT_MAX_STALENESS_MILLIS }
+    }
+
+    /// Sets how long ago, in milliseconds, lists may have been compared with their authority's newest where the policy says
+    /// [`Check::Head`]; two seconds if left alone.
+    #[must_use]
+    pub const fn max_staleness(mut self, millis: u64) -> Self {
+        self.max_staleness_millis = millis;
+        self
+    }
+
+    /// The policy for a request with this path that came at this instant, with how new a list it needs.
+    #[must_use]
+    pub fn policy_at(&self, path: &str, arrival: UnixTime) -> Policy {
+        self.policy(path).at(arrival, self.max_staleness_millis)
+    }
+
+    /// The surest check that any request may need.
+    #[must_use]
+    pub const fn surest(&self) -> Check {
+        self.in_doubt.how_sure()
     }
 
     /// The policy for a request with this path, as it is forwarded.
@@ -110,6 +135,8 @@ impl Routes {
         route.and_then(|route| self.routes.get(route)).map_or(&self.otherwise, |(_, policy)| policy)
     }
 }
+
+pub(crate) const DEFAULT_MAX_STALENESS_MILLIS: u64 = 2000;
 
 /// Whether everybody reads a path alike.
 fn is_plain(path: &str) -> bool {
@@ -200,6 +227,40 @@ mod tests {
         assert_eq!(policy.action(Unknown::TooOld), Action::Deny);
         assert_eq!(policy.action(Unknown::NoSnapshot), Action::Unavailable);
         assert_eq!(policy.action(Unknown::SegmentMissing), Action::Allow);
+    }
+
+    #[test]
+    fn in_doubt_the_surest_check_of_all_holds() {
+        let (head, live) = (allow().check(Check::Head), allow().check(Check::Live));
+        let routes = routes(&[("/public/*", allow()), ("/pay/*", live)], head);
+        for (path, check) in [
+            ("/public/a", Check::List),
+            ("/", Check::Head),
+            ("/pay/a", Check::Live),
+            ("/Pay/a", Check::Live),
+            ("/public/..%2fpay/a", Check::Live),
+        ] {
+            assert_eq!(routes.policy(path).how_sure(), check, "{path}");
+        }
+        assert_eq!(routes.surest(), Check::Live);
+    }
+
+    #[test]
+    fn how_new_a_list_is_needed_goes_by_when_the_request_came() {
+        let arrival = UnixTime::from_seconds(1_790_000_000);
+        let all = routes(
+            &[("/head", allow().check(Check::Head)), ("/live", allow().check(Check::Live))],
+            Policy::default(),
+        );
+        assert_eq!(all.policy_at("/list", arrival).since(), None);
+        assert_eq!(all.policy_at("/head", arrival).since(), Some(arrival.minus_seconds(2)));
+        assert_eq!(all.policy_at("/live", arrival).since(), Some(arrival));
+        let all = all.max_staleness(500);
+        assert_eq!(all.policy_at("/head", arrival).since(), Some(arrival.minus_millis(500)));
+        assert_eq!(
+            all.policy_at("/head", UnixTime::from_seconds(0)).since(),
+            Some(UnixTime::from_seconds(0))
+        );
     }
 
     #[test]

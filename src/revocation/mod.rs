@@ -4,8 +4,10 @@
 //! ```text
 //! rule + issuer + values ─▶ Id ─▶ Segment::get ─▶ Entry        what a snapshot answers
 //! bytes of manifest.jwt  ─▶ Manifest ─▶ Incoming + segments ─▶ Revocations        how a reader comes to have one
+//! bytes of head.jwt      ─▶ Head ─▶ Heard                                         how it knows whether it is the newest
 //! ```
 
+mod head;
 mod id;
 mod lacking;
 mod manifest;
@@ -18,6 +20,7 @@ mod snapshot;
 mod status;
 mod targets;
 
+pub use head::{AskingHead, AuthenticHead, Head, Heard, OfferedHead, Wanted};
 pub use id::{Id, IdPrefix, Salt, Value};
 pub use lacking::{Confirmation, Lack, Target};
 pub use manifest::{ExactRef, KeyRange, Manifest, Operations, SegmentRef, Table};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::flow::Claims;
+use crate::flow::{Check, Claims};
 use crate::limits::{COARSEST_SURE_EPSILON_BITS, MAX_CONFIRMATIONS, MAX_LACKING};
 use crate::time::UnixTime;
 
@@ -45,8 +45,10 @@ pub struct SnapshotInfo {
     pub seq: u64,
     /// Milliseconds since the manifest was made.
     pub age_millis: u64,
-    /// Milliseconds since the source last confirmed that there is nothing newer.
+    /// Milliseconds since the source, or the authority's head, last confirmed that there is nothing newer.
     pub checked_millis_ago: u64,
+    /// How sure it was to be that there is nothing newer.
+    pub source: Check,
 }
 
 /// What the lists say of a token.
@@ -65,6 +67,22 @@ impl From<Status> for Finding {
             _ => Vec::new(),
         };
         Self { status, reasons, lacking: Vec::new() }
+    }
+}
+
+impl Finding {
+    /// Adds a reason why the lists cannot tell. What they know to be revoked stays so, and what another reason keeps them from
+    /// telling, too.
+    pub(super) fn doubt(&mut self, why: Unknown) {
+        match self.status {
+            // A list that leaves the issuer to others says nothing of it, however new it is.
+            Status::Revoked { .. } | Status::Unknown(Unknown::NotCovered) => return,
+            Status::Unknown(_) => {}
+            Status::NotRevoked => self.status = Status::Unknown(why),
+        }
+        if !self.reasons.contains(&why) {
+            self.reasons.push(why);
+        }
     }
 }
 

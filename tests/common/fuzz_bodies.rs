@@ -22,9 +22,10 @@ use revocable::config::{GateConfig, VerifierConfig};
 use revocable::engine::{self, Engines};
 use revocable::limits::{MAX_LAYERS, MAX_RECENT, MAX_RULES, MAX_SEGMENT_BYTES, MAX_SEQ, MAX_TABLES};
 use revocable::{
-    Algorithm, Answer, Claims, Decision, Discovery, Error, Expectations, Fetched, Freshness, Id, Interval,
-    Jwks, KeyCache, KeyOptions, Kind, Manifest, Material, MissingIssuer, Offer, Offered, Profile, Progress,
-    Rule, Salt, Secrets, Segment, SegmentRef, UnixTime, Unverified, Verifier, danger,
+    Algorithm, Answer, Claims, Decision, Discovery, Error, Expectations, Fetched, Freshness, Heard, Id,
+    Interval, Jwks, KeyCache, KeyOptions, Kind, Manifest, Material, MissingIssuer, Offer, Offered,
+    OfferedHead, Profile, Progress, Rule, Salt, Secrets, Segment, SegmentRef, UnixTime, Unverified, Verifier,
+    Wanted, danger,
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -217,6 +218,43 @@ pub(crate) fn manifest(payload: &[u8]) {
     let decision = verifier.verify(&token, NOW);
     assert!(decision.snapshot().is_some(), "{decision:?}");
     assert!(has_segments || decision.lacking().is_empty(), "it is whole");
+}
+
+/// A head, as it is and as the payload of one whose signature the host vouches for.
+///
+/// One that is taken keeps every limit, and without a list in force it wants the manifest that it names.
+pub(crate) fn head(bytes: &[u8]) {
+    let config = json!({
+        "issuers": [{ "issuer": ISSUER, "jwks": serde_json::from_str::<Value>(KEYS).expect("JSON") }],
+        "lists": [{ "issuer": AUTHORITY, "keys": list_key(), "for": [ISSUER] }],
+    });
+    let config = VerifierConfig::parse(&config.to_string()).expect("a good configuration");
+    let mut verifier = config.build_with(engine::SMALL).expect("the corpus's own keys");
+    let lists = verifier.revocations_mut().expect("one list");
+    if let Err(error) = lists.start_head(bytes) {
+        coded(&error);
+    }
+    let header = r#"{"alg":"EdDSA","kid":"EdDSA","typ":"revocations-head+jwt"}"#;
+    let text = format!("{}.{}.{}", base64url(header), base64url(bytes), base64url([0; 64]));
+    assert!(lists.start(text.as_bytes()).is_err(), "a head is no manifest");
+    let asking = match lists.start_head(text.as_bytes()) {
+        Ok(OfferedHead::Asking(asking)) => asking,
+        Ok(OfferedHead::Authentic(_)) => panic!("a signature of zeros"),
+        Err(error) => return coded(&error),
+    };
+    let Ok(OfferedHead::Authentic(authentic)) = asking.answer(Answer::Fits) else {
+        panic!("the host said that it fits")
+    };
+    match authentic.read(NOW) {
+        Ok(head) => {
+            assert!(head.seq() <= MAX_SEQ && head.expires_at() > NOW);
+            assert!(head.expires_at() <= head.issued_at().plus_seconds(60));
+            let wanted = Wanted { seq: head.seq(), hash: *head.manifest() };
+            assert_eq!(lists.heard(&head, NOW, NOW), Ok(Heard::Newer(wanted)));
+            assert_eq!(lists.heard_at(), None);
+        }
+        Err(error) => coded(&error),
+    }
 }
 
 fn is_within_limits(manifest: &Manifest) {

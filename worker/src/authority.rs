@@ -1,12 +1,12 @@
 //! What the Worker asks of the ledger, the Durable Object that is the only writer.
 
 use revocable::authority::{Order, Receipt, Recorded, Retraction};
-use revocable::{Error, SegmentName};
+use revocable::{Error, SegmentName, UnixTime};
 use serde_json::Value;
 use worker::wasm_bindgen::JsValue;
 use worker::{Env, Method, Request, RequestInit, Response, Stub};
 
-use crate::{log, refresh};
+use crate::{host, log, refresh};
 
 const BINDING: &str = "LEDGER";
 /// There is one.
@@ -19,7 +19,8 @@ const BASE: &str = "https://ledger/";
 /// # Errors
 /// [`Error::RevocationInvalid`] when the ledger does not take it; [`Error::LedgerUnavailable`] when it cannot be asked.
 pub(crate) async fn record(env: &Env, order: &Order) -> Result<Recorded, Error> {
-    recorded(ask(env, Method::Post, "orders", Some(order.to_json())).await?, env).await
+    let asked_at = host::now();
+    recorded(ask(env, Method::Post, "orders", Some(order.to_json())).await?, asked_at, env).await
 }
 
 /// Has an entry taken back by its number.
@@ -27,11 +28,12 @@ pub(crate) async fn record(env: &Env, order: &Order) -> Result<Recorded, Error> 
 /// # Errors
 /// [`Error::NotFound`] when there is none with it; [`Error::LedgerUnavailable`] when the ledger cannot be asked.
 pub(crate) async fn retract(env: &Env, retraction: &Retraction) -> Result<Recorded, Error> {
-    recorded(ask(env, Method::Post, "retractions", Some(retraction.to_json())).await?, env).await
+    let asked_at = host::now();
+    recorded(ask(env, Method::Post, "retractions", Some(retraction.to_json())).await?, asked_at, env).await
 }
 
 /// Reads what the ledger says to an order, and takes the manifest that came with it.
-async fn recorded(answer: String, env: &Env) -> Result<Recorded, Error> {
+async fn recorded(answer: String, asked_at: UnixTime, env: &Env) -> Result<Recorded, Error> {
     let answer: Value = serde_json::from_str(&answer).map_err(|_| Error::LedgerUnavailable)?;
     let Some(receipt) = answer.get("receipt") else { return Ok(Recorded::Replayed) };
     let receipt: Receipt = serde_json::from_value(receipt.clone()).map_err(|_| Error::LedgerUnavailable)?;
@@ -41,7 +43,7 @@ async fn recorded(answer: String, env: &Env) -> Result<Recorded, Error> {
         false => Some(receipt.manifest.clone().into_bytes()),
     };
     if let Some(manifest) = manifest {
-        refresh::take(manifest, env).await;
+        refresh::take(manifest, asked_at, env).await;
     }
     Ok(Recorded::Done(receipt))
 }

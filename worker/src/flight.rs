@@ -18,6 +18,8 @@ pub(crate) const CONFIRM_TIMEOUT_MILLIS: u32 = 5_000;
 const TAKE_OVER_CONFIRMATION_SECONDS: u64 = 6;
 /// For so long after a reading on demand came to nothing nobody begins another: not every request of an outage waits for it.
 const PAUSE_SECONDS: u64 = 2;
+/// Heads are asked for every second where all is well.
+const HEAD_PAUSE_SECONDS: u64 = 1;
 /// How often to look whether somebody else's reading has ended, and for how many seconds longer than it takes to take it over.
 const LOOK: Duration = Duration::from_millis(20);
 const LOOKS_A_SECOND: u64 = 50;
@@ -36,6 +38,8 @@ pub(crate) enum Work {
     Confirmation(u64),
     /// Whatever is to be confirmed: one that fails fails for all.
     Confirmer,
+    /// A head for one of our own readers.
+    Head,
 }
 
 /// A reading under way. Its number tells it from one that has taken it over.
@@ -126,5 +130,6 @@ pub(crate) fn fail(work: Work) {
 /// Whether a reading on demand came to nothing a moment ago.
 pub(crate) fn failed_lately(work: Work) -> bool {
     let failed_at = FAILED.with_borrow(|failed| failed.get(&work).copied());
-    failed_at.is_some_and(|at| at.is_within(PAUSE_SECONDS, host::now()))
+    let pause = if work == Work::Remedy(Remedy::Head) { HEAD_PAUSE_SECONDS } else { PAUSE_SECONDS };
+    failed_at.is_some_and(|at| at.is_within(pause, host::now()))
 }

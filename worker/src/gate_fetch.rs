@@ -6,10 +6,11 @@ use revocable::{Decision, Error, Gate, Policy, Remedy, SnapshotInfo, Status};
 use worker::{Context, Env, Headers, Request, Response};
 
 use crate::verify::settle;
-use crate::{counters, host, lacking, log, origin, refresh, reply, state};
+use crate::{counters, follow, host, lacking, log, origin, refresh, reply, state};
 
-/// A decision may lack keys, a snapshot, segments, and then the confirmation of what these say, each once.
-const MOST_REMEDIES: usize = 4;
+/// A decision may lack keys, a snapshot, the word of the authority that it is the newest, segments, and then the confirmation of
+/// what these say, each once.
+const MOST_REMEDIES: usize = 5;
 
 /// A request's headers, for the library.
 pub(crate) struct RequestFields<'a>(pub(crate) &'a Headers);
@@ -30,8 +31,14 @@ pub(crate) async fn gate(request: Request, env: &Env, context: &Context) -> work
         Ok(token) => {
             // As it is forwarded, so that the origin sees the path that was judged.
             let url = request.url()?;
-            let policy = state::with(|gate| *gate.routes().policy(url.path())).unwrap_or_default();
-            decide(&policy, &token, env).await
+            let routes = state::with(|gate| {
+                let path = url.path();
+                (*gate.routes().policy(path), gate.routes().policy_at(path, host::now()))
+            });
+            let (always, now) = routes.unwrap_or_default();
+            let decision = decide(&always, &now, &token, env, context).await;
+            follow::in_background(&always, env, context);
+            decision
         }
         Err(error) => return refuse(&error, None, &request, env),
     };
@@ -54,13 +61,28 @@ pub(crate) async fn gate(request: Request, env: &Env, context: &Context) -> work
     }
 }
 
-/// Decides; reads what is lacking, and decides again.
-pub(crate) async fn decide(policy: &Policy, token: &str, env: &Env) -> Option<Decision> {
+/// Decides under the policy of a request that came now; reads what is lacking, and decides again. `always` is the same policy for
+/// a request that came at any time.
+pub(crate) async fn decide(
+    always: &Policy,
+    policy: &Policy,
+    token: &str,
+    env: &Env,
+    context: &Context,
+) -> Option<Decision> {
     let mut decision = verify(policy, token).await?;
+    let mut asking = policy;
     for _ in 0..MOST_REMEDIES {
-        let remedy = state::with(|gate| gate.verifier().remedy(token, &decision, host::now())).flatten();
-        match remedy {
+        let remedy = state::with(|gate| gate.verifier().remedy_under(asking, token, &decision, host::now()));
+        match remedy.flatten() {
             None => break,
+            // It is waited for once, whatever came of it.
+            Some(Remedy::Head) => {
+                asking = always;
+                if let Some(since) = policy.since() {
+                    follow::remedy(since, env, context).await;
+                }
+            }
             // What did not come is not asked for again by the same request.
             Some(Remedy::Lacking) if !lacking::supply(decision.lacking(), env).await => break,
             Some(Remedy::Lacking) => {}

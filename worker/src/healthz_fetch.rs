@@ -1,4 +1,4 @@
-//! `healthz`: that the Worker runs, whether it is configured, and how current its snapshot is.
+//! `healthz`: that the Worker runs, whether it is configured, how current its snapshot is, and how sure it is to be the newest.
 
 use serde_json::json;
 use worker::{Env, Request, Response};
@@ -14,10 +14,14 @@ pub(crate) fn healthz(request: &Request, env: &Env) -> worker::Result<Response> 
     }
     let now = host::now();
     let snapshot = state::with(|gate| gate.verifier().revocations()?.info(now)).flatten();
+    let heard_at = state::with(|gate| gate.verifier().revocations()?.heard_at()).flatten();
+    let check = state::with(|gate| gate.routes().surest().name());
     let body = json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
         "configured": configured.is_ok(),
+        "check": check,
+        "heardMillisAgo": heard_at.map(|at| now.millis_since(at)),
         "snapshot": snapshot.map(|info| json!({
             "seq": info.seq,
             "ageSeconds": info.age_millis / 1000,

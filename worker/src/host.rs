@@ -42,6 +42,8 @@ pub(crate) enum Caching {
     AsSaid,
     /// It must be the place's own, and no cache's.
     Fresh,
+    /// Nor one that the place itself keeps for a moment.
+    Live,
     /// The isolates of a data centre share it for a minute.
     Shared,
 }
@@ -109,6 +111,11 @@ impl Call<'_> {
             Caching::AsSaid => {}
             // Not "no-cache", which would renew the shared copy as well: it throws where the compatibility date is older.
             Caching::Fresh => init.set_cache(RequestCache::NoStore),
+            // Said to whoever answers as well: an authority that keeps a head for a moment then asks its ledger.
+            Caching::Live => {
+                init.set_cache(RequestCache::NoStore);
+                headers.set("cache-control", "no-cache")?;
+            }
             Caching::Shared => {
                 Reflect::set(&init, &"cf".into(), &JSON::parse(SHARED_TIER)?)?;
             }

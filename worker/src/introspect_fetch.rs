@@ -16,7 +16,7 @@ pub(crate) async fn introspect(request: &Request, env: &Env, context: &Context) 
     let form = doors::form(request).await?;
     refresh::in_background(env, context);
     let answer = match form {
-        Ok(form) => answer(request, &form, env).await,
+        Ok(form) => answer(request, &form, env, context).await,
         Err(refusal) => Err(refusal),
     };
     match answer {
@@ -29,7 +29,7 @@ pub(crate) async fn introspect(request: &Request, env: &Env, context: &Context) 
     }
 }
 
-async fn answer(request: &Request, form: &Form, env: &Env) -> Result<String, Refusal> {
+async fn answer(request: &Request, form: &Form, env: &Env, context: &Context) -> Result<String, Refusal> {
     let who = who(request, form).await?;
     let token = Authority::introspected(form)?;
     let (actor, once) = match &who {
@@ -38,7 +38,8 @@ async fn answer(request: &Request, form: &Form, env: &Env) -> Result<String, Ref
         Introspector::Client(client) => (client.actor(), client.once().cloned()),
     };
     doors::bring_up(env, actor, once).await?;
-    let decision = decide(&doors::strict(), token, env).await.ok_or_else(doors::unavailable)?;
+    let policy = doors::strict();
+    let decision = decide(&policy, &policy, token, env, context).await.ok_or_else(doors::unavailable)?;
     Authority::introspection(&who, &decision)
 }
 

@@ -14,7 +14,7 @@ use crate::flight::{self, CONFIRM_TIMEOUT_MILLIS, Flight, Work};
 use crate::host::{self, Caching, Call};
 use crate::refresh::SEGMENTS_AT_A_TIME;
 use crate::source::{self, Failure};
-use crate::{log, state};
+use crate::{log, refresh, state};
 
 /// How many questions are asked for one decision. Who brings a token for which that is not enough waits for the exact segment,
 /// or gets what the policy says.
@@ -69,7 +69,8 @@ async fn segment(name: SegmentName, bytes: u64, env: &Env) -> bool {
         return true;
     }
     let outcome = async {
-        let read = source::segment(env, &name, bytes, || flight::progress(work, flight)).await?;
+        let read =
+            source::segment(env, &name, bytes, refresh::first(), || flight::progress(work, flight)).await?;
         let supplied = state::with_mut(|gate| {
             // Its bytes have been hashed, and are those of the name.
             gate.verifier_mut().revocations_mut().map(|lists| lists.supply(name, name, read.to_vec()))

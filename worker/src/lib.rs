@@ -5,6 +5,8 @@
 //! | `/_revocable/healthz` | whether it is configured, and how current its snapshot is; always 200 |
 //! | `/_revocable/manifest`, `/_revocable/manifest.jwt` | the manifest in force, with ETag |
 //! | `/_revocable/segments/<64 hex>` | a segment that it names, cacheable for ever |
+//! | `/_revocable/head` | the authority's newest manifest, by number and hash, signed |
+//! | `/_revocable/manifests/<seq>` | a manifest by its number, cacheable for ever |
 //! | `/_revocable/confirm` | whether targets are revoked, by id: exact answers for readers of a coarse list |
 //! | `/_revocable/admin/revocations` | where it is an authority: revocations are added and taken back (POST), and listed (GET) |
 //! | `/_revocable/admin/revocations/<seq>` | one is taken back (DELETE) |
@@ -33,7 +35,9 @@ mod counters;
 mod doors;
 mod events_fetch;
 mod flight;
+mod follow;
 mod gate_fetch;
+mod head_fetch;
 mod healthz_fetch;
 mod host;
 mod introspect_fetch;
@@ -73,6 +77,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
     }
     let answer = match ours {
         Some("manifest" | "manifest.jwt") => snapshot_fetch::manifest(&request, &env, &context).await,
+        Some("head") => head_fetch::head(&request, &env).await,
         Some("confirm") => confirm_fetch::confirm(&request, &env, &context).await,
         Some("admin/revocations") => admin_fetch::revocations(&request, &env).await,
         Some("admin/log") => admin_fetch::log(&request, &env).await,
@@ -86,7 +91,10 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
         Some("events") => events_fetch::events(&request, &env).await,
         Some(path) => match path.strip_prefix("segments/") {
             Some(name) => snapshot_fetch::segment(&request, &env, &context, name).await,
-            None => assets_fetch::asset(&request, &env, path).await,
+            None => match path.strip_prefix("manifests/") {
+                Some(name) => head_fetch::manifest(&request, &env, &context, name).await,
+                None => assets_fetch::asset(&request, &env, path).await,
+            },
         },
         None => gate_fetch::gate(request, &env, &context).await,
     };

@@ -6,10 +6,10 @@ use worker::{console_error, console_log};
 
 /// A request was not forwarded. `list` is how current the list was that was asked, where one was.
 pub(crate) fn refused(error: &Error, list: Option<&SnapshotInfo>) {
-    let (code, reason, (seq, age)) = (error.code().as_str(), error.to_string(), seq_and_age(list));
+    let (code, reason, (seq, age, source)) = (error.code().as_str(), error.to_string(), told(list));
     console_log!(
         "{}",
-        json!({ "event": "refused", "code": code, "reason": reason, "seq": seq, "ageSeconds": age })
+        json!({ "event": "refused", "code": code, "reason": reason, "seq": seq, "ageSeconds": age, "source": source })
     );
 }
 
@@ -23,12 +23,16 @@ pub(crate) fn door(door: &str, status: u16, code: &str, reason: &str) {
 
 /// A request was forwarded although the list could not tell, because the policy says so.
 pub(crate) fn unchecked(why: Unknown, list: Option<&SnapshotInfo>) {
-    let (reason, (seq, age)) = (why.name(), seq_and_age(list));
-    console_log!("{}", json!({ "event": "unchecked", "reason": reason, "seq": seq, "ageSeconds": age }));
+    let (reason, (seq, age, source)) = (why.name(), told(list));
+    console_log!(
+        "{}",
+        json!({ "event": "unchecked", "reason": reason, "seq": seq, "ageSeconds": age, "source": source })
+    );
 }
 
-fn seq_and_age(list: Option<&SnapshotInfo>) -> (Option<u64>, Option<u64>) {
-    list.map(|list| (list.seq, list.age_millis / 1000)).unzip()
+/// The number of a list, how old it was in whole seconds, and how sure it was to be the newest.
+fn told(list: Option<&SnapshotInfo>) -> (Option<u64>, Option<u64>, Option<&'static str>) {
+    (list.map(|list| list.seq), list.map(|list| list.age_millis / 1000), list.map(|list| list.source.name()))
 }
 
 /// Something of our own did not succeed. `detail` is what the platform said of it.

@@ -32,7 +32,8 @@ pub(crate) async fn logout(request: &Request, env: &Env, context: &Context) -> w
     if let Err(error) = may.unwrap_or(Err(Error::NotFound)) {
         return refuse(&error, None, origin);
     }
-    let decision = decide(&doors::strict(), &token, env).await;
+    let policy = doors::strict();
+    let decision = decide(&policy, &policy, &token, env, context).await;
     refresh::in_background(env, context);
     let allowed = match decision {
         Some(Decision::Allow(allowed)) => allowed,

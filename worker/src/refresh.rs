@@ -3,12 +3,14 @@
 use std::cell::{Cell, RefCell};
 
 use futures_util::{StreamExt, stream};
-use revocable::{AuthenticManifest, Error, Fetched, Incoming, Offer, Offered, Remedy, SegmentName};
+use revocable::{
+    AuthenticManifest, Error, Fetched, Incoming, Offer, Offered, Remedy, SegmentName, UnixTime, Wanted,
+};
 use worker::{Context, Env};
 
 use crate::flight::{self, Flight, Work};
-use crate::source::{self, Failure, Found, Source};
-use crate::{counters, host, log, signature, state};
+use crate::source::{self, Failure, First, Found, Source};
+use crate::{counters, follow, host, log, signature, state};
 
 /// Whoever serves keys, or says where they are, has so long to do it.
 const KEYS_TIMEOUT_MILLIS: u32 = 5_000;
@@ -21,7 +23,13 @@ thread_local! {
     /// A newer snapshot on its way, with what there is of it, until it is in force or its source has another. It is nobody's own:
     /// whatever becomes of the request that reads it, the next goes on where it was.
     static HALF: RefCell<Option<Box<Incoming>>> = const { RefCell::new(None) };
+    /// The hash of a manifest that came into force out of its authority's hands, until its source shows it too.
+    static AHEAD: Cell<Option<[u8; 32]>> = const { Cell::new(None) };
 }
+
+/// How a snapshot is read; it is one at a time of each.
+const LOOK: Work = Work::Remedy(Remedy::Snapshot);
+const FOLLOW: Work = Work::Remedy(Remedy::Head);
 
 /// Has something read by the time this returns, by this request or another; failing that, the log says why.
 pub(crate) async fn remedy(remedy: Remedy, env: &Env) {
@@ -51,7 +59,8 @@ async fn read(remedy: Remedy, flight: Flight, env: &Env) {
     let (what, outcome) = match remedy {
         Remedy::Keys(issuer) => ("keys", keys(issuer, flight).await),
         Remedy::Snapshot => ("snapshot", snapshot(env, flight).await),
-        // That is a decision's own, and read for it.
+        // These are a decision's own, and read for it.
+        Remedy::Head => ("head", Ok(())),
         Remedy::Lacking => ("lacking", Ok(())),
     };
     if let (true, Err(Failure { error, detail })) = (flight::end(Work::Remedy(remedy), flight), outcome) {
@@ -82,50 +91,101 @@ async fn keys(issuer: usize, flight: Flight) -> Result<(), Failure> {
 }
 
 async fn snapshot(env: &Env, flight: Flight) -> Result<(), Failure> {
-    let source = Source::configured(env)?;
-    let (text, etag) = match source.manifest(known().as_deref()).await? {
-        Found::Manifest { text, etag } => (text, etag),
-        // It is offered again, and says itself whether it may still be relied on.
-        Found::Unchanged => (in_force(|_, text| text.to_vec()).ok_or(Error::SourceUnavailable)?, known()),
+    let found = match Source::configured(env) {
+        Ok(source) => source.manifest(known().as_deref()).await,
+        Err(failure) => Err(failure),
     };
-    flight::progress(Work::Remedy(Remedy::Snapshot), flight);
-    install(&text, etag, env, flight).await
+    let (text, etag) = match found {
+        Ok(Found::Manifest { text, etag }) => (text, etag),
+        // It is offered again, and says itself whether it may still be relied on.
+        Ok(Found::Unchanged) => (in_force(|_, text| text.to_vec()).ok_or(Error::SourceUnavailable)?, known()),
+        Err(failure) if Source::authority(env).is_some() => return instead(failure, env, flight).await,
+        Err(failure) => return Err(failure),
+    };
+    let Some(hash) = enforce(&text, First::Source, LOOK, flight, env).await? else { return Ok(()) };
+    KNOWN.set(etag.map(|etag| (hash, etag)));
+    if AHEAD.get() == Some(hash) {
+        AHEAD.set(None);
+    }
+    Ok(())
 }
 
-/// Takes a manifest that the ledger has just given, with its segments. Failing that, the log says why, and the gate comes to it
-/// in the usual way.
-pub(crate) async fn take(text: Vec<u8>, env: &Env) {
-    let flight = flight::begin(Work::Remedy(Remedy::Snapshot));
-    let outcome = install(&text, None, env, flight).await;
-    flight::end(Work::Remedy(Remedy::Snapshot), flight);
-    if let Err(Failure { error, detail }) = outcome {
-        log::failed("snapshot", &error, detail.as_deref());
+/// Asks the authority instead of the source, which came to nothing.
+async fn instead(failure: Failure, env: &Env, flight: Flight) -> Result<(), Failure> {
+    log::failed("snapshot", &failure.error, failure.detail.as_deref());
+    follow::check(host::now().minus_seconds(1), LOOK, flight, env).await?;
+    // Whether a list that has expired was brought up to date, the decision says.
+    if in_force(|_, _| ()).is_some() { Ok(()) } else { Err(failure) }
+}
+
+/// Puts the manifest that a head names in force, out of its authority's hands.
+pub(crate) async fn bring(wanted: &Wanted, work: Work, flight: Flight, env: &Env) -> Result<(), Failure> {
+    let half = on_its_way(&wanted.hash, |half| half.manifest().text().to_vec());
+    let text = match half {
+        Some(text) => text,
+        None => {
+            let authority = Source::authority(env).ok_or(Error::SourceUnavailable)?;
+            authority.numbered(wanted).await?
+        }
+    };
+    enforce(&text, First::Authority, work, flight, env).await.map(drop)
+}
+
+/// Takes a manifest that the ledger has just given as its newest, with its segments. Failing that, the log says why, and the gate
+/// comes to it in the usual way.
+pub(crate) async fn take(text: Vec<u8>, asked_at: UnixTime, env: &Env) {
+    let flight = flight::begin(FOLLOW);
+    let outcome = enforce(&text, First::Authority, FOLLOW, flight, env).await;
+    flight::end(FOLLOW, flight);
+    match outcome {
+        Ok(hash) => {
+            let now = host::now();
+            state::with_mut(|gate| {
+                let lists = gate.verifier_mut().revocations_mut()?;
+                lists.is_newest(&hash?, asked_at, now);
+                Some(())
+            });
+        }
+        Err(Failure { error, detail }) => log::failed("snapshot", &error, detail.as_deref()),
     }
 }
 
-/// Puts a manifest into force, with its segments.
-async fn install(text: &[u8], etag: Option<String>, env: &Env, flight: Flight) -> Result<(), Failure> {
+/// Puts a manifest in force, if it is newer, when all is read that it names: its hash, if it then is.
+async fn enforce(
+    text: &[u8],
+    first: First,
+    work: Work,
+    flight: Flight,
+    env: &Env,
+) -> Result<Option<[u8; 32]>, Failure> {
+    flight::progress(work, flight);
     let hash = match resumed(text) {
         Some(hash) => hash,
-        None => match offered(text, flight).await? {
+        None => match offered(text, work, flight).await? {
             Some(hash) => hash,
-            None => return Ok(()),
+            None => return Ok(None),
         },
     };
-    let gathered = gather(&hash, env, flight).await;
+    let gathered = gather(&hash, first, env, work, flight).await;
     // Another request may have read the same, and have been faster.
     if in_force(|current, _| *current) != Some(hash) {
         gathered?;
         let is_whole =
             |half: &mut Box<Incoming>| half.manifest().hash() == &hash && half.missing().is_empty();
-        let Some(incoming) = HALF.with_borrow_mut(|half| half.take_if(is_whole)) else { return Ok(()) };
+        let Some(incoming) = HALF.with_borrow_mut(|half| half.take_if(is_whole)) else { return Ok(None) };
         let accepted = state::with_mut(|gate| {
             gate.verifier_mut().revocations_mut().map(|lists| lists.accept(*incoming, host::now()))
         });
         accepted.flatten().unwrap_or(Ok(()))?;
+        AHEAD.set((first == First::Authority).then_some(hash));
     }
-    KNOWN.set(etag.map(|etag| (hash, etag)));
-    Ok(())
+    Ok(Some(hash))
+}
+
+/// Who is asked first for segments of the snapshot in force.
+pub(crate) fn first() -> First {
+    let ahead = AHEAD.get();
+    if ahead.is_some() && in_force(|hash, _| *hash) == ahead { First::Authority } else { First::Source }
 }
 
 /// The hash of the snapshot on its way, if it is the one of this manifest: its signature was checked then.
@@ -137,12 +197,12 @@ fn resumed(text: &[u8]) -> Option<[u8; 32]> {
 }
 
 /// Offers a manifest: its hash, if it is the one in force or on its way there.
-async fn offered(text: &[u8], flight: Flight) -> Result<Option<[u8; 32]>, Failure> {
+async fn offered(text: &[u8], work: Work, flight: Flight) -> Result<Option<[u8; 32]>, Failure> {
     let started = state::with(|gate| gate.verifier().revocations().map(|lists| lists.start(text)));
     let Some(offered) = started.flatten() else { return Ok(None) };
     let manifest = authenticate(offered?).await?;
     // Whoever has taken this over may have read a newer one, of which there is something already.
-    if !flight::is_current(Work::Remedy(Remedy::Snapshot), flight) {
+    if !flight::is_current(work, flight) {
         return Ok(None);
     }
     let offer = state::with_mut(|gate| {
@@ -156,7 +216,16 @@ async fn offered(text: &[u8], flight: Flight) -> Result<Option<[u8; 32]>, Failur
                 in_force(|hash, _| *hash)
             }
             Offer::Newer(incoming) => {
-                let hash = *incoming.manifest().hash();
+                let manifest = incoming.manifest();
+                // Nor is one given up that somebody else reads, and that is newer.
+                let other = if work == LOOK { FOLLOW } else { LOOK };
+                let is_behind = HALF.with_borrow(|half| {
+                    half.as_ref().is_some_and(|half| half.manifest().seq() > manifest.seq())
+                });
+                if is_behind && flight::is_under_way(other) {
+                    return Ok(None);
+                }
+                let hash = *manifest.hash();
                 HALF.set(Some(incoming));
                 Some(hash)
             }
@@ -166,8 +235,7 @@ async fn offered(text: &[u8], flight: Flight) -> Result<Option<[u8; 32]>, Failur
 
 /// Reads what the snapshot on its way lacks. A manifest may be visible before its segments are: then what there is of them is
 /// kept, and the snapshot before goes on answering.
-async fn gather(hash: &[u8; 32], env: &Env, flight: Flight) -> Result<(), Failure> {
-    let work = Work::Remedy(Remedy::Snapshot);
+async fn gather(hash: &[u8; 32], first: First, env: &Env, work: Work, flight: Flight) -> Result<(), Failure> {
     let wanted = on_its_way(hash, |half| {
         let lengths = half.missing().into_iter().map(|name| (name, half.length(&name)));
         lengths.filter_map(|(name, bytes)| Some((name, bytes?))).collect::<Vec<(SegmentName, u64)>>()
@@ -178,7 +246,7 @@ async fn gather(hash: &[u8; 32], env: &Env, flight: Flight) -> Result<(), Failur
     // Each is handed in as it comes, so that no more than these few are held twice.
     let mut segments = stream::iter(reading)
         .map(|(name, bytes)| async move {
-            (name, source::segment(env, &name, bytes, || flight::progress(work, flight)).await)
+            (name, source::segment(env, &name, bytes, first, || flight::progress(work, flight)).await)
         })
         .buffer_unordered(SEGMENTS_AT_A_TIME);
     let mut outcome = Ok(());

@@ -1,5 +1,6 @@
 //! The manifest and its segments, so that browsers and servers can read the same list. What is served is what this
-//! isolate has itself verified: the manifest in force, and segments that it names. No store is asked on a stranger's word.
+//! isolate has itself verified: the manifest in force, and segments that it names. No store is asked on a stranger's word; our own
+//! ledger is, on that of a reader who was admitted, for segments of other manifests.
 
 use js_sys::Uint8Array;
 use revocable::{Error, Remedy, SegmentName, Urgency};
@@ -9,20 +10,25 @@ use crate::readers::{self, Reader};
 use crate::{host, log, refresh, reply, source, state};
 
 /// What is asked for, as far as it is known here.
-enum Picked {
+pub(crate) enum Picked {
     /// Here it is.
     Here(Uint8Array),
     /// A segment of this length that the manifest in force names, and that is not at hand.
     Elsewhere(u64),
+    /// A segment that the manifest in force does not name: of another manifest, if our own ledger has it.
+    InLedger,
     /// Whoever asks has it already.
     Known,
 }
 
 /// How an answer is labelled.
-struct Label {
-    content_type: &'static str,
-    caching: &'static str,
+pub(crate) struct Label {
+    pub(crate) content_type: &'static str,
+    pub(crate) caching: &'static str,
 }
+
+/// How what is named by its hash, or by a number that is given once, is labelled.
+pub(crate) const IMMUTABLE: &str = "max-age=31536000, immutable";
 
 pub(crate) async fn manifest(request: &Request, env: &Env, context: &Context) -> worker::Result<Response> {
     let is_public = match readers::admit(request, env, METHODS)? {
@@ -56,9 +62,15 @@ pub(crate) async fn segment(
     let known = request.headers().get("if-none-match")?;
     let picked = state::with(|gate| {
         let lists = gate.verifier().revocations().ok_or(Error::NotFound)?;
-        let snapshot = lists.snapshot().ok_or(Error::SourceUnavailable)?;
+        let in_ledger = gate.authority().is_some().then_some(Picked::InLedger);
+        let Some(snapshot) = lists.snapshot() else {
+            let name = SegmentName::from_hex(name).filter(|_| in_ledger.is_some());
+            return name.zip(in_ledger).ok_or(Error::SourceUnavailable);
+        };
         let name = SegmentName::from_hex(name).ok_or(Error::NotFound)?;
-        let length = snapshot.manifest().length_of(&name).ok_or(Error::NotFound)?;
+        let Some(length) = snapshot.manifest().length_of(&name) else {
+            return Ok((name, in_ledger.ok_or(Error::NotFound)?));
+        };
         let picked = match snapshot.segment(&name) {
             // Who has it already gets no copy of it.
             _ if matches_etag(known.as_deref(), &name) => Picked::Known,
@@ -67,11 +79,11 @@ pub(crate) async fn segment(
         };
         Ok((name, picked))
     });
-    let label = Label { content_type: "application/octet-stream", caching: "max-age=31536000, immutable" };
+    let label = Label { content_type: "application/octet-stream", caching: IMMUTABLE };
     answer(picked.unwrap_or(Err(Error::SourceUnavailable)), &label, is_public, request, env).await
 }
 
-async fn answer(
+pub(crate) async fn answer(
     picked: Result<(SegmentName, Picked), Error>,
     label: &Label,
     is_public: bool,
@@ -89,10 +101,19 @@ async fn answer(
         Picked::Here(body) => Some(body),
         // It is not kept: whoever reads a whole list must not drive out what decisions need. And it has been hashed before its
         // first byte is sent, because a cache would keep a corrupt one for ever.
-        Picked::Elsewhere(bytes) => match source::segment(env, &name, bytes, || ()).await {
+        Picked::Elsewhere(bytes) => match source::segment(env, &name, bytes, refresh::first(), || ()).await {
             Ok(body) => Some(body),
             Err(failure) => {
                 log::failed("segment", &failure.error, failure.detail.as_deref());
+                return reply::refusal(&failure.error, origin);
+            }
+        },
+        Picked::InLedger => match source::segment_in_ledger(env, &name).await {
+            Ok(body) => Some(body),
+            Err(failure) => {
+                if failure.error != Error::NotFound {
+                    log::failed("segment", &failure.error, failure.detail.as_deref());
+                }
                 return reply::refusal(&failure.error, origin);
             }
         },
@@ -129,4 +150,4 @@ fn matches_etag(known: Option<&str>, name: &SegmentName) -> bool {
     all.any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
 }
 
-const METHODS: &[&str] = &["GET", "HEAD"];
+pub(crate) const METHODS: &[&str] = &["GET", "HEAD"];

@@ -6,14 +6,14 @@ mod recent;
 use std::borrow::Cow;
 
 use crate::error::Error;
-use crate::flow::{Authentic, MANIFEST_TYP, Selected, Unverified, media_type};
+use crate::flow::{Authentic, HEAD_TYP, MANIFEST_TYP, Selected, Unverified, media_type};
 use crate::key::Jwks;
-use crate::limits::{MAX_CLOCK_TOLERANCE_SECONDS, MAX_MANIFEST_BYTES};
+use crate::limits::{MAX_CLOCK_TOLERANCE_SECONDS, MAX_HEAD_BYTES, MAX_MANIFEST_BYTES};
 use crate::time::UnixTime;
 
 use super::{Confirmation, Id, Kind, List, Rule, Salt, SegmentName, Target};
 
-pub(super) use read::in_order;
+pub(super) use read::{in_order, integer, string};
 pub use recent::Operations;
 #[cfg(feature = "publish")]
 pub(crate) use recent::pack;
@@ -187,7 +187,7 @@ impl Manifest {
     /// # Errors
     /// [`Error::ManifestInvalid`] or [`Error::ManifestUntrusted`].
     pub fn inspect(bytes: &[u8], keys: &Jwks) -> Result<Self, Error> {
-        let authentic = select(parse(bytes)?, keys)?.verify().map_err(|_| UNFIT)?;
+        let authentic = select(Document::Manifest.parse(bytes)?, keys)?.verify().map_err(|_| UNFIT)?;
         Self::understand(&authentic, bytes)
     }
 
@@ -307,12 +307,22 @@ impl Manifest {
     }
 }
 
-/// A manifest with the keys that may have signed it, and which of `lists` they are of.
+/// What an authority signs with the keys of its list. None of them is ever taken for another.
+#[derive(Clone, Copy)]
+pub(super) enum Document {
+    /// A manifest.
+    Manifest,
+    /// A head.
+    Head,
+}
+
+/// A document with the keys that may have signed it, and which of `lists` they are of.
 pub(super) fn open<'b, 'l>(
+    document: Document,
     bytes: &'b [u8],
     lists: impl Iterator<Item = &'l List>,
 ) -> Result<(usize, Selected<'b, 'l>), Error> {
-    let unverified = parse(bytes)?;
+    let unverified = document.parse(bytes)?;
     let authority = unverified.claimed_issuer();
     let list = lists.enumerate().find(|(_, list)| Some(list.issuer()) == authority);
     let (index, list) = list.ok_or(Error::ManifestUntrusted("its authority is not configured"))?;
@@ -326,14 +336,20 @@ pub(super) const fn invalid(reason: &'static str) -> Error {
     Error::ManifestInvalid(Cow::Borrowed(reason))
 }
 
-fn parse(bytes: &[u8]) -> Result<Unverified<'_>, Error> {
-    const NOT_JWS: Error = invalid("not a compact JWS, strictly read");
-    let text = std::str::from_utf8(bytes).map_err(|_| NOT_JWS)?;
-    let unverified = Unverified::parse_within(text, MAX_MANIFEST_BYTES, |_| false).map_err(|_| NOT_JWS)?;
-    if unverified.header().typ().map(media_type).as_deref() != Some(MANIFEST_TYP) {
-        return Err(invalid("its `typ` is not `revocations+jwt`"));
+impl Document {
+    fn parse(self, bytes: &[u8]) -> Result<Unverified<'_>, Error> {
+        const NOT_JWS: Error = invalid("not a compact JWS, strictly read");
+        let (typ, limit, other) = match self {
+            Self::Manifest => (MANIFEST_TYP, MAX_MANIFEST_BYTES, "its `typ` is not `revocations+jwt`"),
+            Self::Head => (HEAD_TYP, MAX_HEAD_BYTES, "its `typ` is not `revocations-head+jwt`"),
+        };
+        let text = std::str::from_utf8(bytes).map_err(|_| NOT_JWS)?;
+        let unverified = Unverified::parse_within(text, limit, |_| false).map_err(|_| NOT_JWS)?;
+        if unverified.header().typ().map(media_type).as_deref() != Some(typ) {
+            return Err(invalid(other));
+        }
+        Ok(unverified)
     }
-    Ok(unverified)
 }
 
 fn select<'b, 'k>(manifest: Unverified<'b>, keys: &'k Jwks) -> Result<Selected<'b, 'k>, Error> {

@@ -23,7 +23,7 @@ use super::{ExactRef, ID_HASH, KeyRange, Manifest, SegmentRef, Table, recent};
 pub(super) struct Wrong(Reason);
 
 /// What is wrong.
-pub(super) type Reason = Cow<'static, str>;
+pub(in crate::revocation) type Reason = Cow<'static, str>;
 
 /// An element of one of the manifest's lists.
 #[derive(Clone, Copy)]
@@ -230,11 +230,11 @@ fn not(name: &str, what: &str) -> Reason {
     ["its `", name, "` is missing or no ", what].concat().into()
 }
 
-pub(super) fn string<'a>(members: &'a Object, name: &str) -> Result<&'a str, Reason> {
+pub(in crate::revocation) fn string<'a>(members: &'a Object, name: &str) -> Result<&'a str, Reason> {
     members.get(name).and_then(Value::as_str).ok_or_else(|| not(name, "string"))
 }
 
-pub(super) fn integer(members: &Object, name: &str) -> Result<u64, Reason> {
+pub(in crate::revocation) fn integer(members: &Object, name: &str) -> Result<u64, Reason> {
     members.get(name).and_then(Value::as_u64).ok_or_else(|| not(name, "integer of 0 or more"))
 }
 

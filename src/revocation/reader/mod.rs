@@ -3,22 +3,28 @@
 //! There is no I/O here. Whoever does the reading asks [`Revocations::wanted`] whether to look, hands the manifest's
 //! bytes to [`Revocations::offer`], fetches what [`Incoming::missing`] names, and gives it to
 //! [`Revocations::accept`]. Until that succeeds the snapshot before goes on answering.
+//!
+//! Whoever may ask the authority itself for its newest manifest's number and hash hands the head to
+//! [`Revocations::start_head`] and [`Revocations::heard`], which say whether that one is in force. By when they last did, a
+//! decision can be told to go ([`crate::Policy::heard_since`]).
 
 mod incoming;
 mod room;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use crate::error::Error;
-use crate::flow::Claims;
+use crate::flow::{Check, Claims, Selected};
 use crate::freshness::{FAILURE_PAUSE_SECONDS, RETRY_SECONDS, Urgency};
 use crate::key::Jwks;
 use crate::limits::DEFAULT_RESIDENT_BYTES;
 use crate::time::UnixTime;
 
+use super::head::{Head, Heard, OfferedHead, Wanted};
 use super::lacking::Confirmation;
-use super::manifest::{self, Manifest};
+use super::manifest::{self, Document, Manifest};
 use super::snapshot::{Finding, Snapshot, SnapshotInfo};
 use super::{Entry, SegmentName, Status, Unknown};
 
@@ -79,6 +85,8 @@ struct Followed {
     current: Option<Current>,
     /// The newest manifest accepted: nothing older is, as long as the process lives.
     newest: Option<Seen>,
+    /// When the authority was last asked, by a head that names what is in force.
+    heard_at: Option<UnixTime>,
     /// The segments of a newer snapshot that somebody is gathering, as long as he is, and how long each is.
     gathering: Weak<BTreeMap<SegmentName, u64>>,
 }
@@ -101,7 +109,13 @@ impl Revocations {
     pub fn new(lists: Vec<List>) -> Self {
         let lists = lists
             .into_iter()
-            .map(|list| Followed { list, current: None, newest: None, gathering: Weak::new() })
+            .map(|list| Followed {
+                list,
+                current: None,
+                newest: None,
+                heard_at: None,
+                gathering: Weak::new(),
+            })
             .collect();
         Self { lists, attempted_at: None, failed_at: None, resident_limit: DEFAULT_RESIDENT_BYTES, early: 0 }
     }
@@ -189,8 +203,70 @@ impl Revocations {
     /// # Errors
     /// [`Error::ManifestInvalid`] or [`Error::ManifestUntrusted`].
     pub fn start(&self, manifest: &[u8]) -> Result<Offered, Error> {
-        let (list, selected) = manifest::open(manifest, self.lists.iter().map(|followed| &followed.list))?;
+        let (list, selected) = self.open(Document::Manifest, manifest)?;
         Offered::of(manifest.into(), list, selected.start())
+    }
+
+    fn open<'b>(&self, document: Document, bytes: &'b [u8]) -> Result<(usize, Selected<'b, '_>), Error> {
+        manifest::open(document, bytes, self.lists.iter().map(|followed| &followed.list))
+    }
+
+    /// Takes a head's bytes, as far as the host is to be asked about their signature.
+    ///
+    /// # Errors
+    /// [`Error::ManifestInvalid`] or [`Error::ManifestUntrusted`].
+    pub fn start_head(&self, head: &[u8]) -> Result<OfferedHead, Error> {
+        let (list, selected) = self.open(Document::Head, head)?;
+        OfferedHead::of(list, selected.start())
+    }
+
+    /// Says what a head makes of the manifest in force. `asked_at` is the instant, by this reader's clock, at which the authority
+    /// was asked for it, or before; of one that was kept somewhere on the way, when it was asked for by whoever kept it. Where it
+    /// names the manifest in force, the list is known to be as current as that.
+    ///
+    /// A head that is older than the manifest in force was kept somewhere, and changes nothing: everything it knew of is in
+    /// force, but its `asked_at` is in doubt. After a newer one, the manifest it wants is to be put in force, and then the same
+    /// head is to be handed in again.
+    ///
+    /// # Errors
+    /// [`Error::ManifestConflict`] when it names another manifest of the number in force.
+    pub fn heard(&mut self, head: &Head, asked_at: UnixTime, now: UnixTime) -> Result<Heard, Error> {
+        let followed = self.lists.get_mut(head.list).ok_or(manifest::UNFIT)?;
+        let newer = Ok(Heard::Newer(Wanted { seq: head.seq, hash: head.manifest }));
+        let (Some(seen), Some(_)) = (&followed.newest, &followed.current) else { return newer };
+        match head.seq.cmp(&seen.seq) {
+            Ordering::Less => Ok(Heard::Older),
+            Ordering::Greater => newer,
+            Ordering::Equal if head.manifest != seen.hash => Err(Error::ManifestConflict { seq: seen.seq }),
+            Ordering::Equal => {
+                followed.is_newest(asked_at, now);
+                Ok(Heard::Current)
+            }
+        }
+    }
+
+    /// Says that the authority itself gave the manifest with this hash for its newest, asked at an instant: as after a head that
+    /// names it, the list is known to be as current as that. Where it is not in force (any more), nothing happens.
+    pub fn is_newest(&mut self, manifest: &[u8; 32], asked_at: UnixTime, now: UnixTime) {
+        for followed in &mut self.lists {
+            let hash = followed.current.as_ref().map(|current| current.snapshot.manifest().hash());
+            if hash == Some(manifest) {
+                followed.is_newest(asked_at, now);
+            }
+        }
+    }
+
+    /// Whether every list has been compared with its authority's newest since an instant.
+    #[must_use]
+    pub fn has_heard(&self, since: UnixTime, now: UnixTime) -> bool {
+        self.lists.iter().all(|followed| followed.has_heard(since, now))
+    }
+
+    /// When the authority was last asked whether the manifest in force is its newest, and said so; of several lists, the one for
+    /// which that is the longest ago. `None` as long as it never was.
+    #[must_use]
+    pub fn heard_at(&self) -> Option<UnixTime> {
+        self.lists.iter().map(|followed| followed.heard_at).min().flatten()
     }
 
     /// Takes an authentic manifest further: understood, unexpired and not older than any seen, or refused.
@@ -283,7 +359,8 @@ impl Revocations {
         currents.any(|current| current.snapshot.awaits(confirmation))
     }
 
-    /// Whether a token stands, as far as is known. See [`Snapshot`] for `required`.
+    /// Whether a token stands, as far as is known. See [`Snapshot`] for `required`. A list that has not been compared with its
+    /// authority's newest since `heard_since` cannot tell that it does; what it knows to be revoked it says all the same.
     ///
     /// # Errors
     /// [`Error::ClaimInvalid`] when the token lacks a member that the rules require.
@@ -291,6 +368,7 @@ impl Revocations {
         &self,
         claims: &Claims,
         required: Option<&[String]>,
+        heard_since: Option<UnixTime>,
         now: UnixTime,
     ) -> Result<Finding, Error> {
         let mut known = Finding::from(Status::Unknown(Unknown::NotCovered));
@@ -300,6 +378,9 @@ impl Revocations {
                 None => Status::Unknown(Unknown::NoSnapshot).into(),
                 Some(current) => current.snapshot.check(claims, required, now)?,
             };
+            if heard_since.is_some_and(|since| !followed.has_heard(since, now)) {
+                finding.doubt(Unknown::TooOld);
+            }
             match (&known.status, &finding.status) {
                 (_, Status::Revoked { .. }) => return Ok(finding),
                 // A list that leaves the issuer to others says nothing of it.
@@ -327,6 +408,7 @@ impl Revocations {
             seq: snapshot.manifest().seq(),
             age_millis: now.millis_since(snapshot.manifest().issued_at()),
             checked_millis_ago: now.millis_since(*checked_at),
+            source: Check::List,
         });
         infos.max_by_key(|info| (info.age_millis, info.seq))
     }
@@ -337,6 +419,23 @@ impl Revocations {
 }
 
 impl Followed {
+    /// A clock that was set back makes nothing recent.
+    fn has_heard(&self, since: UnixTime, now: UnixTime) -> bool {
+        self.heard_at.is_some_and(|at| at >= since && at <= now)
+    }
+
+    /// What is in force is what the authority, asked at an instant, had newest.
+    fn is_newest(&mut self, asked_at: UnixTime, now: UnixTime) {
+        let asked_at = asked_at.min(now);
+        // Of two answers the one asked for later counts; a clock that was set back makes nothing late.
+        let later = |before: UnixTime| if before <= now { before.max(asked_at) } else { asked_at };
+        self.heard_at = Some(self.heard_at.map_or(asked_at, later));
+        if let Some(current) = &mut self.current {
+            // The authority is the source's own source.
+            current.checked_at = later(current.checked_at);
+        }
+    }
+
     fn not_older(&self, manifest: &Manifest) -> Result<(), Error> {
         match &self.newest {
             Some(seen) if manifest.seq() < seen.seq => {
