@@ -335,6 +335,8 @@ fn as_number(remedy: Remedy) -> Option<i32> {
         Remedy::Keys(issuer) => i32::try_from(issuer).ok(),
         Remedy::Snapshot => Some(SNAPSHOT),
         Remedy::Lacking => Some(LACKING),
+        // No decision here is told to go by a head.
+        Remedy::Head => None,
     }
 }
 
