@@ -68,7 +68,10 @@ const HEAD: Target = Target { name: "head", body: bodies::head, input: 6000, mem
 const SEGMENT: Target = Target { name: "segment", body: bodies::segment, input: 64 * KIB, memory: KIB };
 const ID: Target = Target { name: "id", body: bodies::id, input: 16 * KIB, memory: 4 * MIB };
 
-const TARGETS: [Target; 9] = [TOKEN, CLAIMS, JWKS, PEM, CONFIG, MANIFEST, HEAD, SEGMENT, ID];
+/// A form is the longest of what it is.
+const DOOR: Target = Target { name: "door", body: bodies::door, input: 64 * KIB, memory: 16 * MIB };
+
+const TARGETS: [Target; 10] = [TOKEN, CLAIMS, JWKS, PEM, CONFIG, MANIFEST, HEAD, SEGMENT, ID, DOOR];
 
 /// The files of a corpus, by name.
 type Corpus = Vec<(String, Vec<u8>)>;
@@ -264,6 +267,21 @@ fn the_corpus_makes_no_target_panic_or_take_more_memory_than_it_may() {
 }
 
 #[test]
+fn the_corpus_has_what_each_endpoint_takes() {
+    for (name, most) in [
+        ("cutoff.json", 1),
+        ("ended.json", 1),
+        ("later.json", 1),
+        ("assertion.json", 1),
+        ("token.json", 3),
+        ("twice.form", 0),
+    ] {
+        let (_, bytes) = DOOR.corpus().iter().find(|(file, _)| file == name).unwrap();
+        assert_eq!(bodies::taken(bytes), most, "{name}");
+    }
+}
+
+#[test]
 fn the_corpus_has_a_token_of_every_algorithm_that_is_allowed() {
     for algorithm in Algorithm::ALL {
         let decision = verifier().verify(&token_of(*algorithm), NOW);
@@ -297,11 +315,13 @@ fn what_takes_the_most_memory_stays_within_its_bound() {
         JWKS.run(&filled(r#"{"keys":["#, part, &close, 100_000));
         MANIFEST.run(&filled(r#"{"segments":["#, part, &close, MANIFEST.input));
         ID.run(&filled(r#"{"values":["#, part, &close, ID.input));
+        DOOR.run(&filled(r#"{"events":{"urn:ended":["#, part, &format!("{end}]}}}}"), 12_000));
         CONFIG.run(&filled(r#"{"issuers":["#, part, r#"{}],"lists":[]}"#, CONFIG.input));
         let header = filled(r#"{"alg":"HS256","kid":"HS256","a":["#, part, &close, 6000);
         let payload = filled(r#"{"a":["#, part, &close, 6000);
         TOKEN.run(bodies::signed(std::str::from_utf8(&header).unwrap(), &payload).as_bytes());
     }
+    DOOR.run(&(0..8_000).flat_map(|number| format!("{number:x}=&").into_bytes()).collect::<Vec<u8>>());
     // As many keys as are read, each for as many algorithms as it can have.
     let key = r#"{"kty":"oct","k":"CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQ"},"#;
     JWKS.run(format!(r#"{{"keys":[{}{}]}}"#, key.repeat(254), key.trim_end_matches(',')).as_bytes());
@@ -381,6 +401,11 @@ proptest! {
     #[test]
     fn no_change_of_what_names_a_target_makes_it_panic_or_take_more_memory(bytes in ID.changed()) {
         ID.run(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_what_is_sent_to_the_endpoints_makes_them_panic_or_take_more_memory(bytes in DOOR.changed()) {
+        DOOR.run(&bytes);
     }
 
     #[test]

@@ -214,6 +214,7 @@ fn form_decode(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "the clock of these tests stands still")]
 mod tests {
     use super::super::tests::{FORM, NOW, authority, signed, with};
     use super::*;

@@ -318,6 +318,7 @@ fn refusal(error: &Error) -> EventRefusal {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "the clock of these tests stands still")]
 mod tests {
     use super::super::tests::{ISSUER, NOW, authority, public, signed, with};
     use super::*;

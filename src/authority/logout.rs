@@ -127,6 +127,7 @@ impl Authority {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "the clock of these tests stands still")]
 mod tests {
     use serde_json::{Value, json};
 

@@ -16,13 +16,17 @@
 use std::sync::OnceLock;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use revocable::authority::{
+    Authority, Credentials, EventRefusal, Form, Introspector, Order, Refusal, RevokeRequest,
+};
 use revocable::config::{GateConfig, VerifierConfig};
 use revocable::engine::{self, Engines};
 use revocable::limits::{MAX_LAYERS, MAX_RECENT, MAX_RULES, MAX_SEGMENT_BYTES, MAX_SEQ, MAX_TABLES};
+use revocable::publish::SigningKey;
 use revocable::{
-    Algorithm, Answer, Claims, Decision, Discovery, Error, Expectations, Fetched, Freshness, Heard, Id,
+    Algorithm, Answer, Claims, Decision, Discovery, Error, Expectations, Fetched, Freshness, Gate, Heard, Id,
     Interval, Jwks, KeyCache, KeyOptions, Kind, Manifest, Material, MissingIssuer, Offer, Offered,
     OfferedHead, Profile, Progress, Rule, Salt, Secrets, Segment, SegmentRef, UnixTime, Unverified, Verifier,
     Wanted, danger,
@@ -315,6 +319,207 @@ pub(crate) fn segment(bytes: &[u8]) {
         }
     }
     assert_eq!(count, segment.entries());
+}
+
+/// What strangers send to the endpoints for tokens: a form, a query, the payload of a client's assertion and that of a security
+/// event, whose signatures the host vouches for, and the claims of a token that is taken back.
+///
+/// Whatever is refused is refused with a status that is no fault of ours, in few words; whatever is to be recorded is read as it was
+/// written, and is the sender's own.
+pub(crate) fn door(bytes: &[u8]) {
+    let _ = taken(bytes);
+}
+
+/// How much of it was taken: orders that were made of it, and clients that it proved.
+pub(crate) fn taken(bytes: &[u8]) -> usize {
+    let mut taken = 0;
+    let gate = authority();
+    let authority = gate.authority().expect("it is one");
+    let type_of_forms = Some("application/x-www-form-urlencoded");
+    match Form::parse(type_of_forms, bytes) {
+        Ok(form) => {
+            taken += form_of_client(authority, &form);
+            for authorization in ["Basic YXBwLTE6c2Vjb25k", "Basic", "Bearer a"] {
+                drop(authority.identify(Some(authorization), &form).map_err(|refusal| refused(&refusal)));
+            }
+        }
+        Err(refusal) => refused(&refusal),
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = Authority::logout_everywhere(Some(text)).map_err(|refusal| refused(&refusal));
+        drop(authority.identify(Some(text), &Form::query("").expect("it is empty")));
+        drop(authority.identify(
+            Some(&format!("Basic {}", STANDARD.encode(text))),
+            &Form::query("").expect("it is empty"),
+        ));
+    }
+    let _ =
+        Authority::event_token(Some("application/secevent+jwt"), bytes).map_err(|refusal| unheard(&refusal));
+
+    let decision = vouched(authority.senders(), "secevent+jwt", bytes);
+    match authority.event(&decision, NOW) {
+        Ok(Some(order)) => {
+            assert_eq!(order.actor, format!("events:{SENDER}"));
+            assert!(order.once.is_some() && !order.changes.is_empty());
+            recordable(&order);
+            taken += 1;
+        }
+        Ok(None) => {}
+        Err(refusal) => unheard(&refusal),
+    }
+
+    let header = base64url(r#"{"alg":"EdDSA","kid":"EdDSA","typ":"JWT"}"#);
+    let assertion = format!("{header}.{}.{}", base64url(bytes), base64url([1; 64]));
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let form = format!("client_assertion={assertion}&client_assertion_type={kind}");
+    if let Ok(Ok(Credentials::Asserted(asserted))) =
+        Form::parse(type_of_forms, form.as_bytes()).map(|form| authority.identify(None, &form))
+    {
+        let decision = vouched(authority.assertions(), "JWT", bytes);
+        match authority.asserted(&asserted, &decision, "https://gate.example/_revocable/revoke", NOW) {
+            Ok(who) => {
+                let once = who.once().expect("it is good for one request");
+                assert_eq!((once.sender.as_str(), who.actor().as_str()), ("client:app-3", "client:app-3"));
+                taken += 1;
+                assert!(once.until >= NOW.as_seconds() && once.until <= NOW.as_seconds() + 311);
+            }
+            Err(refusal) => refused(&refusal),
+        }
+    }
+
+    let token = signed(r#"{"alg":"HS256","kid":"HS256"}"#, bytes);
+    let form = format!("client_id=app-1&client_secret=second&token={token}");
+    if let Ok(form) = Form::parse(type_of_forms, form.as_bytes()) {
+        taken += form_of_client(authority, &form);
+    }
+    if let Decision::Allow(allowed) = verifier().verify(&token, NOW) {
+        for everywhere in [false, true] {
+            match authority.logout(&allowed.claims, everywhere, NOW) {
+                Ok(order) => {
+                    recordable(&order);
+                    taken += 1;
+                }
+                Err(error) => coded(&error),
+            }
+        }
+    }
+    taken
+}
+
+/// A form, as the endpoints for clients take it.
+fn form_of_client(authority: &Authority, form: &Form) -> usize {
+    let who = match authority.identify(None, form) {
+        Ok(Credentials::Proved(who)) => who,
+        Ok(Credentials::Asserted(_)) => return 0,
+        Err(refusal) => {
+            refused(&refusal);
+            return 0;
+        }
+    };
+    assert_eq!(who.actor(), "client:app-1", "it is the only one with a secret");
+    let request = match RevokeRequest::of(form) {
+        Ok(request) => request,
+        Err(refusal) => {
+            refused(&refusal);
+            return 0;
+        }
+    };
+    let verifier = verifier();
+    let Progress::Decided(recognised) = verifier.start_recognising(request.token(), NOW) else {
+        panic!("every engine is at hand")
+    };
+    let mut taken = 0;
+    match authority.revoke(&who, &request, recognised, NOW) {
+        Ok(Some(order)) => {
+            recordable(&order);
+            taken = 1;
+        }
+        Ok(None) => {}
+        Err(refusal) => refused(&refusal),
+    }
+    let decision = verifier.verify(request.token(), NOW);
+    let body = Authority::introspection(&Introspector::Client(who), &decision).expect("nothing is lacking");
+    let body: Value = serde_json::from_str(&body).expect("JSON");
+    assert!(body["active"].is_boolean());
+    assert!(body["active"] == true || body.as_object().is_some_and(|body| body.len() == 1));
+    taken
+}
+
+fn refused(refusal: &Refusal) {
+    assert!([400, 401, 413, 415].contains(&refusal.status()), "{refusal:?}");
+    assert!(serde_json::from_str::<Value>(&refusal.answer(Vec::new()).body).is_ok());
+}
+
+fn unheard(refusal: &EventRefusal) {
+    assert!([400, 413].contains(&refusal.status()), "{refusal:?}");
+    assert!(refusal.description().len() < 400, "{refusal:?}");
+}
+
+fn recordable(order: &Order) {
+    assert_eq!(Order::from_json(&order.to_json()).as_ref(), Ok(order));
+    let latest = NOW.plus_seconds(1).as_millis();
+    for wanted in &order.changes {
+        assert_eq!(wanted.revocation.issuer(), ISSUER);
+        let entry = wanted.revocation.entry().expect("nothing is taken back here");
+        assert!(entry.kind() != Kind::Cutoff || entry.value() <= i64::try_from(latest).expect("of this age"));
+    }
+}
+
+/// What becomes of a payload whose signature the host vouches for.
+fn vouched(verifier: &Verifier, typ: &str, payload: &[u8]) -> Decision {
+    let header = format!(r#"{{"alg":"EdDSA","kid":"EdDSA","typ":"{typ}"}}"#);
+    let token = format!("{}.{}.{}", base64url(header), base64url(payload), base64url([1; 64]));
+    let mut progress = verifier.start(&token, NOW);
+    loop {
+        match progress {
+            Progress::Decided(decision) => return decision,
+            Progress::Asking(asking) => progress = verifier.resume(*asking, Answer::Fits, NOW),
+        }
+    }
+}
+
+const SENDER: &str = "https://idp.example";
+
+/// A gate that is an authority, leaves all signatures but HMACs to the host, and has two clients and a sender of events.
+fn authority() -> &'static Gate {
+    static KEPT: OnceLock<Gate> = OnceLock::new();
+    KEPT.get_or_init(|| {
+        let key = SigningKey::from_seed([7; 32]);
+        let list: Value = serde_json::from_str(&key.to_public_jwk()).expect("JSON");
+        let hash: String = Sha256::digest(b"second").iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut jwks: Value = serde_json::from_str(KEYS).expect("JSON");
+        for jwk in jwks["keys"].as_array_mut().expect("keys").iter_mut().filter(|jwk| jwk["kty"] == "oct") {
+            let name = jwk["k"].clone();
+            jwk["k"] = json!({ "secret": name });
+        }
+        let config = json!({
+            "issuers": [{ "issuer": ISSUER, "jwks": jwks }],
+            "lists": [{ "issuer": AUTHORITY, "keys": list, "for": [ISSUER] }],
+            "authority": {
+                "signingKey": { "secret": "AUTHORITY_KEY" },
+                "clients": [{ "id": "app-1", "secretHashes": [hash] }, { "id": "app-3", "jwks": list_key() }],
+                "logout": { "everywhere": { "clients": ["app-1"] } },
+                "events": [{
+                    "issuer": SENDER, "audience": "https://gate.example", "jwks": list_key(),
+                    "map": {
+                        "urn:cutoff": {
+                            "rule": ["sub"], "kind": "cutoff", "tokenIssuer": ISSUER, "values": ["sub_id.sub"], "at": "toe",
+                        },
+                        "urn:ended": { "rule": ["sid"], "kind": "outright", "tokenIssuer": ISSUER, "values": ["a.b"] },
+                        "urn:version": {
+                            "rule": ["sub"], "kind": "minimum", "tokenIssuer": ISSUER, "values": ["sub"],
+                            "claim": "pwd_ver", "minimum": "version",
+                        },
+                    },
+                }],
+            },
+        });
+        let config = GateConfig::parse(&config.to_string()).expect("a good configuration");
+        let secret = |name: &str| {
+            Some(if name == "AUTHORITY_KEY" { key.to_jwk() } else { name.to_owned() })
+        };
+        config.build_with(engine::SMALL, secret).expect("the corpus's own keys")
+    })
 }
 
 /// What names a target: `{ "rule": […], "issuer": "…", "values": […] }`.
