@@ -78,7 +78,7 @@ describe("the admin API", () => {
   });
 
   test("what is added is refused at once, and passes again once it is taken back", async () => {
-    const token = await stack.issuer.sign({ jti: "a-1" });
+    const token = await stack.issuer.mint({ jti: "a-1" });
     const added = await post(KEYS.bot, { ...revocation("a-1"), reason: "stolen" });
     assert.equal(added.status, 200, JSON.stringify(added.body));
     assert.equal(added.body.outcomes[0].result, "added");
@@ -107,7 +107,7 @@ describe("the admin API", () => {
     assert.deepEqual([long.status, long.body.field], [400, "body"]);
     const type = await post(KEYS.bot, revocation("b-1"), { headers: { "content-type": "text/plain" } });
     assert.deepEqual([type.status, type.body.field], [415, "Content-Type"]);
-    assert.equal((await ask(gate, await stack.issuer.sign({ jti: "b-1" }))).status, 200);
+    assert.equal((await ask(gate, await stack.issuer.mint({ jti: "b-1" }))).status, 200);
   });
 
   test("of many lines all are recorded or none, unless those that are good are asked for", async () => {
@@ -116,12 +116,12 @@ describe("the admin API", () => {
     const all = await post(KEYS.bot, text);
     assert.deepEqual([all.status, all.body.mode, all.body.recorded, all.body.refused], [422, "all", 0, 3]);
     assert.deepEqual(all.body.errors, [{ line: 2, field: "issuer", reason: "expected a string" }]);
-    assert.equal((await ask(gate, await stack.issuer.sign({ jti: "c-1" }))).status, 200);
+    assert.equal((await ask(gate, await stack.issuer.mint({ jti: "c-1" }))).status, 200);
     const partial = await post(KEYS.bot, text, { query: "?partial" });
     assert.deepEqual([partial.status, partial.body.mode, partial.body.recorded, partial.body.refused], [200, "partial", 2, 1]);
     assert.deepEqual(partial.body.outcomes.map((/** @type {{ line: number }} */ { line }) => line), [1, 3]);
     for (const jti of ["c-1", "c-3"]) {
-      assert.equal((await ask(gate, await stack.issuer.sign({ jti }))).code, "ERR_JWT_REVOKED");
+      assert.equal((await ask(gate, await stack.issuer.mint({ jti }))).code, "ERR_JWT_REVOKED");
     }
   });
 
@@ -144,7 +144,7 @@ describe("the admin API", () => {
     assert.equal(answers[0]?.status, 200, "strangers take nothing from whoever has a key");
     assert.equal(answers.at(-1)?.status, 429);
     assert.match(answers.at(-1)?.headers.get("retry-after") ?? "", /^\d+$/);
-    assert.equal((await ask(slow, await stack.issuer.sign({ jti: "e-2" }))).status, 200);
+    assert.equal((await ask(slow, await stack.issuer.mint({ jti: "e-2" }))).status, 200);
   });
 
   test("other methods are refused, and a preflight answered", async () => {
