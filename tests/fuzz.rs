@@ -71,7 +71,10 @@ const ID: Target = Target { name: "id", body: bodies::id, input: 16 * KIB, memor
 /// A form is the longest of what it is.
 const DOOR: Target = Target { name: "door", body: bodies::door, input: 64 * KIB, memory: 16 * MIB };
 
-const TARGETS: [Target; 10] = [TOKEN, CLAIMS, JWKS, PEM, CONFIG, MANIFEST, HEAD, SEGMENT, ID, DOOR];
+/// Less than its bodies may have: what ten thousand lines take is measured here, and each of them is read by itself.
+const ADMIN: Target = Target { name: "admin", body: bodies::admin, input: 64 * KIB, memory: 24 * MIB };
+
+const TARGETS: [Target; 11] = [TOKEN, CLAIMS, JWKS, PEM, CONFIG, MANIFEST, HEAD, SEGMENT, ID, DOOR, ADMIN];
 
 /// The files of a corpus, by name.
 type Corpus = Vec<(String, Vec<u8>)>;
@@ -316,6 +319,7 @@ fn what_takes_the_most_memory_stays_within_its_bound() {
         MANIFEST.run(&filled(r#"{"segments":["#, part, &close, MANIFEST.input));
         ID.run(&filled(r#"{"values":["#, part, &close, ID.input));
         DOOR.run(&filled(r#"{"events":{"urn:ended":["#, part, &format!("{end}]}}}}"), 12_000));
+        ADMIN.run(&filled(r#"{"values":["#, part, &close, ADMIN.input));
         CONFIG.run(&filled(r#"{"issuers":["#, part, r#"{}],"lists":[]}"#, CONFIG.input));
         let header = filled(r#"{"alg":"HS256","kid":"HS256","a":["#, part, &close, 6000);
         let payload = filled(r#"{"a":["#, part, &close, 6000);
@@ -330,6 +334,10 @@ fn what_takes_the_most_memory_stays_within_its_bound() {
     let mut rsa = rsa.clone();
     rsa.as_object_mut().unwrap().remove("alg");
     JWKS.run(serde_json::json!({ "keys": vec![rsa; 256] }).to_string().as_bytes());
+    // As many lines as are read, and a query of as many parameters as there is room for.
+    ADMIN.run("x\n".repeat(10_000).as_bytes());
+    ADMIN.run("{}\n".repeat(10_000).as_bytes());
+    ADMIN.run(&filled("", "value=x&", "", ADMIN.input));
     PEM.run(&filled("-----BEGIN PUBLIC KEY-----", "AAAA", "-----END PUBLIC KEY-----", PEM.input));
     PEM.run(&filled("-----BEGIN CERTIFICATE-----", "MIIB", "-----END CERTIFICATE-----", PEM.input));
     PEM.run(&"-----BEGIN ".repeat(PEM.input / 11).into_bytes());
@@ -406,6 +414,11 @@ proptest! {
     #[test]
     fn no_change_of_what_is_sent_to_the_endpoints_makes_them_panic_or_take_more_memory(bytes in DOOR.changed()) {
         DOOR.run(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_what_is_sent_to_the_admin_api_makes_it_panic_or_take_more_memory(bytes in ADMIN.changed()) {
+        ADMIN.run(&bytes);
     }
 
     #[test]

@@ -19,15 +19,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use revocable::authority::{
-    Authority, Credentials, EventRefusal, Form, Introspector, Order, Refusal, RevokeRequest,
+    Authority, Credentials, EventRefusal, Fault, Form, Introspector, Listing, Order, Permission, Posted,
+    Refusal, Retraction, RevokeRequest,
 };
 use revocable::config::{GateConfig, VerifierConfig};
 use revocable::engine::{self, Engines};
+use revocable::gate::{Gate, RequestHeaders};
 use revocable::limits::{MAX_LAYERS, MAX_RECENT, MAX_RULES, MAX_SEGMENT_BYTES, MAX_SEQ, MAX_TABLES};
 use revocable::publish::SigningKey;
 use revocable::{
-    Algorithm, Answer, Claims, Decision, Discovery, Error, Expectations, Fetched, Freshness, Gate, Heard, Id,
-    Interval, Jwks, KeyCache, KeyOptions, Kind, Manifest, Material, MissingIssuer, Offer, Offered,
+    Algorithm, Answer, Claims, Decision, Discovery, Entry, Error, Expectations, Fetched, Freshness, Heard,
+    Id, Interval, Jwks, KeyCache, KeyOptions, Kind, Manifest, Material, MissingIssuer, Offer, Offered,
     OfferedHead, Profile, Progress, Rule, Salt, Secrets, Segment, SegmentRef, UnixTime, Unverified, Verifier,
     Wanted, danger,
 };
@@ -177,7 +179,11 @@ pub(crate) fn config(bytes: &[u8]) {
         assert!(error.to_string().len() < 400 + 2 * text.len(), "{error}");
     };
     let _ = VerifierConfig::parse(text).and_then(|config| config.build()).map_err(named);
-    let secret = |name: &str| (name == "HMAC").then(|| "a secret that is as long as the hash".to_owned());
+    let secret = |name: &str| match name {
+        "HMAC" => Some("a secret that is as long as the hash".to_owned()),
+        "AUTHORITY_KEY" => Some(signing_key().to_jwk()),
+        _ => None,
+    };
     let _ = GateConfig::parse(text).and_then(|config| config.build(secret)).map_err(named);
 }
 
@@ -573,6 +579,104 @@ pub(crate) fn id(bytes: &[u8]) {
         let leading = id.as_number().checked_shr(128 - u32::from(bits)).unwrap_or(0);
         assert_eq!(u128::from(id.leading(bits)), leading);
     }
+}
+
+/// What is sent to the admin API: a body, a query, the rest of a path, a header.
+///
+/// What is taken is of an issuer that the authority speaks for and cuts nothing off that is to come; the ledger reads it as it was
+/// read; and no key is made up. What is refused names a place.
+pub(crate) fn admin(bytes: &[u8]) {
+    let authority = authority();
+    for (content_type, query) in
+        [("application/json", ""), ("application/x-ndjson", ""), ("application/x-ndjson", "partial")]
+    {
+        let posted = Posted { content_type: Some(content_type), idempotency_key: None, query, body: bytes };
+        let mut intake = match authority.intake(&posted, NOW) {
+            Ok(intake) => intake,
+            Err(fault) => {
+                named(&fault);
+                continue;
+            }
+        };
+        let _ = (intake.wants(), intake.cost());
+        let Some(order) = intake.order("key:ops") else {
+            let answer = intake.answer(None, Vec::new());
+            let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+            assert_eq!((body["recorded"].as_u64(), &body["seq"]), (Some(0), &Value::Null));
+            continue;
+        };
+        for wanted in &order.changes {
+            assert_eq!(wanted.revocation.issuer(), ISSUER);
+            if let Some(Entry::Cutoff(before)) = wanted.revocation.entry() {
+                assert!(before.as_millis() <= NOW.as_millis());
+            }
+        }
+        assert_eq!(Order::from_json(&order.to_json()).as_ref(), Ok(&order));
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for log in [true, false] {
+        match authority.listing(text, log) {
+            Ok(listing) => assert_eq!(Listing::parse(&listing.to_query(), log).as_ref(), Ok(&listing)),
+            Err(fault) => named(&fault),
+        }
+    }
+    for (path, query, key) in [(text, "", None), ("7", text, None), ("7", "", Some(text))] {
+        match authority.retraction("key:ops", path, query, key) {
+            Ok(None) => {}
+            Ok(Some(retraction)) => {
+                assert_eq!(Retraction::from_json(&retraction.to_json()).as_ref(), Ok(&retraction));
+                assert!((1..=MAX_SEQ).contains(&retraction.seq));
+            }
+            Err(fault) => named(&fault),
+        }
+    }
+    let admitted = [
+        authority.admit(Some(text), Permission::Read, NOW),
+        authority.admit_request(&Authorization(text), Permission::Admin, NOW),
+    ];
+    for admitted in admitted {
+        coded(&admitted.expect_err("nobody can know a key of ours"));
+    }
+}
+
+/// A request with this `Authorization`, and nothing else.
+struct Authorization<'a>(&'a str);
+
+impl RequestHeaders for Authorization<'_> {
+    fn header(&self, name: &str) -> Option<String> {
+        (name == "authorization").then(|| self.0.to_owned())
+    }
+}
+
+fn named(fault: &Fault) {
+    assert!(matches!(fault.status(), 400 | 422) && !fault.field().is_empty(), "{fault:?}");
+    let answer = fault.answer(Vec::new());
+    assert!(serde_json::from_str::<Value>(&answer.body).is_ok() && answer.body.len() < 1000, "{fault:?}");
+}
+
+/// An authority for the corpus's issuer, with a key that nobody knows.
+fn authority() -> &'static Authority {
+    static KEPT: OnceLock<Gate> = OnceLock::new();
+    let gate = KEPT.get_or_init(|| {
+        let jwks: Value = serde_json::from_str(KEYS).expect("JSON");
+        let keys = jwks["keys"].as_array().expect("keys").iter().filter(|key| key["kty"] != "oct");
+        let public: Value = serde_json::from_str(&signing_key().to_public_jwk()).expect("JSON");
+        let config = json!({
+            "issuers": [{ "issuer": ISSUER, "jwks": { "keys": keys.collect::<Vec<_>>() } }],
+            "lists": [{ "issuer": AUTHORITY, "keys": public, "for": [ISSUER] }],
+            "authority": {
+                "signingKey": { "secret": "AUTHORITY_KEY" },
+                "keys": [{ "id": "ops", "hash": "0".repeat(64), "may": "admin" }],
+            },
+        });
+        let config = GateConfig::parse(&config.to_string()).expect("a good configuration");
+        config.build(|_| Some(signing_key().to_jwk())).expect("the corpus's own keys")
+    });
+    gate.authority().expect("it is one")
+}
+
+fn signing_key() -> SigningKey {
+    SigningKey::from_seed([7; 32])
 }
 
 /// The claims as a type of the caller's.

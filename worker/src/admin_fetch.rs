@@ -85,7 +85,7 @@ async fn post(request: &Request, env: &Env, actor: &str) -> worker::Result<Respo
         query: url.query().unwrap_or_default(),
         body: &body,
     };
-    let intake = match admin::of(|authority| Ok(authority.intake(&posted, host::now()))) {
+    let mut intake = match admin::of(|authority| Ok(authority.intake(&posted, host::now()))) {
         Ok(Ok(intake)) => intake,
         Ok(Err(fault)) => return refuse(&fault, request),
         Err(error) => return admin::refuse(&error, request),

@@ -159,7 +159,7 @@ impl<'a> Line<'a> {
             None => Ok(()),
             // Who has put a token in the wrong place does not get it back.
             Some(name) => {
-                let name = if name.len() <= MAX_NAME_BYTES { name } else { "body" };
+                let name = if (1..=MAX_NAME_BYTES).contains(&name.len()) { name } else { "body" };
                 Err(Fault::malformed(
                     name,
                     format!("unknown member, expected one of `{}`", MEMBERS.join("`, `")),

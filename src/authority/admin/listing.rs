@@ -101,7 +101,7 @@ impl Listing {
                 "limit" => once("limit", &mut limit, number("limit", &value, 1..=MAX_LISTING.into())?)?,
                 other => {
                     let known = PARAMETERS.join("`, `");
-                    let name = if other.len() <= 32 { other } else { "query" };
+                    let name = if (1..=32).contains(&other.len()) { other } else { "query" };
                     return Err(Fault::malformed(
                         name,
                         format!("unknown parameter, expected one of `{known}`"),
@@ -299,6 +299,7 @@ mod tests {
         let cases = [
             ("log=true", 400, "log"),
             ("page=1", 400, "page"),
+            ("=1", 400, "query"),
             ("after=1&after=2", 400, "after"),
             ("rule=sub&rule=sub", 400, "rule"),
             ("rule=[1]", 400, "rule"),

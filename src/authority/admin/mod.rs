@@ -43,8 +43,10 @@ pub struct Posted<'a> {
 pub struct Intake {
     mode: Mode,
     key: Option<String>,
-    /// Each with its line, counted from 1.
-    changes: Vec<(usize, Wanted)>,
+    changes: Vec<Wanted>,
+    /// The line of each change, counted from 1.
+    lines: Vec<usize>,
+    /// What is wrong with the other lines.
     faults: Vec<(usize, Fault)>,
 }
 
@@ -148,11 +150,11 @@ impl Authority {
         let key = idempotency_key(posted.idempotency_key)?;
         let terms = line::Terms { covers: &self.covers, now };
         if !bulk {
-            let changes = vec![(1, line::read(posted.body, terms)?)];
-            return Ok(Intake { mode: Mode::One, key, changes, faults: Vec::new() });
+            let changes = vec![line::read(posted.body, terms)?];
+            return Ok(Intake { mode: Mode::One, key, changes, lines: vec![1], faults: Vec::new() });
         }
         let mode = if partial { Mode::Partial } else { Mode::All };
-        let mut intake = Intake { mode, key, changes: Vec::new(), faults: Vec::new() };
+        let mut intake = Intake { mode, key, changes: Vec::new(), lines: Vec::new(), faults: Vec::new() };
         let lines = posted.body.split(|byte| *byte == b'\n').enumerate();
         // A line without anything is none, such as what follows the last one's end.
         let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
@@ -162,7 +164,10 @@ impl Authority {
             }
             let number = index.saturating_add(1);
             match line::read(text, terms) {
-                Ok(wanted) => intake.changes.push((number, wanted)),
+                Ok(wanted) => {
+                    intake.changes.push(wanted);
+                    intake.lines.push(number);
+                }
                 Err(fault) => intake.faults.push((number, fault)),
             }
         }
@@ -240,22 +245,22 @@ impl Intake {
     /// What whoever sent it must be allowed to do: where anything is taken back, more than where all is added.
     #[must_use]
     pub fn wants(&self) -> Permission {
-        let takes_back = self.changes.iter().any(|(_, wanted)| wanted.revocation.entry().is_none());
+        let takes_back = self.changes.iter().any(|wanted| wanted.revocation.entry().is_none());
         if takes_back { Permission::Admin } else { Permission::Revoke }
     }
 
     /// What it costs beside the request itself: one for each hundred lines.
     #[must_use]
     pub fn cost(&self) -> u32 {
-        let lines = self.changes.len().saturating_add(self.faults.len());
+        let lines = self.lines.len().saturating_add(self.faults.len());
         u32::try_from(lines / LINES_FOR_ONE).unwrap_or(u32::MAX)
     }
 
-    /// What is to be recorded; `None` where that is nothing.
-    #[must_use]
-    pub fn order(&self, actor: &str) -> Option<Order> {
+    /// Takes out what is to be recorded; `None` where that is nothing.
+    pub fn order(&mut self, actor: &str) -> Option<Order> {
         let is_taken = self.mode == Mode::Partial || self.faults.is_empty();
-        let changes: Vec<Wanted> = self.changes.iter().map(|(_, wanted)| wanted.clone()).collect();
+        // Not copied: there may be megabytes of it.
+        let changes = std::mem::take(&mut self.changes);
         (is_taken && !changes.is_empty())
             .then(|| Order { key: self.key.clone(), ..Order::new(actor, changes) })
     }
@@ -278,20 +283,19 @@ impl Intake {
         }
         let outcomes = receipt.map(|receipt| receipt.outcomes.as_slice()).unwrap_or_default();
         let seq = receipt.map(|receipt| receipt.seq);
-        let lines = self.changes.iter().map(|(line, _)| *line);
-        let outcomes = lines.zip(outcomes).map(|(line, outcome)| {
+        let outcomes = self.lines.iter().zip(outcomes).map(|(line, outcome)| {
             json!({ "line": line, "seq": outcome.seq, "id": outcome.id, "result": outcome.result })
         });
         let errors = self
             .faults
             .iter()
             .map(|(line, fault)| json!({ "line": line, "field": fault.field, "reason": fault.reason }));
-        let recorded = if receipt.is_some() { self.changes.len() } else { 0 };
+        let recorded = if receipt.is_some() { self.lines.len() } else { 0 };
         let body = json!({
             "seq": seq,
             "mode": if self.mode == Mode::All { "all" } else { "partial" },
             "recorded": recorded,
-            "refused": self.changes.len().saturating_add(self.faults.len()).saturating_sub(recorded),
+            "refused": self.lines.len().saturating_add(self.faults.len()).saturating_sub(recorded),
             "outcomes": outcomes.collect::<Vec<Json>>(),
             "errors": errors.collect::<Vec<Json>>(),
         });
