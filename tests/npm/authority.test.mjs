@@ -70,6 +70,8 @@ test("one revocation is posted with the key, several as lines, and what became o
   assert.deepEqual(JSON.parse(asked[3].body), { rule: ["sub"], issuer: ISSUER, values: ["alice"], kind: "cutoff", undo: true });
   await client.undo(17);
   assert.deepEqual([asked[4].method, asked[4].url], ["DELETE", "/_revocable/admin/revocations/17"]);
+  await client.undo(18, { reason: "by mistake & more" });
+  assert.equal(asked[5].url, "/_revocable/admin/revocations/18?reason=by+mistake+%26+more");
   const keys = asked.map(({ headers }) => headers["idempotency-key"]);
   assert.equal(new Set(keys).size, keys.length);
 });
@@ -97,7 +99,7 @@ test("a list goes from page to page, and its filters are what the API calls them
   assert.deepEqual(seqs, [1, 2, 5]);
   const { pathname, searchParams } = new URL(asked[1].url, "http://a");
   assert.equal(pathname, "/_revocable/admin/log");
-  assert.deepEqual([...searchParams].sort(), [["actor", "key:ops"], ["after", "2"], ["id", "0a"], ["issuer", ISSUER], ["kind", "cutoff"], ["limit", "2"], ["rule", "sub,azp"], ["value", "7"], ["value", "al ice"]]);
+  assert.deepEqual([...searchParams].sort(), [["actor", "key:ops"], ["after", "2"], ["id", "0a"], ["issuer", ISSUER], ["json", "7"], ["kind", "cutoff"], ["limit", "2"], ["rule", '["sub","azp"]'], ["value", "al ice"]]);
 });
 
 test("a client revokes and asks with its own secret, in either of two ways, and a sender of events with none", async () => {

@@ -54,8 +54,8 @@ pub(super) fn run(args: &Args, connection: &Connection, ui: Ui) -> Result<Exit, 
         let revocation = revocation(args)?;
         return record(&connection.open()?, &revocation, args.reason.as_deref(), &key, ui);
     };
-    if args.target.claim.is_some() {
-        return Err(Failure::usage("--claim goes with --minimum; with --input, lines say it"));
+    if !args.target.is_empty() {
+        return Err(Failure::usage("with --input, lines say what is revoked"));
     }
     let files = [Some(path.as_path()), connection.key_path()];
     input::at_most_one_stdin(files.into_iter().flatten())?;

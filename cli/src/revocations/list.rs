@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::client::{Ask, Connection, query, shown};
-use super::target::{Members, date};
+use super::target::{Members, Values, date};
 use super::undo::KindName;
 use crate::output::{self, Exit, Failure, Ui};
 
@@ -19,9 +19,8 @@ pub(super) struct Args {
     /// Those of this token issuer
     #[arg(long, value_name = "ISSUER")]
     issuer: Option<String>,
-    /// Those with this value; repeatable, in the rule's order
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
-    value: Vec<String>,
+    #[command(flatten)]
+    values: Values,
     /// Those of this kind
     #[arg(long, value_enum)]
     kind: Option<KindName>,
@@ -45,7 +44,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, connection: &Connection, ui: Ui) -> Result<Exit, Failure> {
     let client = connection.open()?;
     let endpoint = if args.log { "admin/log" } else { "admin/revocations" };
-    let rule = args.rule.as_ref().map(|rule| rule.0.join(","));
+    let rule = args.rule.as_ref().map(|rule| Value::from(rule.0.clone()).to_string());
+    let values: Vec<(&str, String)> = args.values.0.iter().map(parameter).collect();
     let mut after = args.after;
     let mut left = args.limit.unwrap_or(u64::MAX);
     if !ui.json {
@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args, connection: &Connection, ui: Ui) -> Result<Exit, 
             ("after", from.as_deref()),
             ("limit", Some(limit.as_str())),
         ];
-        members.extend(args.value.iter().map(|value| ("value", Some(value.as_str()))));
+        members.extend(values.iter().map(|(name, value)| (*name, Some(value.as_str()))));
         let path = format!("{endpoint}{}", query(&members));
         let ask = Ask { method: "GET", path: &path, body: None, idempotency_key: None };
         let page = client.ask(&ask).map_err(|refusal| refusal.failure)?;
@@ -78,6 +78,11 @@ pub(super) fn run(args: &Args, connection: &Connection, ui: Ui) -> Result<Exit, 
             None => return Ok(Exit::Ok),
         }
     }
+}
+
+/// What a value is searched by: its text, or what it is as JSON.
+fn parameter(value: &Value) -> (&'static str, String) {
+    value.as_str().map_or_else(|| ("json", value.to_string()), |text| ("value", text.to_owned()))
 }
 
 /// One line for people.
@@ -123,7 +128,10 @@ const AFTER_HELP: &str = "\
 Examples:
   revocable revocations list
   revocable revocations list --rule sub --value alice
+  revocable revocations list --value alice --value-json 7
   revocable revocations list --log --after 1000 --json
+
+Without --rule, or with fewer values than it has members, each value may be of any member.
 
 Columns are separated by tabs: `| column -ts $'\\t'` lines them up. Where the ledger keeps ids alone, there are no values to
 show or to search by; --id still finds an entry.

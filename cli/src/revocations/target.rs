@@ -43,6 +43,11 @@ pub(super) struct Target {
 pub(super) type Parts = (Vec<String>, String, Vec<Value>);
 
 impl Target {
+    /// Whether nothing of it was given but what goes with something else.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rule.is_none() && self.values.0.is_empty() && self.claim.is_none()
+    }
+
     pub(super) fn parts(&self) -> Result<Parts, Failure> {
         match (&self.rule, &self.issuer) {
             (Some(rule), Some(issuer)) => Ok((rule.0.clone(), issuer.clone(), self.values.0.clone())),
@@ -82,7 +87,6 @@ impl clap::Args for Values {
                     .value_name("VALUE")
                     .action(ArgAction::Append)
                     .allow_hyphen_values(true)
-                    .requires("rule")
                     .value_parser(string)
                     .help("A value, as text; one for each member of --rule, in its order"),
             )
@@ -92,7 +96,6 @@ impl clap::Args for Values {
                     .value_name("JSON")
                     .action(ArgAction::Append)
                     .allow_hyphen_values(true)
-                    .requires("rule")
                     .value_parser(json)
                     .help("A value that is no text: an integer, `true` or `false`"),
             )
@@ -188,7 +191,6 @@ mod tests {
     #[test]
     fn what_names_no_target_is_refused() {
         for wrong in [
-            vec!["--value", "a"],
             vec!["--issuer", "i"],
             vec!["--rule", "a", "--issuer", ""],
             vec!["--rule", "a", "--issuer", "i", "--value-json", "1.5"],

@@ -4,7 +4,7 @@ use revocable::Kind;
 use revocable::publish::{Change, Revocation};
 
 use super::add::{record, say};
-use super::client::{Ask, Connection, idempotency_key};
+use super::client::{Ask, Connection, idempotency_key, query};
 use super::target::Target;
 use crate::output::{Exit, Failure, Ui};
 
@@ -15,7 +15,7 @@ use crate::output::{Exit, Failure, Ui};
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// The number in the ledger, as `add` and `list` show it
-    #[arg(long, value_name = "N", required_unless_present = "rule", conflicts_with_all = ["rule", "kind", "reason"])]
+    #[arg(long, value_name = "N", required_unless_present = "rule", conflicts_with_all = ["rule", "kind"])]
     seq: Option<u64>,
     #[command(flatten)]
     target: Target,
@@ -23,7 +23,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, requires = "rule")]
     kind: Option<KindName>,
     /// Why
-    #[arg(long, value_name = "TEXT", requires = "rule")]
+    #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
@@ -55,7 +55,10 @@ impl KindName {
 pub(super) fn run(args: &Args, connection: &Connection, ui: Ui) -> Result<Exit, Failure> {
     let key = idempotency_key()?;
     if let Some(seq) = args.seq {
-        let path = format!("admin/revocations/{seq}");
+        if !args.target.is_empty() {
+            return Err(Failure::usage("--seq says what is undone"));
+        }
+        let path = format!("admin/revocations/{seq}{}", query(&[("reason", args.reason.as_deref())]));
         let ask = Ask { method: "DELETE", path: &path, body: None, idempotency_key: Some(&key) };
         let answer = connection.open()?.ask(&ask).map_err(|refusal| refusal.failure)?;
         return say(&answer, ui);

@@ -327,7 +327,7 @@ fn a_list_goes_from_page_to_page_with_its_filters_up_to_its_limit() {
         ["--rule", "sub,azp"],
         ["--issuer", "https://a/?b&c"],
         ["--value", "al ice"],
-        ["--value", "app"],
+        ["--value-json", "7"],
         ["--kind", "cutoff"],
         ["--id", "0a"],
         ["--actor", "key:ops"],
@@ -341,8 +341,8 @@ fn a_list_goes_from_page_to_page_with_its_filters_up_to_its_limit() {
         .collect();
     assert_eq!(seqs, [json!(1), json!(2), json!(5), json!(6)]);
     let paths: Vec<String> = authority.asked().into_iter().map(|asked| asked.path).collect();
-    let query = "rule=sub%2Cazp&issuer=https%3A%2F%2Fa%2F%3Fb%26c&kind=cutoff&id=0a&actor=key%3Aops";
-    let values = "&value=al%20ice&value=app";
+    let query = "rule=%5B%22sub%22%2C%22azp%22%5D&issuer=https%3A%2F%2Fa%2F%3Fb%26c&kind=cutoff&id=0a&actor=key%3Aops";
+    let values = "&value=al%20ice&json=7";
     assert_eq!(paths[0], format!("/_revocable/admin/revocations?{query}&limit=1000{values}"));
     assert_eq!(paths[1], format!("/_revocable/admin/revocations?{query}&after=2&limit=1000{values}"));
     assert_eq!(paths.len(), 3);
@@ -377,9 +377,17 @@ fn undoing_is_by_number_or_by_target() {
         wanted.as_object_mut().unwrap().extend(beside.as_object().unwrap().clone());
         assert_eq!(authority.asked().pop().unwrap().json(), wanted);
     }
+    revocations(&sandbox, &authority, &["undo", "--seq", "18", "--reason", "a&b"], "").succeeds();
+    assert!(authority.asked().pop().unwrap().path.ends_with("/18?reason=a%26b"));
     let first = &authority.asked()[0];
     assert_eq!((first.method.as_str(), first.path.as_str()), ("DELETE", "/_revocable/admin/revocations/17"));
-    for wrong in [vec!["undo"], vec!["undo", "--seq", "1", "--rule", "sub"], vec!["undo", "--rule", "sub"]] {
+    for wrong in [
+        vec!["undo"],
+        vec!["undo", "--value", "a"],
+        vec!["undo", "--seq", "1", "--value", "a"],
+        vec!["undo", "--seq", "1", "--rule", "sub"],
+        vec!["undo", "--rule", "sub"],
+    ] {
         revocations(&sandbox, &authority, &wrong, "").fails(64, "ERR_USAGE");
     }
     let authority = always(200, recorded("absent"));
@@ -448,8 +456,8 @@ fn head(key: &Ed25519KeyPair, typ: &str, seq: u64, age: u64) -> String {
     let payload = json!({ "iss": "https://authority.example", "seq": seq, "manifest": "00", "iat": now, "exp": now + 60 });
     let mut claims = Claims::with_custom_claims(payload, Duration::from_secs(1));
     (claims.issued_at, claims.expires_at, claims.invalid_before) = (None, None, None);
-    let mut options = jwt_simple::common::HeaderOptions::default();
-    options.signature_type = Some(typ.to_owned());
+    let options =
+        jwt_simple::common::HeaderOptions { signature_type: Some(typ.to_owned()), ..Default::default() };
     key.sign_with_options(claims, &options).unwrap()
 }
 

@@ -141,7 +141,7 @@ export interface AuthorityClient {
   /** What is revoked, in the order of its recording. */
   list(filter?: ListFilter): AsyncGenerator<LedgerEntry, void, undefined>;
   /** Takes an entry back, by its number in the ledger or by its target. */
-  undo(what: number | Undoing): Promise<Recorded>;
+  undo(what: number | Undoing, options?: { reason?: string }): Promise<Recorded>;
   /** Delivers a security event token (RFC 8417, RFC 8935). */
   events(set: string): Promise<void>;
   /** Asks of a token whether it stands (RFC 7662): as a client, or with a key that may read. */
@@ -202,9 +202,9 @@ class Client implements AuthorityClient {
   async *list(filter?: ListFilter): AsyncGenerator<LedgerEntry, void, undefined> {
     const { rule, values, after, pageSize, log, ...plain } = optionsOf(filter, LIST_FIELDS);
     const url = new URL(log === true ? "admin/log" : "admin/revocations", this.#base);
-    if (rule !== undefined) url.searchParams.set("rule", rule.join(","));
+    if (rule !== undefined) url.searchParams.set("rule", JSON.stringify(rule));
     for (const [name, value] of Object.entries(plain)) if (value !== undefined) url.searchParams.set(name, value);
-    for (const value of values ?? []) url.searchParams.append("value", String(value));
+    for (const value of values ?? []) url.searchParams.append(typeof value === "string" ? "value" : "json", String(value));
     if (pageSize !== undefined) url.searchParams.set("limit", String(pageSize));
     for (let from = after; ; ) {
       if (from !== undefined) url.searchParams.set("after", String(from));
@@ -217,13 +217,16 @@ class Client implements AuthorityClient {
     }
   }
 
-  async undo(what: number | Undoing): Promise<Recorded> {
+  async undo(what: number | Undoing, options?: { reason?: string }): Promise<Recorded> {
+    const { reason } = optionsOf(options, ["reason"]);
     if (typeof what !== "number") {
-      return this.#post("admin/revocations", "application/json", JSON.stringify({ ...what, undo: true }), randomKey());
+      const undoing = JSON.stringify({ ...(reason === undefined ? {} : { reason }), ...what, undo: true });
+      return this.#post("admin/revocations", "application/json", undoing, randomKey());
     }
     if (!Number.isSafeInteger(what) || what < 0) throw wrongArgument("what", "a number of the ledger, or a target");
     const headers = this.#withKey({ "idempotency-key": randomKey() });
-    return jsonIn(await this.#send(`admin/revocations/${what}`, { method: "DELETE", headers }));
+    const why = reason === undefined ? "" : `?${new URLSearchParams({ reason }).toString()}`;
+    return jsonIn(await this.#send(`admin/revocations/${what}${why}`, { method: "DELETE", headers }));
   }
 
   async events(set: string): Promise<void> {

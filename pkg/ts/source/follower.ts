@@ -24,8 +24,11 @@ export interface FollowOptions {
   signal?: AbortSignal;
 }
 
-/** How it is followed. */
-interface Following {
+/**
+ * How it is followed.
+ * @internal
+ */
+export interface Following {
   base: URL;
   key: string | undefined;
   jitter: boolean;
@@ -34,7 +37,10 @@ interface Following {
   hasHttpCache: boolean;
 }
 
-/** What a follower acts on. */
+/**
+ * What a follower acts on.
+ * @internal
+ */
 export interface Followers {
   /** The number in force. */
   seq: () => number | undefined;
@@ -43,7 +49,10 @@ export interface Followers {
   onReadError: (error: RevocableError) => unknown;
 }
 
-/** Follows one authority for one verifier. */
+/**
+ * Follows one authority for one verifier.
+ * @internal
+ */
 export class Follower {
   readonly #following: Following;
   readonly #controller = new AbortController();

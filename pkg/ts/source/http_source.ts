@@ -7,7 +7,6 @@ import type { Found, GetOptions, Source } from "./source.js";
 import { MANIFEST, givingAway } from "./source.js";
 import { folderUrl, isPrivate } from "../url.js";
 
-export { folderUrl, isPrivate } from "../url.js";
 
 /** How objects are asked for. */
 export interface HttpSourceOptions {
