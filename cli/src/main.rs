@@ -1,5 +1,5 @@
 //! `revocable`: make a list key; import revocations; build, merge, inspect, compare and publish snapshots; check a token against
-//! one, or a gate's configuration.
+//! one, or a gate's configuration; tell a running authority what is revoked.
 
 mod bench;
 mod build;
@@ -16,6 +16,7 @@ mod outgoing;
 mod output;
 mod progress;
 mod publish;
+mod revocations;
 mod sizes;
 mod spool;
 mod store;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args, ui),
         Command::Check(args) => check::run(args, ui),
         Command::Config(args) => config::run(args, ui),
+        Command::Revocations(args) => revocations::run(args, ui),
     };
     let exit = ended.unwrap_or_else(|failure| {
         output::report(&failure, ui.json);
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
 }
 
 /// JWTs that can be taken back: make a list key, import revocations, build, merge, inspect, compare and publish signed
-/// snapshots of them, check a token against one, or a gate's configuration.
+/// snapshots of them, check a token against one, or a gate's configuration, and tell a running authority what is revoked.
 #[derive(Parser)]
 #[command(name = "revocable", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Cli {
@@ -79,6 +81,7 @@ enum Command {
     Bench(bench::Args),
     Check(check::Args),
     Config(config::Args),
+    Revocations(revocations::Args),
 }
 
 /// Help and version were asked for; everything else that clap objects to is a usage error.
@@ -103,7 +106,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0   done; `check`: allow
   1   failed, and nothing was changed; `check`: deny, the token is at fault; `config check`: the gate refuses it
-  2   `check`: unavailable, the keys or the revocation data are at fault
+  2   `check`: unavailable, the keys or the revocation data are at fault; `revocations`: the authority cannot be asked now
   64  the command line is wrong
 
 Errors go to standard error with their code, such as `error[ERR_REVOCATION_INVALID]: …`.";

@@ -21,7 +21,7 @@ pub(crate) enum Exit {
     Ok,
     /// The operation failed, or the token was denied.
     Failed,
-    /// The token could not be judged.
+    /// The token could not be judged, or the authority could not be asked.
     Unavailable,
     /// `EX_USAGE` of BSD's sysexits.
     Usage,
@@ -49,6 +49,8 @@ pub(crate) struct Failure {
     pub(crate) lines: Vec<WrongLine>,
     /// Where in a document the fault is.
     pub(crate) place: Option<Box<Place>>,
+    /// The HTTP status of what an authority answered.
+    pub(crate) status: Option<u16>,
 }
 
 /// A place in a JSON document: of a value, or, where the text is no JSON, of a character.
@@ -83,6 +85,8 @@ pub(crate) mod code {
     pub(crate) const CLOCK: &str = "ERR_CLOCK_UNAVAILABLE";
     pub(crate) const BENCH: &str = "ERR_BENCH_FAILED";
     pub(crate) const RANDOMNESS: &str = "ERR_RANDOMNESS_UNAVAILABLE";
+    pub(crate) const SIGNAL: &str = "ERR_SIGNAL_UNAVAILABLE";
+    pub(crate) const AUTHORITY: &str = "ERR_AUTHORITY_UNAVAILABLE";
 }
 
 impl Failure {
@@ -94,6 +98,7 @@ impl Failure {
             wrong_lines: 0,
             lines: Vec::new(),
             place: None,
+            status: None,
         }
     }
 
@@ -146,12 +151,15 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// Writes a failure, with its code.
 pub(crate) fn report(failure: &Failure, as_json: bool) {
-    let Failure { code, message, wrong_lines, lines, place, .. } = failure;
+    let Failure { code, message, wrong_lines, lines, place, status, .. } = failure;
     if as_json {
         let mut error = json!({ "code": code, "message": without_tokens(message) });
         if let (Some(error), false) = (error.as_object_mut(), lines.is_empty()) {
             error.insert("wrongLines".to_owned(), json!(wrong_lines));
             error.insert("lines".to_owned(), json!(lines));
+        }
+        if let (Some(error), Some(status)) = (error.as_object_mut(), status) {
+            error.insert("status".to_owned(), json!(status));
         }
         if let (Some(error), Ok(Value::Object(place))) = (error.as_object_mut(), serde_json::to_value(place))
         {
@@ -160,9 +168,16 @@ pub(crate) fn report(failure: &Failure, as_json: bool) {
         return say(&json!({ "error": error }).to_string());
     }
     for WrongLine { line, message } in lines {
-        say(&format!("error[{code}]: line {line}: {message}"));
+        say(&format!("error[{code}]: line {line}: {}", without_tokens(message)));
     }
     say(&format!("error[{code}]: {}", without_tokens(message)));
+}
+
+/// Writes what whoever waits should know while a command goes on.
+pub(crate) fn note(text: &str, ui: Ui) {
+    if !ui.quiet && !ui.json {
+        say(&without_tokens(text));
+    }
 }
 
 /// Writes what clap says of a wrong command line.

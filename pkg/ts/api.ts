@@ -15,6 +15,7 @@ export type {
   VerifierOptions,
 } from "./options.js";
 export type { ListOptions, RevocationOptions, UnknownAction } from "./revocation_options.js";
+export type { FollowOptions } from "./source/follower.js";
 export type { HttpSource, HttpSourceOptions } from "./source/http_source.js";
 export type { KvNamespace, KvSourceOptions } from "./source/kv_source.js";
 export { kvSource } from "./source/kv_source.js";

@@ -38,6 +38,10 @@ const CLASSES: { readonly [code in (typeof CODES)[number]]: typeof errors.JOSEEr
   ERR_REVOCATION_SEGMENT_MISSING: errors.SegmentMissing,
   ERR_REVOCATION_SOURCE_UNAVAILABLE: errors.SourceUnavailable,
   ERR_ORIGIN_UNAVAILABLE: errors.OriginUnavailable,
+  ERR_CLIENT_INVALID: errors.ClientInvalid,
+  ERR_NOT_ALLOWED: errors.NotAllowed,
+  ERR_RATE_LIMITED: errors.RateLimited,
+  ERR_LEDGER_UNAVAILABLE: errors.LedgerUnavailable,
   ERR_CONFIG_INVALID: errors.ConfigInvalid,
   ERR_REVOCATION_INVALID: errors.RevocationInvalid,
 };

@@ -106,6 +106,10 @@ export const SegmentHashMismatch = named("SegmentHashMismatch", "ERR_REVOCATION_
 export const SegmentMissing = named("SegmentMissing", "ERR_REVOCATION_SEGMENT_MISSING");
 export const SourceUnavailable = named("SourceUnavailable", "ERR_REVOCATION_SOURCE_UNAVAILABLE");
 export const OriginUnavailable = named("OriginUnavailable", "ERR_ORIGIN_UNAVAILABLE");
+export const ClientInvalid = named("ClientInvalid", "ERR_CLIENT_INVALID");
+export const NotAllowed = named("NotAllowed", "ERR_NOT_ALLOWED");
+export const RateLimited = named("RateLimited", "ERR_RATE_LIMITED");
+export const LedgerUnavailable = named("LedgerUnavailable", "ERR_LEDGER_UNAVAILABLE");
 export const ConfigInvalid = named("ConfigInvalid", "ERR_CONFIG_INVALID");
 export const RevocationInvalid = named("RevocationInvalid", "ERR_REVOCATION_INVALID");
 

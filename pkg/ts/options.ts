@@ -8,14 +8,18 @@ import { runtimeFetch } from "./read.js";
 import type { Confirm } from "./confirm/confirm.js";
 import type { ListOptions, RevocationOptions } from "./revocation_options.js";
 import { REVOCATION_FIELDS, checkRevocations } from "./revocation_options.js";
+import type { FollowOptions } from "./source/follower.js";
+import { Follower } from "./source/follower.js";
 import type { Source } from "./source/source.js";
+import type { Reads } from "./source/source_of.js";
+import { EXPECTED_API, apiUrl, isVisible } from "./url.js";
 
 /** Whose tokens pass, and whose revocation lists are believed. */
 export interface VerifierOptions {
   /** The trusted issuers; at least one. */
   issuers: readonly IssuerOptions[];
   /** Where the revocation lists are; `false` asks none, so that a revoked token passes until it expires. */
-  revocations: RevocationOptions | false;
+  revocations: (RevocationOptions & { follow?: FollowOptions }) | false;
   /**
    * Who verifies signatures other than HMAC: the host's WebCrypto, Node's own `crypto`, or Rust in Wasm. By default the
    * fastest that this runtime has for each algorithm, as it was measured.
@@ -106,6 +110,8 @@ export interface CheckedOptions {
   core: Core;
   engine: EngineName | undefined;
   source: Source | undefined;
+  /** Who says when there is something newer. */
+  follower: Follower | undefined;
   confirm: Confirm | undefined;
   /** Saved keys, by the index of their issuer. */
   seeds: readonly (readonly [number, string])[];
@@ -129,9 +135,9 @@ export function checkOptions(options: VerifierOptions, { hasHttpCache }: Pick<Pl
   }
   if (revocations === false) {
     const core = coreOf(configText({ issuers, lists: [] }));
-    return { core, source: undefined, confirm: undefined, engine, seeds, ...functions };
+    return { core, source: undefined, follower: undefined, confirm: undefined, engine, seeds, ...functions };
   }
-  onlyFields(revocations, "revocations", REVOCATION_FIELDS);
+  onlyFields(revocations, "revocations", [...REVOCATION_FIELDS, "follow"]);
   const given: unknown = revocations.lists;
   const lists = Array.isArray(given) ? given.map((list: unknown) => recordOf(list, LIST_FIELDS)) : given;
   if (Array.isArray(lists) && lists.length === 0) {
@@ -142,7 +148,20 @@ export function checkOptions(options: VerifierOptions, { hasHttpCache }: Pick<Pl
   }
   const checked = checkRevocations(revocations as unknown as Record<string, unknown>, "revocations.", { fetch, hasHttpCache });
   const core = coreOf(configText({ issuers, lists }), checked.terms);
-  return { core, source: checked.source, confirm: checked.confirm, engine, seeds, ...functions };
+  const follower = followerOf(revocations.follow, { fetch, hasHttpCache });
+  return { core, source: checked.source, follower, confirm: checked.confirm, engine, seeds, ...functions };
+}
+
+function followerOf(follow: unknown, reads: Reads): Follower | undefined {
+  if (follow === undefined) return undefined;
+  onlyFields(follow, "revocations.follow", ["url", "key", "jitter", "signal"]);
+  const { url, key, jitter = false, signal } = follow as { [name in keyof FollowOptions]?: unknown };
+  const base = apiUrl(url);
+  if (base === undefined) throw wrong("revocations.follow.url", `expected ${EXPECTED_API}`);
+  if (key !== undefined && !isVisible(key, 4096)) throw wrong("revocations.follow.key", "expected visible ASCII");
+  if (typeof jitter !== "boolean") throw wrong("revocations.follow.jitter", "expected `true` or `false`");
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrong("revocations.follow.signal", "expected an AbortSignal");
+  return new Follower({ base, key, jitter, signal, ...reads });
 }
 
 /** Whatever is no number is no time either: the core says so. */

@@ -26,6 +26,7 @@ import { LackingReader, MOST_ROUNDS } from "./lacking.js";
 import type { CheckedOptions, VerifierOptions } from "./options.js";
 import { checkOptions } from "./options.js";
 import type { Reading } from "./reading.js";
+import type { Follower } from "./source/follower.js";
 import { readingThat } from "./reading.js";
 import { SnapshotReader } from "./snapshot_reader.js";
 import { readFrom } from "./source/source.js";
@@ -49,10 +50,11 @@ export class Verifier {
   readonly #keys: Reading[];
   readonly #snapshot: Reading | undefined;
   readonly #lacking: LackingReader | undefined;
+  readonly #follower: Follower | undefined;
 
   /** @internal */
   constructor(options: CheckedOptions, platform: Platform) {
-    const { core, engine, source, confirm, now, fetch, onReadError, seeds } = options;
+    const { core, engine, source, follower, confirm, now, fetch, onReadError, seeds } = options;
     this.#core = core;
     this.#host = platform.hostHere(engine);
     this.#now = now;
@@ -62,7 +64,8 @@ export class Verifier {
       readingThat((alive) => readKeys(this.#keysOf(issuer), reads, alive), "ERR_JWKS_UNAVAILABLE", onReadError),
     );
     if (source !== undefined) {
-      const read = readFrom(source);
+      const fromSource = readFrom(source);
+      const read = follower?.reading(fromSource) ?? fromSource;
       const reader = new SnapshotReader({ into: core, read, host: () => this.#host, now, limit: limits().manifest });
       this.#snapshot = readingThat(
         (alive) => reader.read(alive),
@@ -70,7 +73,10 @@ export class Verifier {
         onReadError,
       );
       this.#lacking = new LackingReader({ into: core, read, confirm, onReadError });
+      const reading = this.#snapshot;
+      void follower?.run({ seq: () => this.snapshot?.seq, look: () => reading.again(), onReadError });
     }
+    this.#follower = follower;
     for (const [issuer, saved] of seeds) this.#seed(issuer, saved, onReadError);
   }
 
@@ -122,6 +128,11 @@ export class Verifier {
     const failed = (await Promise.all(all.map((reading) => reading.again()))).find((error) => error !== undefined);
     if (failed !== undefined) throw failed;
     return this.snapshot;
+  }
+
+  /** Ends following an authority (`revocations.follow`). The verifier goes on answering, and reads its source as others do. */
+  close(): void {
+    this.#follower?.close();
   }
 
   /**

@@ -19,11 +19,11 @@ after(installed.remove);
 
 test("the tarball holds every file that package.json names, both licences, and nothing else", async () => {
   const { exports, files, dependencies } = JSON.parse(await readFile(installed.path("package.json"), "utf8"));
-  for (const target of [".", "./sync", "./folder"].flatMap((entry) => Object.values(exports[entry]))) assert.ok(installed.files.includes(target.slice(2)), target);
+  for (const target of [".", "./sync", "./folder", "./authority"].flatMap((entry) => Object.values(exports[entry]))) assert.ok(installed.files.includes(target.slice(2)), target);
   for (const file of ["dist/LICENSE-MIT", "dist/LICENSE-APACHE", "README.md"]) assert.ok(installed.files.includes(file), file);
   assert.deepEqual(files, ["dist", "README.md"]);
   assert.equal(dependencies, undefined);
-  const foreign = installed.files.filter((file) => !/^(package\.json|README\.md|dist\/(LICENSE-[A-Z]+|((confirm|host|jose|source|sync)\/)?\w+\.(js|d\.ts|wasm)))$/.test(file));
+  const foreign = installed.files.filter((file) => !/^(package\.json|README\.md|dist\/(LICENSE-[A-Z]+|((authority|confirm|host|jose|source|sync)\/)?\w+\.(js|d\.ts|wasm)))$/.test(file));
   assert.deepEqual(foreign, []);
 });
 
@@ -53,6 +53,18 @@ test("the types hold for a strict caller, and the declarations themselves withou
     `import { CODES, createRemoteJWKSet, createVerifier, customFetch, errors, httpConfirm, httpSource, importSPKI, jwtVerify, kvSource, memorySource, RevocableError, type Decision, type ErrorCode, type Confirm, type Source, type UnknownReason, type Verifier } from "revocable";
      import { folderSource } from "revocable/folder";
      import { createVerifierSync, jwtVerifySync } from "revocable/sync";
+     import { AuthorityError, createAuthorityClient, logout, type FeedMessage, type LedgerEntry, type LogoutOptions } from "revocable/authority";
+     const authority = createAuthorityClient({ url: "https://a.example", key: "a" });
+     const one: number = (await authority.add({ rule: ["sub"], issuer: "a", values: ["b", 1, true], before: 1 })).outcomes.length;
+     const many: number = (await authority.add([{ rule: [], issuer: "a", values: [] }], { partial: true, reason: "a" })).recorded;
+     for await (const entry of authority.list({ rule: ["sub"], log: true })) { const known: LedgerEntry = entry; console.log(known.values?.length, one, many); }
+     for await (const message of authority.feed({ after: 1, signal: AbortSignal.timeout(1) })) { const heard: FeedMessage = message; if (heard.type === "change") console.log(heard.changes[0]?.id); }
+     const logoutOptions: LogoutOptions = { url: "/", storage: { area: localStorage, key: "token" } };
+     await logout(logoutOptions).catch((error: unknown) => { if (error instanceof AuthorityError) console.log(error.code === "ERR_AUTHORITY_UNAVAILABLE", error.retryAfter, error.errors?.[0]?.line); });
+     const follower = await createVerifier({ issuers: [], revocations: { source: "https://a.example/", lists: [{ issuer: "l", keys: {}, for: ["a"] }], follow: { url: "https://a.example", key: "a", jitter: true } } });
+     follower.close();
+     // @ts-expect-error no target
+     await authority.undo({ rule: ["sub"] });
      const verifier: Verifier = await createVerifier({
        issuers: [{ issuer: "a", jwksUri: "https://a.example/" }, { issuer: "b", jwks: { keys: [] }, clockTolerance: 1 }],
        revocations: { source: async () => null, lists: [{ issuer: "l", keys: {}, for: ["a", "b"] }] },
@@ -159,6 +171,17 @@ test("what browsers and workerd get imports nothing of Node's, and the folder's 
     assert.ok(inputs.some((path) => path.endsWith("kv_source.js")), condition);
     assert.deepEqual(inputs.filter((path) => path.includes("folder_source")), [], condition);
     await assert.rejects(bundle(folder), /Could not resolve "revocable\/folder"/, condition);
+  }
+});
+
+test("whoever tells an authority what is revoked loads no Wasm, and a verifier none of the client", async () => {
+  for (const [entry, foreign] of [["revocable/authority", /wasm|core\.js|verifier/], ["revocable", /authority\/(client|logout|index)\.js/]]) {
+    const contents = `import * as all from "${entry}"; console.log(all);`;
+    const options = { bundle: true, write: false, metafile: true, format: "esm", conditions: ["browser"], logLevel: "silent" };
+    const { metafile } = await build({ stdin: { contents, resolveDir: installed.folder }, ...options });
+    const inputs = Object.keys(metafile.inputs);
+    assert.ok(inputs.length > 3);
+    assert.deepEqual(inputs.filter((path) => foreign.test(path)), [], entry);
   }
 });
 

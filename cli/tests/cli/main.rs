@@ -9,6 +9,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod authority;
 mod bench;
 mod build;
 mod build_input;
@@ -21,5 +22,6 @@ mod inspect;
 mod keygen;
 mod merge;
 mod publish;
+mod revocations;
 mod support;
 mod usage;

@@ -40,6 +40,9 @@ fn a_wrong_command_line_ends_with_64_and_its_code_and_does_nothing() {
             "--expires-column",
             "e",
         ],
+        vec!["revocations", "frobnicate"],
+        vec!["revocations", "add", "--url", "https://a.example"],
+        vec!["revocations", "tail", "--after", "-1"],
         vec!["keygen"],
         vec!["keygen", "--out", "-"],
         vec!["keygen", "--out", "a.jwk", "--frobnicate"],
@@ -110,9 +113,19 @@ fn help_and_version_end_with_0_and_say_the_exit_codes_and_examples() {
     let sandbox = Sandbox::new("usage-help");
     assert!(sandbox.run(&["--version"]).succeeds().stdout.starts_with("revocable "));
     assert!(sandbox.run(&["--help"]).succeeds().stdout.contains("Exit codes:"));
-    for command in
-        ["keygen", "import", "build", "merge", "inspect", "diff", "publish", "bench", "check", "config"]
-    {
+    for command in [
+        "keygen",
+        "import",
+        "build",
+        "merge",
+        "inspect",
+        "diff",
+        "publish",
+        "bench",
+        "check",
+        "config",
+        "revocations",
+    ] {
         for help in [["help", command], [command, "--help"], [command, "-h"]] {
             let help = sandbox.run(&help).succeeds().stdout;
             assert!(help.contains("Exit codes:") && help.contains("64 "), "{command}: {help}");

@@ -3,7 +3,8 @@
 import { readBody, runtimeFetch } from "../read.js";
 import { optionsOf, wrongArgument } from "../source/argument.js";
 import type { HttpSourceOptions } from "../source/http_source.js";
-import { headersOf, isPrivate } from "../source/http_source.js";
+import { headersOf } from "../source/http_source.js";
+import { isPrivate } from "../url.js";
 import type { Confirm, ConfirmResponse } from "./confirm.js";
 
 /** An answer is some 30 bytes a target; a token has a handful of them. */

@@ -5,6 +5,8 @@ import { readBody, runtimeFetch } from "../read.js";
 import { optionsOf, wrongArgument } from "./argument.js";
 import type { Found, GetOptions, Source } from "./source.js";
 import { MANIFEST, givingAway } from "./source.js";
+import { folderUrl, isPrivate } from "../url.js";
+
 
 /** How objects are asked for. */
 export interface HttpSourceOptions {
@@ -76,36 +78,8 @@ async function read({ url, name, headers: own, fetch, hasHttpCache }: Asked, opt
   throw new Error(isRedirect ? "it redirects" : `HTTP status ${response.status}`);
 }
 
-/**
- * Whether nobody on the way can read or change what is sent to a URL.
- * @internal
- */
-export function isPrivate({ protocol, hostname }: URL): boolean {
-  const isLoopback = hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
-  return protocol === "https:" || (protocol === "http:" && isLoopback);
-}
-
 /** What a folder's URL has to be. */
 export const EXPECTED_URL = "the URL of a folder, without query, fragment or password";
-
-/**
- * A folder's URL with the slash at its end; `undefined` for what is none.
- * @internal
- */
-export function folderUrl(url: unknown): URL | undefined {
-  if (typeof url !== "string" && !(url instanceof URL)) return undefined;
-  let folder: URL;
-  try {
-    // A page may name a folder beside itself.
-    folder = new URL(url, globalThis.location?.href);
-  } catch {
-    return undefined;
-  }
-  const { protocol, search, hash, username, password } = folder;
-  if (!["http:", "https:"].includes(protocol) || `${search}${hash}${username}${password}` !== "") return undefined;
-  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
-  return folder;
-}
 
 /**
  * A copy of headers.

@@ -1,7 +1,8 @@
 // The option `source`: a folder's URL, a function, or a source.
 
 import { wrong } from "../options.js";
-import { EXPECTED_URL, folderUrl, httpSourceOn } from "./http_source.js";
+import { folderUrl } from "../url.js";
+import { EXPECTED_URL, httpSourceOn } from "./http_source.js";
 import type { GetObject, Source } from "./source.js";
 
 /** How a URL is read. */

@@ -49,6 +49,11 @@ export class SyncVerifier {
     return this.#verifier.snapshot;
   }
 
+  /** As `Verifier.close`. */
+  close(): void {
+    this.#verifier.close();
+  }
+
   /** As `Verifier.exportKeys`. */
   exportKeys(): { [issuer: string]: string } {
     return this.#verifier.exportKeys();
