@@ -586,7 +586,7 @@ pub(crate) fn id(bytes: &[u8]) {
 /// What is taken is of an issuer that the authority speaks for and cuts nothing off that is to come; the ledger reads it as it was
 /// read; and no key is made up. What is refused names a place.
 pub(crate) fn admin(bytes: &[u8]) {
-    let authority = authority();
+    let authority = admin_authority();
     for (content_type, query) in
         [("application/json", ""), ("application/x-ndjson", ""), ("application/x-ndjson", "partial")]
     {
@@ -655,7 +655,7 @@ fn named(fault: &Fault) {
 }
 
 /// An authority for the corpus's issuer, with a key that nobody knows.
-fn authority() -> &'static Authority {
+fn admin_authority() -> &'static Authority {
     static KEPT: OnceLock<Gate> = OnceLock::new();
     let gate = KEPT.get_or_init(|| {
         let jwks: Value = serde_json::from_str(KEYS).expect("JSON");
@@ -672,7 +672,7 @@ fn authority() -> &'static Authority {
         let config = GateConfig::parse(&config.to_string()).expect("a good configuration");
         config.build(|_| Some(signing_key().to_jwk())).expect("the corpus's own keys")
     });
-    gate.authority().expect("it is one")
+    gate.admin_authority().expect("it is one")
 }
 
 fn signing_key() -> SigningKey {
