@@ -672,7 +672,7 @@ fn admin_authority() -> &'static Authority {
         let config = GateConfig::parse(&config.to_string()).expect("a good configuration");
         config.build(|_| Some(signing_key().to_jwk())).expect("the corpus's own keys")
     });
-    gate.admin_authority().expect("it is one")
+    gate.authority().expect("it is one")
 }
 
 fn signing_key() -> SigningKey {
