@@ -108,6 +108,7 @@ impl EventRefusal {
             Error::RevocationInvalid(_) => {
                 Self::new("invalid_request", "the ledger takes no such revocation")
             }
+            Error::RateLimited { .. } => Self { status: 429, ..Self::unavailable() },
             _ => Self::unavailable(),
         }
     }
@@ -145,7 +146,7 @@ impl EventRefusal {
     pub fn answer(&self, cors: Vec<(&'static str, String)>) -> Answer {
         let body = json!({ "err": self.err, "description": self.description });
         let mut headers = vec![("content-language", "en".to_owned())];
-        if self.status == 503 {
+        if matches!(self.status, 429 | 503) {
             headers.push(("retry-after", "2".to_owned()));
         }
         Answer::json(self.status, body.to_string()).with(headers).with(cors)

@@ -9,7 +9,7 @@ use worker::{Env, Request, Response};
 
 use crate::gate_fetch::RequestFields;
 use crate::verify::settle;
-use crate::{authority, host, log, readers, reply, state};
+use crate::{authority, host, log, rate, readers, reply, state};
 
 /// What becomes of a request.
 pub(crate) enum Asked {
@@ -59,6 +59,20 @@ pub(crate) async fn form(request: &Request) -> worker::Result<Result<Form, Refus
 
 /// Which client asks.
 pub(crate) async fn identify(request: &Request, form: &Form) -> Result<Identified, Refusal> {
+    let limited = |error: &Error| Refusal::of(error);
+    match prove(request, form).await {
+        Ok(client) => rate::take(&client.actor(), 1).map(|()| client).map_err(|error| limited(&error)),
+        // Whoever guesses at secrets is slowed down with all others who do.
+        Err(refusal) if refusal.status() == 401 => Err(match rate::unknown(Error::ClientInvalid) {
+            Error::ClientInvalid => refusal,
+            too_many => limited(&too_many),
+        }),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Who it is, by whatever proof the request has.
+async fn prove(request: &Request, form: &Form) -> Result<Identified, Refusal> {
     let authorization = RequestFields(request.headers()).header("authorization");
     let shown = with(|authority| authority.identify(authorization.as_deref(), form));
     let assertion = match shown.ok_or_else(unavailable)?? {

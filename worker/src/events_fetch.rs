@@ -6,7 +6,7 @@ use worker::{Env, Request, Response};
 
 use crate::doors::{self, Asked};
 use crate::verify::settle;
-use crate::{authority, host, log, readers, reply};
+use crate::{authority, host, log, rate, readers, reply};
 
 pub(crate) async fn events(request: &Request, env: &Env) -> worker::Result<Response> {
     if let Asked::Answered(response) = doors::admit(request)? {
@@ -38,6 +38,7 @@ async fn hear(content_type: Option<&str>, body: &[u8], env: &Env) -> Result<(), 
     let order =
         doors::with(|authority| authority.event(&decision, host::now())).ok_or_else(unavailable)??;
     let Some(order) = order else { return Ok(()) };
+    rate::take(&order.actor, 1).map_err(|error| EventRefusal::of(&error))?;
     // What was heard before is taken, and nothing comes of it (RFC 8935 §2.2).
     authority::record(env, &order).await.map(|_| ()).map_err(|error| {
         log::failed("record", &error, None);

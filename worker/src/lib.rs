@@ -14,6 +14,7 @@
 //! | `/_revocable/metrics` | what this isolate and the ledger count, for Prometheus |
 //! | `/_revocable/revoke` | a client takes back a token that was issued to it (RFC 7009) |
 //! | `/_revocable/introspect` | what a token says, and whether it stands, as the ledger knows it now (RFC 7662) |
+//! | `/_revocable/feed` | every change, as it is published: WebSocket or server-sent events |
 //! | `/_revocable/logout` | the presented token is taken back, and its session; with `?everywhere` all of its user's |
 //! | `/_revocable/events` | a security event: a password was changed, an account disabled, a session ended (RFC 8935) |
 //! | `/_revocable/` | the playground, from the `ASSETS` binding |
@@ -34,6 +35,7 @@ mod confirm_fetch;
 mod counters;
 mod doors;
 mod events_fetch;
+mod feed_fetch;
 mod flight;
 mod follow;
 mod gate_fetch;
@@ -87,6 +89,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
         }
         Some("revoke") => revoke_fetch::revoke(&request, &env, &context).await,
         Some("introspect") => introspect_fetch::introspect(&request, &env, &context).await,
+        Some("feed") => feed_fetch::feed(&request, &env).await,
         Some("logout") => logout_fetch::logout(&request, &env, &context).await,
         Some("events") => events_fetch::events(&request, &env).await,
         Some(path) => match path.strip_prefix("segments/") {

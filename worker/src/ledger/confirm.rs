@@ -4,7 +4,7 @@ use revocable::Error;
 use revocable::gate::{ConfirmQuestion, ConfirmReply};
 use worker::SqlStorageValue as Sql;
 
-use super::record::salt;
+use super::record::{members, salt};
 use super::store::number;
 use super::{Fault, Ledger, authority, press};
 use crate::host;
@@ -18,12 +18,11 @@ impl Ledger {
         let (salt, seq) = (salt(store)?, self.newest()?.seq);
         let over = press::over(host::now());
         let value = |target: &revocable::Target<'_>| {
-            let members: Vec<&str> = target.rule.members().iter().map(|member| member.as_str()).collect();
             let row = store.row(
                 "SELECT value FROM entries JOIN tables ON tbl = number WHERE rule = ? AND kind = ? AND claim = ? AND \
                  id = ? AND (expires IS NULL OR expires > ?)",
                 vec![
-                    serde_json::Value::from(members).to_string().into(),
+                    members(target.rule).into(),
                     target.kind.name().into(),
                     target.claim.unwrap_or_default().into(),
                     Sql::Blob(target.id.as_bytes().to_vec()),

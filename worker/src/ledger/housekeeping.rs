@@ -14,15 +14,19 @@ impl Ledger {
     /// Does all that is due, and has the alarm go off when something is next.
     pub(super) async fn keep_house(&self) -> Result<(), Fault> {
         self.settle()?;
+        self.broadcast()?;
         let now = host::now();
-        let store = self.store()?;
-        let unused = store.atomically(|| authority(|authority| self.clear_up(store, authority, now)))?;
-        let newest = self.newest()?;
+        // The alarm goes off much more often than there is something to clear up.
+        if now.as_millis().saturating_sub(self.cleared.get()) >= CLEAR_UP_MILLIS {
+            let store = self.store()?;
+            let unused = store.atomically(|| authority(|authority| self.clear_up(store, authority, now)))?;
+            self.cleared.set(now.as_millis());
+            self.sweep_kv(&unused).await?;
+        }
         let outcome = self.write_kv().await;
-        self.sweep_kv(&unused).await?;
-        self.feed_heartbeat()?;
-        let next = newest.at.plus_seconds(RESIGN_SECONDS).millis_since(host::now()).max(LEAST_PAUSE_MILLIS);
-        self.wake_in(next).await?;
+        self.beat().await?;
+        let next = self.newest()?.at.plus_seconds(RESIGN_SECONDS).millis_since(host::now());
+        self.wake_in(next.max(LEAST_PAUSE_MILLIS)).await?;
         outcome
     }
 
@@ -44,12 +48,15 @@ impl Ledger {
         store.run("DELETE FROM orders WHERE at < ?", vec![before(DAY_SECONDS)])?;
         store.run("DELETE FROM onces WHERE until < ?", vec![number(now.as_seconds())])?;
         store.run("DELETE FROM written WHERE at < ?", vec![before(WEEK_SECONDS)])?;
+        let cut = "SELECT seq FROM events WHERE at < ? AND seq NOT IN (SELECT seq FROM entries) ORDER BY seq LIMIT ?";
+        let cut_at = || vec![before(LOG_SECONDS), number(EVENTS_AT_A_TIME)];
+        if let Some(last) = store.row(&format!("SELECT MAX(seq) FROM ({cut})"), cut_at())?
+            && let Some(last) = last.number_if_any(0)?
+        {
+            store.set_meta("log_from", last)?;
+        }
         // What is still in force keeps the event that says why. The rest of the log is cut a piece at a time.
-        store.run(
-            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE at < ? AND seq NOT IN (SELECT seq FROM entries) \
-             ORDER BY seq LIMIT ?)",
-            vec![before(LOG_SECONDS), number(EVENTS_AT_A_TIME)],
-        )?;
+        store.run(&format!("DELETE FROM events WHERE seq IN ({cut})"), cut_at())?;
         let newest = self.newest()?;
         let is_old = newest.at.plus_seconds(RESIGN_SECONDS) <= now;
         let newest = if self.wants_compaction(store, authority, &newest)? {
@@ -155,6 +162,7 @@ fn unused_segments(
 /// that is gone.
 const RESIGN_SECONDS: u64 = 600;
 const LEAST_PAUSE_MILLIS: u64 = 1_000;
+const CLEAR_UP_MILLIS: u64 = 10_000;
 const DAY_SECONDS: u64 = 86_400;
 const WEEK_SECONDS: u64 = 7 * DAY_SECONDS;
 /// How long the log of what happened is kept, beside what is still in force.

@@ -1,6 +1,7 @@
 //! The ledger: the one writer. A Durable Object whose SQLite keeps every revocation, and every manifest that was made of them.
 //!
 //! ```text
+//! POST retractions        the same for the entry with a number, which is taken back
 //! POST orders             one transaction: events, entries, and the manifest that has them; then the feed
 //! GET  head               the newest manifest's number and hash, signed
 //! GET  manifests/<seq>    a manifest that a head named
@@ -26,13 +27,16 @@ mod store;
 
 use std::cell::{Cell, OnceCell};
 
-use revocable::authority::{Authority, Order, Recorded};
+use revocable::authority::{Authority, Order, Recorded, Retraction};
 use revocable::{Error, SegmentName};
 use serde_json::json;
 use wasm_bindgen::JsValue;
-use worker::{DurableObject, Env, Method, Request, Response, State, durable_object};
+use worker::{
+    DurableObject, Env, Method, Request, Response, State, WebSocket, WebSocketIncomingMessage, durable_object,
+};
 
 use crate::{host, log, state};
+use feed::Feed;
 use store::Store;
 
 /// The only writer.
@@ -43,6 +47,9 @@ pub struct Ledger {
     store: OnceCell<Store>,
     /// When the alarm is set for, in milliseconds, as far as this instance knows.
     alarm: Cell<Option<u64>>,
+    feed: Feed,
+    /// When it was last cleared up, in milliseconds.
+    cleared: Cell<u64>,
     /// Whether another authority's manifest is in KV.
     conflict: Cell<bool>,
 }
@@ -64,7 +71,15 @@ pub(crate) enum Fault {
 
 impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, store: OnceCell::new(), alarm: Cell::new(None), conflict: Cell::new(false) }
+        Self {
+            state,
+            env,
+            store: OnceCell::new(),
+            alarm: Cell::new(None),
+            feed: Feed::default(),
+            cleared: Cell::new(0),
+            conflict: Cell::new(false),
+        }
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
@@ -83,6 +98,26 @@ impl DurableObject for Ledger {
         }
         Response::empty()
     }
+
+    async fn websocket_message(&self, socket: WebSocket, _: WebSocketIncomingMessage) -> worker::Result<()> {
+        // `ping` is answered by the platform. There is nothing else to be said.
+        socket.close(Some(UNSUPPORTED), Some("this is a feed: say nothing but `ping`"))
+    }
+
+    async fn websocket_close(
+        &self,
+        socket: WebSocket,
+        _code: usize,
+        _reason: String,
+        _was_clean: bool,
+    ) -> worker::Result<()> {
+        let _ = socket.close(None, None::<&str>);
+        Ok(())
+    }
+
+    async fn websocket_error(&self, _socket: WebSocket, _error: worker::Error) -> worker::Result<()> {
+        Ok(())
+    }
 }
 
 impl Ledger {
@@ -93,11 +128,11 @@ impl Ledger {
         match (request.method(), path.as_str()) {
             (Method::Post, "orders") => {
                 let order = Order::from_json(&request.text().await?)?;
-                let recorded = self.record(&order).await?;
-                json_response(&match recorded {
-                    Recorded::Done(receipt) => json!({ "receipt": receipt }),
-                    Recorded::Replayed => json!({ "replayed": true }),
-                })
+                receipt(&self.record(&order).await?)
+            }
+            (Method::Post, "retractions") => {
+                let retraction = Retraction::from_json(&request.text().await?)?;
+                receipt(&self.retract(&retraction).await?)
             }
             (Method::Post, "tick") => {
                 self.keep_house().await?;
@@ -107,6 +142,12 @@ impl Ledger {
             (Method::Get, "head") => {
                 self.settle()?;
                 Ok(Response::ok(self.head()?)?)
+            }
+            (Method::Get, "feed") => {
+                let after = url.query_pairs().find(|(name, _)| name == "after");
+                let response = self.subscribe(&request, after.and_then(|(_, after)| after.parse().ok()))?;
+                self.wake_in(0).await?;
+                Ok(response)
             }
             (Method::Get, "status") => json_response(&self.status()?),
             (Method::Get, "entries" | "log") => {
@@ -152,6 +193,13 @@ impl Ledger {
 fn authority<T>(look: impl FnOnce(&Authority) -> Result<T, Fault>) -> Result<T, Fault> {
     let looked = state::with(|gate| gate.authority().map(look)).flatten();
     looked.unwrap_or(Err(Fault::Refused(Error::NotFound)))
+}
+
+fn receipt(recorded: &Recorded) -> Result<Response, Fault> {
+    json_response(&match recorded {
+        Recorded::Done(receipt) => json!({ "receipt": receipt }),
+        Recorded::Replayed => json!({ "replayed": true }),
+    })
 }
 
 fn json_response(value: &serde_json::Value) -> Result<Response, Fault> {
@@ -208,5 +256,7 @@ impl From<JsValue> for Fault {
     }
 }
 
+/// RFC 6455 §7.4.1.
+const UNSUPPORTED: u16 = 1003;
 /// How soon what failed is tried again.
 const RETRY_MILLIS: u64 = 5_000;

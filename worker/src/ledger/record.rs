@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use revocable::authority::{Order, Outcome, Receipt, Recorded, Wanted};
+use revocable::authority::{Authority, Once, Order, Outcome, Receipt, Recorded, Retraction, Wanted};
 use revocable::limits::{EXPIRED_ENTRY_GRACE_SECONDS, MAX_SEQ};
 use revocable::publish::{Record, TableKey};
-use revocable::{Error, IdPrefix, Rule, Salt, SegmentName, UnixTime};
+use revocable::{Error, Id, IdPrefix, Rule, Salt, SegmentName, UnixTime};
 use serde_json::Value;
 use worker::SqlStorageValue as Sql;
 
+use super::press::table_key;
 use super::store::{Store, number};
 use super::{Fault, Ledger, authority};
 use crate::host;
@@ -16,15 +17,52 @@ use crate::host;
 /// What has changed for readers of the list.
 pub(super) type Changes = Vec<(TableKey, Record)>;
 
+/// Who asks, and what makes it happen once.
+struct Asked<'a> {
+    actor: &'a str,
+    once: Option<&'a Once>,
+    /// The idempotency key, and all that was asked with it.
+    key: Option<(&'a str, String)>,
+}
+
 impl Ledger {
     /// Records an order. When this is answered it is durable: the platform holds an answer back until its writes are.
     pub(super) async fn record(&self, order: &Order) -> Result<Recorded, Fault> {
+        let key = order.key.as_deref().map(|key| (key, order.to_json()));
+        let asked = Asked { actor: &order.actor, once: order.once.as_ref(), key };
+        self.commit(&asked, |authority, book| {
+            let mut outcomes = Vec::with_capacity(order.changes.len());
+            for wanted in &order.changes {
+                if !authority.covers().iter().any(|issuer| issuer == wanted.revocation.issuer()) {
+                    let reason = "`issuer` is none that this authority speaks for";
+                    return Err(Error::RevocationInvalid(reason.to_owned()).into());
+                }
+                outcomes.push(book.enter(wanted, &order.actor)?);
+            }
+            Ok(outcomes)
+        })
+        .await
+    }
+
+    /// Takes back the entry with a number.
+    pub(super) async fn retract(&self, retraction: &Retraction) -> Result<Recorded, Fault> {
+        let key = retraction.key.as_deref().map(|key| (key, retraction.to_json()));
+        let asked = Asked { actor: &retraction.actor, once: None, key };
+        self.commit(&asked, |_, book| Ok(vec![book.strike(retraction)?])).await
+    }
+
+    async fn commit(
+        &self,
+        asked: &Asked<'_>,
+        enter: impl FnOnce(&Authority, &mut Book<'_>) -> Result<Vec<Outcome>, Fault>,
+    ) -> Result<Recorded, Fault> {
         self.settle()?;
         let now = host::now();
         let store = self.store()?;
+        let before = store.meta("seq")?.unwrap_or(0);
         let recorded = store.atomically(|| {
             authority(|authority| {
-                if let Some(once) = &order.once {
+                if let Some(once) = asked.once {
                     let is_new = store.count(
                         "INSERT OR IGNORE INTO onces VALUES (?, ?, ?)",
                         vec![once.sender.as_str().into(), once.jti.as_str().into(), number(once.until)],
@@ -33,31 +71,25 @@ impl Ledger {
                         return Ok(Recorded::Replayed);
                     }
                 }
-                let digest = order.key.is_some().then(|| SegmentName::of(order.to_json().as_bytes()));
-                if let (Some(key), Some(digest)) = (&order.key, &digest)
-                    && let Some(receipt) = answered_before(store, &order.actor, key, digest)?
+                let key = asked.key.as_ref().map(|(key, text)| (*key, SegmentName::of(text.as_bytes())));
+                if let Some((key, digest)) = &key
+                    && let Some(receipt) = answered_before(store, asked.actor, key, digest)?
                 {
-                    return Ok(Recorded::Done(receipt));
+                    return Ok(Recorded::Done(Receipt { manifest: self.newest()?.text, ..receipt }));
                 }
                 let mut book = Book::open(store, now, authority.hash_only())?;
-                let mut outcomes = Vec::with_capacity(order.changes.len());
-                for wanted in &order.changes {
-                    if !authority.covers().iter().any(|issuer| issuer == wanted.revocation.issuer()) {
-                        let reason = "`issuer` is none that this authority speaks for";
-                        return Err(Error::RevocationInvalid(reason.to_owned()).into());
-                    }
-                    outcomes.push(book.enter(wanted, &order.actor)?);
-                }
+                let outcomes = enter(authority, &mut book)?;
                 let changes = book.close()?;
                 let manifest =
                     if changes.is_empty() { self.newest()? } else { self.print(authority, &changes, now)? };
                 let receipt = Receipt { seq: manifest.seq, outcomes, manifest: manifest.text };
-                if let (Some(key), Some(digest)) = (&order.key, &digest) {
-                    keep_answer(store, &order.actor, key, digest, &receipt, now)?;
+                if let Some((key, digest)) = &key {
+                    keep_answer(store, asked.actor, key, digest, &receipt, now)?;
                 }
                 Ok(Recorded::Done(receipt))
             })
         })?;
+        self.tell(before).await?;
         // KV is behind now; it is written to at once, unless it was a moment ago.
         self.wake_in(0).await?;
         Ok(recorded)
@@ -110,10 +142,7 @@ impl<'a> Book<'a> {
             |seq, result: &str| Outcome { seq, id: record.id().to_string(), result: result.to_owned() };
         let Some(value) = record.value() else {
             let Some(before) = before else { return Ok(outcome(0, "absent")) };
-            self.store
-                .run("DELETE FROM entries WHERE tbl = ? AND id = ?", vec![number(table), id(&record)])?;
-            self.entries = self.entries.saturating_sub(1);
-            let seq = self.event(wanted, actor, table, &record, Some(before.value))?;
+            let seq = self.take_back(table, before.seq, actor, wanted.reason.as_deref())?;
             self.changes.push((revocation.table().clone(), record));
             return Ok(outcome(seq, "undone"));
         };
@@ -138,7 +167,7 @@ impl<'a> Book<'a> {
         } else {
             self.entries = self.entries.saturating_add(1);
         }
-        let seq = self.event(wanted, actor, table, &record, None)?;
+        let seq = self.event(wanted, actor, table, &record)?;
         self.store.run(
             "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)",
             vec![
@@ -153,34 +182,64 @@ impl<'a> Book<'a> {
         Ok(outcome(seq, result))
     }
 
-    /// Numbers an event and keeps it. `undone` is the value of the entry that it takes back.
-    fn event(
-        &mut self,
-        wanted: &Wanted,
-        actor: &str,
-        table: u64,
-        record: &Record,
-        undone: Option<i64>,
-    ) -> Result<u64, Fault> {
+    /// Takes back the entry with a number.
+    fn strike(&mut self, retraction: &Retraction) -> Result<Outcome, Fault> {
+        let row = self.store.row(
+            "SELECT n.tbl, n.id, t.rule, t.kind, t.claim FROM entries n JOIN tables t ON t.number = n.tbl WHERE n.seq = ?",
+            vec![number(retraction.seq)],
+        )?;
+        let row = row.ok_or(Fault::Refused(Error::NotFound))?;
+        let id = row.bytes(1)?.try_into().map(Id::from_bytes).map_err(|_| Fault::odd("an id"))?;
+        let seq =
+            self.take_back(row.number(0)?, retraction.seq, &retraction.actor, retraction.reason.as_deref())?;
+        self.changes.push((table_key(&row, 2)?, Record::undone(id)));
+        Ok(Outcome { seq, id: id.to_string(), result: "undone".to_owned() })
+    }
+
+    /// Removes an entry; what is kept of it in the log is that of the event that made it.
+    fn take_back(&mut self, table: u64, entry: u64, actor: &str, reason: Option<&str>) -> Result<u64, Fault> {
+        let seq = self.next()?;
+        self.store.run(
+            "INSERT INTO events SELECT ?, ?, ?, tbl, id, issuer, vals, 1, value, expires, ? FROM events WHERE seq = ?",
+            vec![
+                number(seq),
+                number(self.now.as_millis()),
+                actor.into(),
+                reason.map_or(Sql::Null, Sql::from),
+                number(entry),
+            ],
+        )?;
+        self.store
+            .run("DELETE FROM entries WHERE tbl = ? AND seq = ?", vec![number(table), number(entry)])?;
+        self.entries = self.entries.saturating_sub(1);
+        Ok(seq)
+    }
+
+    fn next(&mut self) -> Result<u64, Fault> {
         self.seq = self.seq.checked_add(1).filter(|seq| *seq < MAX_SEQ).ok_or(Error::LedgerUnavailable)?;
+        Ok(self.seq)
+    }
+
+    /// Numbers an event that adds, and keeps it.
+    fn event(&mut self, wanted: &Wanted, actor: &str, table: u64, record: &Record) -> Result<u64, Fault> {
+        let seq = self.next()?;
         let values = Value::from(wanted.revocation.values().to_vec()).to_string();
         self.store.run(
-            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
             vec![
-                number(self.seq),
+                number(seq),
                 number(self.now.as_millis()),
                 actor.into(),
                 number(table),
                 id(record),
                 wanted.revocation.issuer().into(),
                 if self.hash_only { Sql::Null } else { values.into() },
-                Sql::Integer(i64::from(undone.is_some())),
-                Sql::Integer(record.value().or(undone).unwrap_or(0)),
+                Sql::Integer(record.value().unwrap_or(0)),
                 record.expires().map_or(Sql::Null, |at| number(at.as_millis())),
                 wanted.reason.as_deref().map_or(Sql::Null, Sql::from),
             ],
         )?;
-        Ok(self.seq)
+        Ok(seq)
     }
 
     fn table(&mut self, key: &TableKey) -> Result<u64, Fault> {
@@ -230,8 +289,13 @@ struct Before {
 
 /// A rule and a kind, as they are kept.
 pub(super) fn wire(key: &TableKey) -> (String, &'static str, &str) {
-    let members: Vec<&str> = key.rule().members().iter().map(|member| member.as_str()).collect();
-    (Value::from(members).to_string(), key.kind().name(), key.claim().unwrap_or_default())
+    (members(key.rule()), key.kind().name(), key.claim().unwrap_or_default())
+}
+
+/// A rule, as it is kept.
+pub(super) fn members(rule: &Rule) -> String {
+    let members: Vec<&str> = rule.members().iter().map(|member| member.as_str()).collect();
+    Value::from(members).to_string()
 }
 
 /// The salt that ids are made with: drawn once.
@@ -278,7 +342,7 @@ fn keep_answer(
     receipt: &Receipt,
     now: UnixTime,
 ) -> Result<(), Fault> {
-    // Not the manifest: whoever asks again needs the newest.
+    // Not the manifest: whoever asks again is given the newest.
     let kept = Receipt { manifest: String::new(), ..receipt.clone() };
     let kept = serde_json::to_string(&kept).map_err(|_| Fault::odd("a receipt"))?;
     store.run(

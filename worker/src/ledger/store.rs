@@ -28,6 +28,7 @@ const SCHEMA: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, \
      tbl INTEGER NOT NULL, id BLOB NOT NULL, issuer TEXT NOT NULL, vals TEXT, undo INTEGER NOT NULL, \
      value INTEGER NOT NULL, expires INTEGER, reason TEXT)",
+    "CREATE INDEX IF NOT EXISTS events_id ON events (id)",
     "CREATE TABLE IF NOT EXISTS entries (tbl INTEGER NOT NULL, id BLOB NOT NULL, seq INTEGER NOT NULL, \
      value INTEGER NOT NULL, expires INTEGER, PRIMARY KEY (tbl, id)) WITHOUT ROWID",
     "CREATE UNIQUE INDEX IF NOT EXISTS entries_seq ON entries (seq)",
@@ -99,7 +100,7 @@ impl Store {
     /// Runs a statement and says how many rows it changed.
     pub(super) fn count(&self, statement: &str, values: Vec<Sql>) -> Result<u64, Fault> {
         self.run(statement, values)?;
-        Ok(self.row("SELECT changes()", vec![])?.map_or(Ok(0), |row| row.number(0))?)
+        self.row("SELECT changes()", vec![])?.map_or(Ok(0), |row| row.number(0))
     }
 
     /// The first row.
@@ -110,8 +111,17 @@ impl Store {
 
     /// All rows.
     pub(super) fn rows(&self, statement: &str, values: Vec<Sql>) -> Result<Vec<Row>, Fault> {
+        self.each(statement, values)?.collect()
+    }
+
+    /// The rows, one after the other.
+    pub(super) fn each(
+        &self,
+        statement: &str,
+        values: Vec<Sql>,
+    ) -> Result<impl Iterator<Item = Result<Row, Fault>> + use<>, Fault> {
         let rows = self.sql.exec(statement, values)?.raw();
-        rows.map(|row| Ok(Row(row?))).collect()
+        Ok(rows.map(|row| Ok(Row(row?))))
     }
 
     /// A number that is kept by name.
