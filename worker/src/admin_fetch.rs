@@ -74,7 +74,7 @@ async fn post(request: &Request, env: &Env, actor: &str) -> worker::Result<Respo
         Err(fault) => return refuse(&fault, request),
     };
     let body = match request.inner().body() {
-        Some(stream) => host::read_at_most(&stream, limit).await?,
+        Some(stream) => host::read_body(&stream, limit).await?,
         None => Some(Vec::new()),
     };
     let Some(body) = body else { return refuse(&Posted::too_long(content_type.as_deref()), request) };

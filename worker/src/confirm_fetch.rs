@@ -21,7 +21,7 @@ pub(crate) async fn confirm(request: &Request, env: &Env, context: &Context) -> 
     let origin = request.headers().get("origin")?;
     let origin = origin.as_deref();
     let body = match request.inner().body() {
-        Some(stream) => host::read_at_most(&stream, MAX_CONFIRM_BYTES).await?,
+        Some(stream) => host::read_body(&stream, MAX_CONFIRM_BYTES).await?,
         None => Some(Vec::new()),
     };
     let Some(body) = body else { return reply::malformed(413, "it is longer than 64 KiB", origin) };

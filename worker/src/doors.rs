@@ -43,7 +43,7 @@ pub(crate) fn with<T>(look: impl FnOnce(&Authority) -> T) -> Option<T> {
 /// A body; `None` when it is longer.
 pub(crate) async fn body(request: &Request, limit: usize) -> worker::Result<Option<Vec<u8>>> {
     match request.inner().body() {
-        Some(stream) => Ok(host::read_at_most(&stream, limit).await?),
+        Some(stream) => Ok(host::read_body(&stream, limit).await?),
         None => Ok(Some(Vec::new())),
     }
 }

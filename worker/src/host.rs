@@ -164,18 +164,37 @@ pub(crate) async fn read(stream: &ReadableStream, limit: usize) -> Result<Vec<u8
 
 /// Reads a stream to its end; `None` when it has more than `limit` bytes.
 pub(crate) async fn read_at_most(stream: &ReadableStream, limit: usize) -> Result<Option<Vec<u8>>, JsValue> {
+    read_within(stream, limit, 0).await
+}
+
+/// [`read_at_most`] for what somebody sends us: a little that is too much is read to its end all the same. Where it is not, the
+/// connection is closed, and he may never see what is wrong.
+pub(crate) async fn read_body(stream: &ReadableStream, limit: usize) -> Result<Option<Vec<u8>>, JsValue> {
+    read_within(stream, limit, MOST_DRAINED_BYTES).await
+}
+
+async fn read_within(
+    stream: &ReadableStream,
+    limit: usize,
+    patience: usize,
+) -> Result<Option<Vec<u8>>, JsValue> {
     let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
-    let mut bytes = Vec::new();
+    let (mut bytes, mut length) = (Vec::new(), 0_usize);
     while let Some(chunk) = next(&reader).await? {
-        let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
-        if bytes.len().saturating_add(length) > limit {
+        length = length.saturating_add(usize::try_from(chunk.length()).unwrap_or(usize::MAX));
+        if length > limit.saturating_add(patience) {
             abandon(&reader.cancel());
             return Ok(None);
         }
-        bytes.extend(chunk.to_vec());
+        if length <= limit {
+            bytes.extend(chunk.to_vec());
+        }
     }
-    Ok(Some(bytes))
+    Ok((length <= limit).then_some(bytes))
 }
+
+/// How much of a body that nobody wants is read.
+const MOST_DRAINED_BYTES: usize = 1024 * 1024;
 
 /// Reads a stream that has exactly so many bytes, into a buffer of that length; `None` when it has more or fewer. Whenever some
 /// come, `came` is told.

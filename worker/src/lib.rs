@@ -78,34 +78,55 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
         return reply::unconfigured(&error);
     }
     let answer = match ours {
-        Some("manifest" | "manifest.jwt") => snapshot_fetch::manifest(&request, &env, &context).await,
-        Some("head") => head_fetch::head(&request, &env).await,
-        Some("confirm") => confirm_fetch::confirm(&request, &env, &context).await,
-        Some("admin/revocations") => admin_fetch::revocations(&request, &env).await,
-        Some("admin/log") => admin_fetch::log(&request, &env).await,
-        Some("metrics") => metrics_fetch::page(&request, &env).await,
-        Some(path) if path.starts_with(ENTRIES) => {
-            admin_fetch::entry(&request, &env, path.strip_prefix(ENTRIES).unwrap_or_default()).await
-        }
-        Some("revoke") => revoke_fetch::revoke(&request, &env, &context).await,
-        Some("introspect") => introspect_fetch::introspect(&request, &env, &context).await,
-        Some("feed") => feed_fetch::feed(&request, &env).await,
-        Some("logout") => logout_fetch::logout(&request, &env, &context).await,
-        Some("events") => events_fetch::events(&request, &env).await,
-        Some(path) => match path.strip_prefix("segments/") {
-            Some(name) => snapshot_fetch::segment(&request, &env, &context, name).await,
-            None => match path.strip_prefix("manifests/") {
-                Some(name) => head_fetch::manifest(&request, &env, &context, name).await,
-                None => assets_fetch::asset(&request, &env, path).await,
-            },
-        },
         None => gate_fetch::gate(request, &env, &context).await,
+        Some(path) => {
+            let answer = endpoint(&request, &env, &context, path).await;
+            drain(&request).await;
+            answer
+        }
     };
     // What is left are faults of the platform, such as a binding of another type. They are told to the log alone.
     answer.or_else(|fault| {
         log::fault(&fault);
         reply::refusal(&Error::SourceUnavailable, origin.as_deref())
     })
+}
+
+/// Answers what is asked of this Worker itself.
+async fn endpoint(request: &Request, env: &Env, context: &Context, path: &str) -> worker::Result<Response> {
+    match path {
+        "manifest" | "manifest.jwt" => snapshot_fetch::manifest(request, env, context).await,
+        "head" => head_fetch::head(request, env).await,
+        "confirm" => confirm_fetch::confirm(request, env, context).await,
+        "admin/revocations" => admin_fetch::revocations(request, env).await,
+        "admin/log" => admin_fetch::log(request, env).await,
+        "metrics" => metrics_fetch::page(request, env).await,
+        path if path.starts_with(ENTRIES) => {
+            admin_fetch::entry(request, env, path.strip_prefix(ENTRIES).unwrap_or_default()).await
+        }
+        "revoke" => revoke_fetch::revoke(request, env, context).await,
+        "introspect" => introspect_fetch::introspect(request, env, context).await,
+        "feed" => feed_fetch::feed(request, env).await,
+        "logout" => logout_fetch::logout(request, env, context).await,
+        "events" => events_fetch::events(request, env).await,
+        path => match path.strip_prefix("segments/") {
+            Some(name) => snapshot_fetch::segment(request, env, context, name).await,
+            None => match path.strip_prefix("manifests/") {
+                Some(name) => head_fetch::manifest(request, env, context, name).await,
+                None => assets_fetch::asset(request, env, path).await,
+            },
+        },
+    }
+}
+
+/// Reads what is left of a body that nobody wanted, if it is short: a connection on which some is left is closed, and the
+/// request that comes next on it is lost.
+async fn drain(request: &Request) {
+    if !request.inner().body_used()
+        && let Some(body) = request.inner().body()
+    {
+        let _ = host::read_body(&body, 0).await;
+    }
 }
 
 /// The safety net of the ledger's alarm.

@@ -41,6 +41,10 @@ impl Ledger {
         if self.subscribers() >= MOST_SUBSCRIBERS {
             return Err(Error::RateLimited { retry_after: 60 }.into());
         }
+        if self.subscribers() == 0 {
+            // The first is told something now, and not at once again.
+            self.feed.beat.set(host::now().as_millis());
+        }
         // Whoever comes now has what is on its way to the others.
         self.broadcast()?;
         let missed = self.missed(after)?;

@@ -1,0 +1,190 @@
+// What the ledger shows: its feed by both ways, its listing and its log, and what both say of one that is taken back.
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { after, before, describe, test } from "node:test";
+
+import { WebSocket } from "undici";
+
+import { ISSUER } from "../../xtask/node/names.mjs";
+import { startStack } from "../../xtask/node/stack.mjs";
+import { ask, bearer } from "./support.mjs";
+
+const KEY = randomBytes(32).toString("base64url");
+const PATH = "/_revocable/admin/revocations";
+const SUBSCRIBERS = 1000;
+
+describe("the ledger, as it is seen", { timeout: 120_000 }, () => {
+  /** @type {import("../../xtask/node/stack.mjs").Stack} */
+  let stack;
+  /** @type {import("../../xtask/node/stack.mjs").Gate} */
+  let gate;
+  before(async () => {
+    stack = await startStack();
+    const authority = {
+      signingKey: { secret: "AUTHORITY_KEY" },
+      keys: [{ id: "ops", hash: createHash("sha256").update(KEY).digest("hex"), may: "admin" }],
+      rate: { perSecond: 1000, burst: 10_000 },
+    };
+    gate = await stack.startFreshGate({
+      config: { ...stack.config, authority, publicSnapshot: true, readKey: undefined },
+      bindings: { AUTHORITY_KEY: await readFile(stack.authority.keyFile, "utf8") },
+    });
+  });
+  after(() => stack.dispose());
+
+  /** @param {object} body */
+  async function post(body) {
+    const headers = { ...bearer(KEY), "content-type": "application/json" };
+    const response = await gate.fetch(PATH, { method: "POST", headers, body: JSON.stringify(body) });
+    assert.equal(response.status, 200);
+    return response.json();
+  }
+  const revocation = (/** @type {string} */ jti, more = {}) => ({ rule: ["jti"], issuer: ISSUER, values: [jti], ...more });
+  /** @param {string} path */
+  async function get(path) {
+    const response = await gate.fetch(`/_revocable/admin/${path}`, { headers: bearer(KEY) });
+    return { status: response.status, body: await response.json() };
+  }
+
+  /** @param {string} [query] @param {Record<string, string>} [headers] */
+  async function subscribe(query = "", headers = {}) {
+    const abort = new AbortController();
+    const response = await fetch(`${gate.url}/_revocable/feed${query}`, { headers: { accept: "text/event-stream", ...headers }, signal: abort.signal });
+    assert.equal(response.status, 200);
+    const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    return {
+      async next() {
+        for (;;) {
+          const end = text.indexOf("\n\n");
+          if (end >= 0) {
+            const lines = text.slice(0, end).split("\n");
+            text = text.slice(end + 2);
+            const field = (/** @type {string} */ name) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+            return { id: field("id"), event: field("event"), data: JSON.parse(field("data") ?? "null") };
+          }
+          const { done, value } = await reader.read();
+          if (done) throw new Error("the feed ended");
+          text += value;
+        }
+      },
+      close: () => abort.abort(),
+    };
+  }
+
+  test("a subscriber hears of a change, comes back with its number, and misses nothing", async () => {
+    const feed = await subscribe();
+    const hello = await feed.next();
+    assert.equal(hello.event, "heartbeat");
+    const first = await post(revocation("f-1", { expires: 4_000_000_000 }));
+    const message = await feed.next();
+    assert.deepEqual([message.event, message.data.prev, message.data.seq], ["change", hello.data.seq, first.seq]);
+    assert.equal(message.id, String(first.seq));
+    const [change] = message.data.changes;
+    assert.deepEqual(
+      { ...change, id: change.id.length },
+      { seq: first.outcomes[0].seq, op: "add", rule: ["jti"], kind: "outright", issuer: ISSUER, id: 32, expires: 4_000_000_000 },
+    );
+    assert.ok(!JSON.stringify(message.data).includes("f-1"), "there are ids and no values");
+    feed.close();
+    const missed = await post(revocation("f-1", { undo: true }));
+    await post(revocation("f-2"));
+    for (const again of [await subscribe(`?after=${first.seq}`), await subscribe("", { "last-event-id": String(first.seq) })]) {
+      const { data } = await again.next();
+      assert.deepEqual(data.changes.map((/** @type {any} */ one) => one.op), ["undo", "add"]);
+      assert.equal(data.changes[0].seq, missed.outcomes[0].seq);
+      again.close();
+    }
+    for (const [query, event] of [["?after=9007199254740990", "reset"], [`?after=${(await head()).seq}`, "heartbeat"]]) {
+      const feed = await subscribe(query);
+      assert.equal((await feed.next()).event, event);
+      feed.close();
+    }
+    for (const query of ["?after=x", "?after=1&after=2", "?since=1", "?after=-1", `?after=${"9".repeat(17)}`]) {
+      assert.equal((await gate.fetch(`/_revocable/feed${query}`)).status, 400, query);
+    }
+  });
+
+  async function head() {
+    const text = await (await gate.fetch("/_revocable/head", { headers: { "cache-control": "no-cache" } })).text();
+    return JSON.parse(Buffer.from(text.split(".")[1] ?? "", "base64url").toString());
+  }
+
+  test("what a message points to is the manifest with that hash, at once, and the gate refuses", async () => {
+    const feed = await subscribe();
+    await feed.next();
+    const jti = "f-3";
+    await post(revocation(jti));
+    const { data } = await feed.next();
+    const claims = JSON.parse(Buffer.from(data.head.split(".")[1], "base64url").toString());
+    const manifest = await (await gate.fetch(`/_revocable/manifests/${claims.seq}.jwt`)).text();
+    assert.equal(createHash("sha256").update(manifest).digest("hex"), claims.manifest);
+    assert.equal((await ask(gate, await stack.issuer.mint({ jti }))).status, 401);
+    feed.close();
+  });
+
+  test(`${SUBSCRIBERS} WebSockets hear of it, each once`, async () => {
+    const url = `${gate.url.replace("http", "ws")}/_revocable/feed`;
+    /** @type {any[]} */
+    const sockets = [];
+    const open = async () => {
+      const socket = new WebSocket(url);
+      sockets.push(socket);
+      const heard = /** @type {any[]} */ ([]);
+      socket.heard = heard;
+      await new Promise((resolve, reject) => {
+        socket.addEventListener("message", (/** @type {any} */ event) => {
+          if (event.data !== "pong") heard.push(JSON.parse(event.data));
+          resolve(undefined);
+        });
+        socket.addEventListener("error", reject);
+      });
+    };
+    for (let count = 0; count < SUBSCRIBERS; count += 50) await Promise.all(Array.from({ length: 50 }, open));
+    const { seq } = await post(revocation("f-4"));
+    const deadline = Date.now() + 20_000;
+    const has = (/** @type {any} */ socket) => socket.heard.some((/** @type {any} */ one) => one.seq >= seq);
+    while (!sockets.every(has) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(sockets.filter(has).length, SUBSCRIBERS);
+    const changes = sockets.map((socket) => socket.heard.filter((/** @type {any} */ one) => one.type === "change").length);
+    assert.deepEqual([Math.min(...changes), Math.max(...changes)], [1, 1]);
+    // The platform answers a sign of life without waking anything.
+    const pong = new Promise((resolve) => sockets[0].addEventListener("message", (/** @type {any} */ event) => resolve(event.data)));
+    sockets[0].send("ping");
+    assert.equal(await pong, "pong");
+    for (const socket of sockets) socket.close();
+  });
+
+  test("what is revoked is listed, searched, paged, taken back by its number, and stays in the log", async () => {
+    const more = Array.from({ length: 7 }, (_, count) => ({ rule: ["sub", "azp"], issuer: ISSUER, values: ["alice", `app-${count}`], before: 1_700_000_000.5, reason: "asked" }));
+    for (const one of more) await post(one);
+    const listed = await get("revocations?rule=sub,azp&limit=3");
+    assert.deepEqual([listed.status, listed.body.revocations.length], [200, 3]);
+    const [first] = listed.body.revocations;
+    assert.deepEqual(
+      { rule: first.rule, values: first.values, before: first.before, reason: first.reason, actor: first.actor, kind: first.kind },
+      { rule: ["azp", "sub"], values: ["app-0", "alice"], before: 1_700_000_000.5, reason: "asked", actor: "key:ops", kind: "cutoff" },
+    );
+    const seen = [];
+    for (let after = 0; after !== null; ) {
+      const page = (await get(`revocations?rule=sub,azp&limit=3&after=${after}`)).body;
+      seen.push(...page.revocations);
+      after = page.next;
+    }
+    assert.equal(seen.length, more.length);
+    for (const query of ["value=app-3", `rule=sub,azp&issuer=${encodeURIComponent(ISSUER)}&value=alice&value=app-3`, `id=${seen[3].id}`]) {
+      const found = (await get(`revocations?${query}`)).body.revocations;
+      assert.deepEqual(found.map((/** @type {any} */ one) => one.seq), [seen[3].seq], query);
+    }
+    assert.deepEqual((await get("revocations?value=nobody")).body, { revocations: [], next: null });
+    const path = `${PATH}/${seen[3].seq}?reason=mistaken`;
+    const taken = await gate.fetch(path, { method: "DELETE", headers: bearer(KEY) });
+    assert.equal(taken.status, 200);
+    assert.equal((await taken.json()).outcomes[0].result, "undone");
+    assert.equal((await gate.fetch(path, { method: "DELETE", headers: bearer(KEY) })).status, 404);
+    assert.deepEqual((await get(`revocations?id=${seen[3].id}`)).body.revocations, []);
+    const log = (await get(`log?id=${seen[3].id}`)).body.revocations;
+    assert.deepEqual(log.map((/** @type {any} */ one) => [one.undo, one.reason]), [[false, "asked"], [true, "mistaken"]]);
+  });
+});
