@@ -12,8 +12,8 @@ use crate::time::UnixTime;
 /// use revocable::UnixTime;
 /// let midnight = UnixTime::from_seconds(20_783 * 86_400);
 /// let budget = KvBudget { per_day: 900, used: 0, last: midnight };
-/// assert_eq!(budget.next(midnight.plus_seconds(1)), midnight.plus_seconds(1));
-/// assert_eq!(KvBudget { used: 700, ..budget }.next(midnight.plus_seconds(1)), midnight.plus_seconds(300));
+/// assert_eq!(budget.next(midnight.plus_seconds(2)), midnight.plus_seconds(2));
+/// assert_eq!(KvBudget { used: 700, ..budget }.next(midnight.plus_seconds(2)), midnight.plus_seconds(300));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KvBudget {

@@ -52,7 +52,8 @@ describe("the ledger, as it is seen", { timeout: 120_000 }, () => {
     const abort = new AbortController();
     const response = await fetch(`${gate.url}/_revocable/feed${query}`, { headers: { accept: "text/event-stream", ...headers }, signal: abort.signal });
     assert.equal(response.status, 200);
-    const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).pipeThrough(new TextDecoderStream()).getReader();
+    const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+    const decoder = new TextDecoder();
     let text = "";
     return {
       async next() {
@@ -66,7 +67,7 @@ describe("the ledger, as it is seen", { timeout: 120_000 }, () => {
           }
           const { done, value } = await reader.read();
           if (done) throw new Error("the feed ended");
-          text += value;
+          text += decoder.decode(value, { stream: true });
         }
       },
       close: () => abort.abort(),
@@ -130,9 +131,8 @@ describe("the ledger, as it is seen", { timeout: 120_000 }, () => {
     const sockets = [];
     const open = async () => {
       const socket = new WebSocket(url);
-      sockets.push(socket);
       const heard = /** @type {any[]} */ ([]);
-      socket.heard = heard;
+      sockets.push({ socket, heard });
       await new Promise((resolve, reject) => {
         socket.addEventListener("message", (/** @type {any} */ event) => {
           if (event.data !== "pong") heard.push(JSON.parse(event.data));
@@ -144,16 +144,16 @@ describe("the ledger, as it is seen", { timeout: 120_000 }, () => {
     for (let count = 0; count < SUBSCRIBERS; count += 50) await Promise.all(Array.from({ length: 50 }, open));
     const { seq } = await post(revocation("f-4"));
     const deadline = Date.now() + 20_000;
-    const has = (/** @type {any} */ socket) => socket.heard.some((/** @type {any} */ one) => one.seq >= seq);
+    const has = (/** @type {any} */ one) => one.heard.some((/** @type {any} */ one) => one.seq >= seq);
     while (!sockets.every(has) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(sockets.filter(has).length, SUBSCRIBERS);
-    const changes = sockets.map((socket) => socket.heard.filter((/** @type {any} */ one) => one.type === "change").length);
+    const changes = sockets.map(({ heard }) => heard.filter((/** @type {any} */ one) => one.type === "change").length);
     assert.deepEqual([Math.min(...changes), Math.max(...changes)], [1, 1]);
     // The platform answers a sign of life without waking anything.
-    const pong = new Promise((resolve) => sockets[0].addEventListener("message", (/** @type {any} */ event) => resolve(event.data)));
-    sockets[0].send("ping");
+    const pong = new Promise((resolve) => sockets[0].socket.addEventListener("message", (/** @type {any} */ event) => resolve(event.data)));
+    sockets[0].socket.send("ping");
     assert.equal(await pong, "pong");
-    for (const socket of sockets) socket.close();
+    for (const { socket } of sockets) socket.close();
   });
 
   test("what is revoked is listed, searched, paged, taken back by its number, and stays in the log", async () => {

@@ -87,8 +87,8 @@ export async function startGate({ config, origin, port = 0, objects, bindings, s
   const url = (await miniflare.ready).origin;
   const kv = async () => /** @type {Kv} */ (/** @type {unknown} */ (await miniflare.getKVNamespace(KV)));
   const ledger = async () => {
-    const namespace = await miniflare.getDurableObjectNamespace(LEDGER);
-    return /** @type {Ledger} */ (/** @type {unknown} */ (namespace.get(namespace.idFromName("ledger"))));
+    const namespace = /** @type {any} */ (await miniflare.getDurableObjectNamespace(LEDGER));
+    return /** @type {Ledger} */ (namespace.get(namespace.idFromName("ledger")));
   };
   /** @type {Gate["put"]} */
   const put = async (objects) => {
