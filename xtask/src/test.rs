@@ -39,7 +39,7 @@ pub(crate) enum Suite {
     Firefox,
     /// The Worker on workerd: `tests/worker/`.
     Worker,
-    /// The npm package in Node: `tests/npm/`.
+    /// The npm package in Node, against a gate among others: `tests/npm/`.
     Npm,
     /// The npm package held against jose: `tests/differential/`.
     Differential,
@@ -148,8 +148,8 @@ impl Suite {
             Self::ClippyWasm | Self::DocWasm => &[Tool::WasmTarget],
             Self::Types => &[Tool::NpmPackages],
             Self::Chromium | Self::Firefox => tools::FOR_BROWSERS,
-            Self::Worker => tools::FOR_WORKER,
-            Self::Npm | Self::Differential => tools::FOR_PACKAGE,
+            Self::Worker | Self::Npm => tools::FOR_WORKER,
+            Self::Differential => tools::FOR_PACKAGE,
             Self::Browser => {
                 &[Tool::Browsers, Tool::WasmTarget, Tool::NpmPackages, Tool::WasmBindgen, Tool::WorkerBuild]
             }
@@ -169,9 +169,8 @@ impl Suite {
     fn parts(self) -> &'static [Part] {
         match self {
             Self::Worker => &[Part::Cli, Part::Worker],
-            Self::Npm => &[Part::Cli, Part::Package],
             Self::Differential => &[Part::Package],
-            Self::Browser | Self::Typed => &[Part::Cli, Part::Worker, Part::Package],
+            Self::Npm | Self::Browser | Self::Typed => &[Part::Cli, Part::Worker, Part::Package],
             _ => &[],
         }
     }
