@@ -29,6 +29,16 @@ pub struct AdminKey {
     pub(crate) until: Option<UnixTime>,
 }
 
+impl Authority {
+    /// Whether an actor ([`crate::authority::Order::actor`]) may take back what is revoked, and so lower a cutoff or a minimum:
+    /// a key with [`Permission::Admin`].
+    #[must_use]
+    pub fn may_take_back(&self, actor: &str) -> bool {
+        let is = |key: &AdminKey, id: &str| key.id == id && key.may == Permission::Admin;
+        actor.strip_prefix("key:").is_some_and(|id| self.admin_keys.iter().any(|key| is(key, id)))
+    }
+}
+
 impl Permission {
     /// Every one.
     pub const ALL: [Self; 3] = [Self::Read, Self::Revoke, Self::Admin];

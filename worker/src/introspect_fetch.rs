@@ -5,7 +5,7 @@ use worker::{Context, Env, Request, Response};
 
 use crate::doors::{self, Asked};
 use crate::gate_fetch::{RequestFields, decide};
-use crate::{host, refresh, reply};
+use crate::{admin, rate, refresh, reply};
 
 pub(crate) async fn introspect(request: &Request, env: &Env, context: &Context) -> worker::Result<Response> {
     if let Asked::Answered(response) = doors::admit(request)? {
@@ -47,13 +47,8 @@ async fn answer(request: &Request, form: &Form, env: &Env, context: &Context) ->
 async fn who(request: &Request, form: &Form) -> Result<Introspector, Refusal> {
     let fields = RequestFields(request.headers());
     if Authority::has_bearer(&fields) {
-        let admitted = doors::with(|authority| {
-            authority.admit_request(&fields, Permission::Read, host::now()).map(|_| ())
-        });
-        return match admitted.ok_or_else(doors::unavailable)? {
-            Ok(()) => Ok(Introspector::Reader),
-            Err(error) => Err(Refusal::of(&error)),
-        };
+        let admitted = admin::may(request, Permission::Read).and_then(|actor| rate::take(&actor, 1));
+        return admitted.map(|()| Introspector::Reader).map_err(|error| Refusal::of(&error));
     }
     doors::identify(request, form).await.map(Introspector::Client)
 }

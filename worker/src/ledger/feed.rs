@@ -102,7 +102,13 @@ impl Ledger {
     pub(super) fn broadcast(&self) -> Result<(), Fault> {
         let Some(told) = self.feed.told.take() else { return Ok(()) };
         if self.newest()?.seq > told {
-            self.send(&self.changes(told)?);
+            match self.changes(told) {
+                Ok(messages) => self.send(&messages),
+                Err(fault) => {
+                    self.feed.told.set(Some(told));
+                    return Err(fault);
+                }
+            }
         }
         self.feed.at.set(host::now().as_millis());
         Ok(())

@@ -1,7 +1,7 @@
 //! What the alarm does: forgets what has expired, signs anew what would grow old, compacts, writes to KV, and clears up after it.
 
 use revocable::authority::Authority;
-use revocable::{Manifest, SegmentName, UnixTime};
+use revocable::{Manifest, UnixTime};
 use serde_json::{Value, json};
 use worker::SqlStorageValue as Sql;
 
@@ -11,32 +11,49 @@ use super::{Fault, Ledger, authority, kv};
 use crate::host;
 
 impl Ledger {
-    /// Does all that is due, and has the alarm go off when something is next.
+    /// Does all that is due, and has the alarm go off when something is next. What fails keeps nothing else from being done.
     pub(super) async fn keep_house(&self) -> Result<(), Fault> {
         self.settle()?;
-        self.broadcast()?;
+        let mut outcome = self.broadcast();
         let now = host::now();
         // The alarm goes off much more often than there is something to clear up.
         if now.as_millis().saturating_sub(self.cleared.get()) >= CLEAR_UP_MILLIS {
-            let store = self.store()?;
-            let unused = store.atomically(|| authority(|authority| self.clear_up(store, authority, now)))?;
             self.cleared.set(now.as_millis());
-            self.sweep_kv(&unused).await?;
+            let store = self.store()?;
+            let each = |work: &dyn Fn(&Authority) -> Result<(), Fault>| {
+                store.atomically(|| authority(|authority| work(authority)))
+            };
+            outcome = outcome
+                .and(each(&|authority| self.sign_anew(authority, now)))
+                .and(each(&|authority| self.compact(store, authority, now)))
+                .and(each(&|authority| self.clear_up(store, authority, now)));
+            outcome = outcome.and(self.sweep_kv().await);
         }
-        let outcome = self.write_kv().await;
-        self.beat().await?;
+        outcome = outcome.and(self.write_kv().await);
+        outcome = outcome.and(self.beat().await);
         let next = self.newest()?.at.plus_seconds(RESIGN_SECONDS).millis_since(host::now());
         self.wake_in(next.max(LEAST_PAUSE_MILLIS)).await?;
         outcome
     }
 
-    /// All that is done at once. Gives the segments that are to be deleted from KV.
-    fn clear_up(
-        &self,
-        store: &Store,
-        authority: &Authority,
-        now: UnixTime,
-    ) -> Result<Vec<SegmentName>, Fault> {
+    /// Signs a manifest that says the same, where the newest grows old.
+    fn sign_anew(&self, authority: &Authority, now: UnixTime) -> Result<(), Fault> {
+        if self.newest()?.at.plus_seconds(RESIGN_SECONDS) <= now {
+            self.print(authority, &Vec::new(), now)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the segments anew, where that is worth it.
+    fn compact(&self, store: &Store, authority: &Authority, now: UnixTime) -> Result<(), Fault> {
+        if self.wants_compaction(store, authority, &self.newest()?)? {
+            self.reprint(authority, now)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what is over.
+    fn clear_up(&self, store: &Store, authority: &Authority, now: UnixTime) -> Result<(), Fault> {
         let gone = store.count(
             "DELETE FROM entries WHERE expires IS NOT NULL AND expires <= ?",
             vec![number(over(now))],
@@ -53,24 +70,17 @@ impl Ledger {
         if let Some(last) = store.row(&format!("SELECT MAX(seq) FROM ({cut})"), cut_at())?
             && let Some(last) = last.number_if_any(0)?
         {
-            store.set_meta("log_from", last)?;
+            // What is cut later may be older.
+            store.set_meta("log_from", last.max(store.meta("log_from")?.unwrap_or(0)))?;
         }
         // What is still in force keeps the event that says why. The rest of the log is cut a piece at a time.
         store.run(&format!("DELETE FROM events WHERE seq IN ({cut})"), cut_at())?;
-        let newest = self.newest()?;
-        let is_old = newest.at.plus_seconds(RESIGN_SECONDS) <= now;
-        let newest = if self.wants_compaction(store, authority, &newest)? {
-            self.reprint(authority, now)?
-        } else if is_old {
-            self.print(authority, &Vec::new(), now)?
-        } else {
-            newest
-        };
+        // Until two minutes after a newer one was made.
         store.run(
-            "DELETE FROM manifests WHERE seq < ? AND at < ?",
-            vec![number(newest.seq), before(MANIFEST_SECONDS)],
+            "DELETE FROM manifests WHERE seq < (SELECT MAX(seq) FROM manifests WHERE at < ?)",
+            vec![before(MANIFEST_SECONDS)],
         )?;
-        unused_segments(store, authority, &newest, now)
+        unused_segments(store, authority, &self.newest()?, now)
     }
 
     /// Whether the segments have become many, hold much that is over, or are made otherwise than is configured.
@@ -119,20 +129,20 @@ impl Ledger {
             "kvSeq": kv_seq,
             "kvBehindMillis": behind,
             "kvWritesToday": budget.spend(0, now).used,
-            "conflict": self.conflict.get(),
+            "conflict": store.meta("conflict")? == Some(1),
             "subscribers": self.subscribers(),
         }))
     }
 }
 
-/// Notes which segments the newest manifest does not name, and takes out those that none has named for longer than any reader
-/// may rely on one. Gives those that KV may have.
+/// Notes which segments the newest manifest does not name, and removes those that none has named for longer than any reader may
+/// rely on one; those that KV has, once it has them no more.
 fn unused_segments(
     store: &Store,
     authority: &Authority,
     newest: &Printed,
     now: UnixTime,
-) -> Result<Vec<SegmentName>, Fault> {
+) -> Result<(), Fault> {
     let used: Vec<String> = names(&newest.text)?.iter().map(ToString::to_string).collect();
     let used = || Sql::String(Value::from(used.clone()).to_string());
     store.run(
@@ -147,15 +157,7 @@ fn unused_segments(
     )?;
     let hard_limit = authority.valid_for().saturating_add(CLOCKS_SECONDS);
     let since = number(now.minus_seconds(hard_limit).as_millis());
-    let mut gone = Vec::new();
-    for row in store.rows("SELECT hash, in_kv FROM segments WHERE unused_since < ? LIMIT 64", vec![since])? {
-        let hash: [u8; 32] = row.bytes(0)?.try_into().map_err(|_| Fault::odd("a hash"))?;
-        if row.number(1)? != 0 {
-            gone.push(SegmentName::from_digest(hash));
-        }
-        store.run("DELETE FROM segments WHERE hash = ?", vec![Sql::Blob(hash.to_vec())])?;
-    }
-    Ok(gone)
+    store.run("DELETE FROM segments WHERE unused_since < ? AND in_kv = 0", vec![since])
 }
 
 /// A manifest that says nothing new is signed this often, so that readers can tell an authority that has nothing to say from one
@@ -171,7 +173,7 @@ const EVENTS_AT_A_TIME: u64 = 10_000;
 /// A head points to a manifest for a minute at most.
 const MANIFEST_SECONDS: u64 = 120;
 /// How much clocks may differ.
-const CLOCKS_SECONDS: u64 = 300;
+pub(super) const CLOCKS_SECONDS: u64 = 300;
 /// Of 16; the rest is for what comes before the next alarm.
 const MANY_LAYERS: u8 = 10;
 /// Of the 2,048 operations that a manifest may have.

@@ -5,11 +5,13 @@ use revocable::{Error, Manifest, SegmentName, UnixTime};
 use worker::SqlStorageValue as Sql;
 use worker::kv::KvStore;
 
+use super::housekeeping::CLOCKS_SECONDS;
 use super::press::{Printed, names};
 use super::store::{Store, number};
 use super::{Fault, Ledger, authority};
 use crate::{host, log};
 
+const SWEPT_AT_A_TIME: u64 = 64;
 const BINDING: &str = "REVOCATIONS";
 const MANIFEST: &str = "manifest.jwt";
 /// How soon KV is looked at again while another authority's manifest is there.
@@ -34,13 +36,14 @@ impl Ledger {
             return Ok(());
         }
         if self.is_another_authoritys(&kv, &newest).await? {
-            if !self.conflict.replace(true) {
+            if store.meta("conflict")? != Some(1) {
+                store.set_meta("conflict", 1)?;
                 log::failed("publish", &Error::ManifestConflict { seq: newest.seq }, Some(CONFLICT));
             }
             self.wake_in(CONFLICT_MILLIS).await?;
             return Ok(());
         }
-        self.conflict.set(false);
+        store.set_meta("conflict", 0)?;
         let mut writes = 0_u32;
         for name in names(&newest.text)? {
             let row = store.row(
@@ -98,10 +101,17 @@ impl Ledger {
     }
 
     /// Deletes from KV what no manifest has named for longer than any reader may rely on one.
-    pub(super) async fn sweep_kv(&self, names: &[SegmentName]) -> Result<(), Fault> {
+    pub(super) async fn sweep_kv(&self) -> Result<(), Fault> {
         let Ok(kv) = self.env.kv(BINDING) else { return Ok(()) };
-        for name in names {
-            kv.delete(&name.object_name()).await.map_err(kv_fault)?;
+        let store = self.store()?;
+        let hard_limit = authority(|authority| Ok(authority.valid_for()))?.saturating_add(CLOCKS_SECONDS);
+        let since = host::now().minus_seconds(hard_limit).as_millis();
+        let statement = "SELECT hash FROM segments WHERE unused_since < ? AND in_kv = 1 LIMIT ?";
+        for row in store.rows(statement, vec![number(since), number(SWEPT_AT_A_TIME)])? {
+            let hash: [u8; 32] = row.bytes(0)?.try_into().map_err(|_| Fault::odd("a hash"))?;
+            kv.delete(&SegmentName::from_digest(hash).object_name()).await.map_err(kv_fault)?;
+            // It may be named again by now; then it is written again.
+            store.run("UPDATE segments SET in_kv = 0 WHERE hash = ?", vec![Sql::Blob(hash.to_vec())])?;
         }
         Ok(())
     }

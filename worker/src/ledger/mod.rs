@@ -50,8 +50,6 @@ pub struct Ledger {
     feed: Feed,
     /// When it was last cleared up, in milliseconds.
     cleared: Cell<u64>,
-    /// Whether another authority's manifest is in KV.
-    conflict: Cell<bool>,
 }
 
 impl std::fmt::Debug for Ledger {
@@ -78,7 +76,6 @@ impl DurableObject for Ledger {
             alarm: Cell::new(None),
             feed: Feed::default(),
             cleared: Cell::new(0),
-            conflict: Cell::new(false),
         }
     }
 
@@ -135,12 +132,18 @@ impl Ledger {
                 receipt(&self.retract(&retraction).await?)
             }
             (Method::Post, "tick") => {
-                self.keep_house().await?;
+                // Nobody knows whether there is one; and what it does, it does alone.
+                self.alarm.set(None);
+                self.cleared.set(0);
+                self.settle()?;
+                self.wake_in(0).await?;
                 json_response(&json!({}))
             }
             (Method::Post, "confirm") => Ok(Response::ok(self.confirm(&request.text().await?)?)?),
             (Method::Get, "head") => {
-                self.settle()?;
+                if self.settle()? {
+                    self.wake_in(0).await?;
+                }
                 Ok(Response::ok(self.head()?)?)
             }
             (Method::Get, "feed") => {
@@ -179,11 +182,13 @@ impl Ledger {
 
     /// Has the alarm go off after so long, unless it does so earlier anyway.
     async fn wake_in(&self, millis: u64) -> Result<(), worker::Error> {
-        let at = host::now().as_millis().saturating_add(millis);
-        if self.alarm.get().is_none_or(|known| at < known) {
-            self.alarm.set(Some(at));
+        let now = host::now().as_millis();
+        let at = now.saturating_add(millis);
+        // One that should have gone off may have been lost.
+        if self.alarm.get().is_none_or(|known| at < known || known < now) {
             let millis = i64::try_from(millis).unwrap_or(i64::MAX);
             self.state.storage().set_alarm(millis).await?;
+            self.alarm.set(Some(at));
         }
         Ok(())
     }

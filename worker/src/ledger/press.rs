@@ -22,14 +22,14 @@ pub(super) struct Printed {
 }
 
 impl Ledger {
-    /// Makes sure that there is a manifest, also when nothing has ever been revoked.
-    pub(super) fn settle(&self) -> Result<(), Fault> {
+    /// Makes sure that there is a manifest, also when nothing has ever been revoked; says whether it had to be made.
+    pub(super) fn settle(&self) -> Result<bool, Fault> {
         let store = self.store()?;
         if store.meta("manifest")?.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let now = host::now();
-        store.atomically(|| authority(|authority| self.print(authority, &Vec::new(), now).map(|_| ())))
+        store.atomically(|| authority(|authority| self.print(authority, &Vec::new(), now).map(|_| true)))
     }
 
     /// The newest manifest.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use revocable::authority::{Authority, Once, Order, Outcome, Receipt, Recorded, Retraction, Wanted};
-use revocable::limits::{EXPIRED_ENTRY_GRACE_SECONDS, MAX_SEQ};
+use revocable::limits::{EXPIRED_ENTRY_GRACE_SECONDS, MAX_RULES, MAX_SEQ, MAX_TABLES};
 use revocable::publish::{Record, TableKey};
 use revocable::{Error, Id, IdPrefix, Rule, Salt, SegmentName, UnixTime};
 use serde_json::Value;
@@ -32,12 +32,13 @@ impl Ledger {
         let asked = Asked { actor: &order.actor, once: order.once.as_ref(), key };
         self.commit(&asked, |authority, book| {
             let mut outcomes = Vec::with_capacity(order.changes.len());
+            let may_take_back = authority.may_take_back(&order.actor);
             for wanted in &order.changes {
                 if !authority.covers().iter().any(|issuer| issuer == wanted.revocation.issuer()) {
                     let reason = "`issuer` is none that this authority speaks for";
                     return Err(Error::RevocationInvalid(reason.to_owned()).into());
                 }
-                outcomes.push(book.enter(wanted, &order.actor)?);
+                outcomes.push(book.enter(wanted, &order.actor, may_take_back)?);
             }
             Ok(outcomes)
         })
@@ -89,9 +90,14 @@ impl Ledger {
                 Ok(Recorded::Done(receipt))
             })
         })?;
-        self.tell(before).await?;
-        // KV is behind now; it is written to at once, unless it was a moment ago.
-        self.wake_in(0).await?;
+        if store.meta("seq")?.unwrap_or(0) > before {
+            // KV is behind now; it is written to at once, unless it was a moment ago.
+            self.wake_in(0).await?;
+            // It is recorded, whoever has heard of it.
+            if let Err(fault) = self.tell(before).await {
+                fault.log("feed");
+            }
+        }
         Ok(recorded)
     }
 }
@@ -127,46 +133,54 @@ impl<'a> Book<'a> {
 
     /// Enters one change.
     ///
-    /// A target has one entry of a kind: what is recorded last stands, so a cutoff can be moved back, and one undoing undoes it
-    /// however often it was recorded. Said again with the same value, it stays for as long as the later of the two says.
-    fn enter(&mut self, wanted: &Wanted, actor: &str) -> Result<Outcome, Fault> {
+    /// A target has one entry of a kind, and one undoing undoes it however often it was recorded. Of cutoffs and minima the
+    /// stricter stands, and each entry for as long as the later of two says: whoever may only revoke takes nothing back by
+    /// saying less. Whoever may take back may also move them: then what is recorded last stands.
+    fn enter(&mut self, wanted: &Wanted, actor: &str, may_take_back: bool) -> Result<Outcome, Fault> {
         let revocation = &wanted.revocation;
         let key = (revocation.rule().clone(), revocation.issuer().to_owned());
         let salt = self.salt;
         let prefix =
             self.prefixes.entry(key).or_insert_with_key(|(rule, issuer)| IdPrefix::new(salt, rule, issuer));
         let record = revocation.record_of(revocation.id_after(prefix));
-        let table = self.table(revocation.table())?;
-        let before = self.entry(table, &record)?;
         let outcome =
             |seq, result: &str| Outcome { seq, id: record.id().to_string(), result: result.to_owned() };
+        // What comes to nothing makes no table, because tables stay.
+        let known = self.known_table(revocation.table())?;
+        let before = match known {
+            Some(table) => self.entry(table, &record)?,
+            None => None,
+        };
         let Some(value) = record.value() else {
-            let Some(before) = before else { return Ok(outcome(0, "absent")) };
+            let (Some(table), Some(before)) = (known, before) else { return Ok(outcome(0, "absent")) };
             let seq = self.take_back(table, before.seq, actor, wanted.reason.as_deref())?;
             self.changes.push((revocation.table().clone(), record));
             return Ok(outcome(seq, "undone"));
         };
-        let expires = record.expires().map(UnixTime::as_millis);
         if record.expires().is_some_and(|at| at.plus_seconds(EXPIRED_ENTRY_GRACE_SECONDS) <= self.now) {
             return Ok(outcome(0, "over"));
         }
-        let mut record = record;
-        let mut result = "added";
+        let mut expires = record.expires().map(UnixTime::as_millis);
+        let mut stands = value;
         if let Some(before) = &before {
-            let longest = match (before.expires, expires) {
-                (Some(before), Some(now)) => Some(before.max(now)),
-                _ => None,
-            };
-            if before.value == value && longest == before.expires {
+            if !may_take_back {
+                stands = value.max(before.value);
+            }
+            if !may_take_back || value == before.value {
+                expires = before.expires.zip(expires).map(|(one, other)| one.max(other));
+            }
+            if (stands, expires) == (before.value, before.expires) {
                 return Ok(outcome(before.seq, "unchanged"));
             }
-            if before.value == value {
-                record = Record::entry(record.id(), value, longest.map(UnixTime::from_millis));
-            }
-            result = "replaced";
         } else {
             self.entries = self.entries.saturating_add(1);
         }
+        let table = match known {
+            Some(table) => table,
+            None => self.new_table(revocation.table())?,
+        };
+        let result = if before.is_some() { "replaced" } else { "added" };
+        let record = Record::entry(record.id(), stands, expires.map(UnixTime::from_millis));
         let seq = self.event(wanted, actor, table, &record)?;
         self.store.run(
             "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)",
@@ -174,12 +188,12 @@ impl<'a> Book<'a> {
                 number(table),
                 id(&record),
                 number(seq),
-                Sql::Integer(value),
-                record.expires().map_or(Sql::Null, |at| number(at.as_millis())),
+                Sql::Integer(stands),
+                expires.map_or(Sql::Null, number),
             ],
         )?;
         self.changes.push((revocation.table().clone(), record));
-        Ok(outcome(seq, result))
+        Ok(Outcome { seq, id: record.id().to_string(), result: result.to_owned() })
     }
 
     /// Takes back the entry with a number.
@@ -242,24 +256,41 @@ impl<'a> Book<'a> {
         Ok(seq)
     }
 
-    fn table(&mut self, key: &TableKey) -> Result<u64, Fault> {
+    fn known_table(&mut self, key: &TableKey) -> Result<Option<u64>, Fault> {
         if let Some(number) = self.tables.get(key) {
-            return Ok(*number);
+            return Ok(Some(*number));
         }
         let (rule, kind, claim) = wire(key);
-        let values = || vec![rule.as_str().into(), kind.into(), claim.into()];
-        let find = "SELECT number FROM tables WHERE rule = ? AND kind = ? AND claim = ?";
-        let known = self.store.row(find, values())?;
-        let number = match known {
-            Some(row) => row.number(0)?,
-            // Undoing what was never done makes no table.
-            None => {
-                self.store.run("INSERT INTO tables (rule, kind, claim) VALUES (?, ?, ?)", values())?;
-                self.store.row(find, values())?.ok_or_else(|| Fault::odd("a table"))?.number(0)?
-            }
-        };
-        self.tables.insert(key.clone(), number);
+        let row = self.store.row(
+            "SELECT number FROM tables WHERE rule = ? AND kind = ? AND claim = ?",
+            vec![rule.into(), kind.into(), claim.into()],
+        )?;
+        let number = row.map(|row| row.number(0)).transpose()?;
+        if let Some(number) = number {
+            self.tables.insert(key.clone(), number);
+        }
         Ok(number)
+    }
+
+    /// Makes a table, if readers take one more.
+    fn new_table(&mut self, key: &TableKey) -> Result<u64, Fault> {
+        let (rule, kind, claim) = wire(key);
+        let row = self.store.row(
+            "SELECT COUNT(*), COUNT(DISTINCT rule), ifnull(MAX(rule = ?), 0) FROM tables",
+            vec![rule.as_str().into()],
+        )?;
+        let row = row.ok_or_else(|| Fault::odd("a count"))?;
+        let (tables, rules, is_known) = (row.number(0)?, row.number(1)?, row.number(2)? != 0);
+        let most = |limit: usize| u64::try_from(limit).unwrap_or(u64::MAX);
+        if tables >= most(MAX_TABLES) || (!is_known && rules >= most(MAX_RULES)) {
+            let reason = "`rule`: there are as many rules, or ways to revoke by them, as a list may have";
+            return Err(Error::RevocationInvalid(reason.to_owned()).into());
+        }
+        self.store.run(
+            "INSERT INTO tables (rule, kind, claim) VALUES (?, ?, ?)",
+            vec![rule.into(), kind.into(), claim.into()],
+        )?;
+        self.known_table(key)?.ok_or_else(|| Fault::odd("a table"))
     }
 
     fn entry(&self, table: u64, record: &Record) -> Result<Option<Before>, Fault> {
