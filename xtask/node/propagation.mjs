@@ -37,12 +37,20 @@ lasts longer. A gate that has nothing but KV refuses that much later, and up to 
 
 /** @typedef {import("./gate.mjs").Gate} Gate */
 /**
+ * Requests with a revoked token that were not refused for it.
+ * @typedef {object} Passed
+ * @property {number} passed       how many were admitted
+ * @property {number} lastMs       how long after the answer the last of them began
+ * @property {number} unavailable  how many were told to come again, since the gate could not tell
+ */
+/**
  * A way that a revocation is heard of.
  * @typedef {object} Way
  * @property {string} name
  * @property {number[]} ms      one for each revocation that was heard of
  * @property {number} never     how many were not, within the patience
  * @property {number} [first]   at how many the first request after the answer was refused, where each is asked for at once
+ * @property {Passed} [passed]  of the requests with tokens whose revocation was answered
  * @property {string} [absent]  why there are none
  */
 
@@ -110,8 +118,8 @@ async function measureWays() {
       feed?.expect(seq, answered);
       byHead.expect(token, answered);
       await Promise.all([
-        poll(atHome, answered, async () => (await get(/** @type {string} */ (gates[0]), token)) === 401),
-        poll(atLive, answered, async () => (await get(/** @type {string} */ (gates[1]), token)) === 401),
+        poll(atHome, answered, () => get(/** @type {string} */ (gates[0]), token)),
+        poll(atLive, answered, () => get(/** @type {string} */ (gates[1]), token)),
       ]);
       if ((at + 1) % 250 === 0) say(`revoked ${at + 1}`);
     });
@@ -126,15 +134,33 @@ async function measureWays() {
 }
 
 /**
- * Asks until it is so, one question after the other.
+ * Whether a request was refused; what became of those that were not is counted.
  * @param {Way} way
  * @param {number} since
- * @param {() => Promise<boolean>} isSo
+ * @param {() => Promise<number | undefined>} ask
  */
-async function poll(way, since, isSo) {
+async function isRefused(way, since, ask) {
+  const passed = (way.passed ??= { passed: 0, lastMs: 0, unavailable: 0 });
+  const begun = performance.now();
+  const status = await ask();
+  if (status === 200) {
+    passed.passed += 1;
+    passed.lastMs = round(Math.max(passed.lastMs, begun - since));
+  } else if (status === 503) passed.unavailable += 1;
+  else if (status !== 401) throw new Error(`${way.name} answered ${status}`);
+  return status === 401;
+}
+
+/**
+ * Asks until it is refused, one request after the other.
+ * @param {Way} way
+ * @param {number} since
+ * @param {() => Promise<number | undefined>} ask
+ */
+async function poll(way, since, ask) {
   way.first ??= 0;
   for (let questions = 1; performance.now() - since < PATIENCE_MS; questions += 1) {
-    if (await isSo()) {
+    if (await isRefused(way, since, ask)) {
       way.ms.push(performance.now() - since);
       if (questions === 1) way.first += 1;
       return;
@@ -157,11 +183,11 @@ function watchQueue(way, ask) {
   const done = (async () => {
     while (!isEnding || outstanding.length > 0) {
       const [oldest, ...others] = outstanding;
-      if (oldest && (await ask(oldest.token)) === 401) {
+      if (oldest && (await isRefused(way, oldest.since, () => ask(oldest.token)))) {
         way.ms.push(performance.now() - oldest.since);
         const kept = await Promise.all(
           others.map(async (one) => {
-            if ((await ask(one.token)) !== 401) return one;
+            if (!(await isRefused(way, one.since, () => ask(one.token)))) return one;
             way.ms.push(performance.now() - one.since);
             return undefined;
           }),
@@ -462,8 +488,13 @@ function report() {
     console.log(`(${traffic.failed} failed), on loopback; ${cores} cores, load over 1, 5 and 15 minutes ${load.join(", ")}\n`);
     const rows = measured.ways.map((way) => {
       if (way.absent) return [way.name, "0", "", "", "", "", way.absent];
-      const notes = [way.first === undefined ? "" : `${way.first} at the first request`, way.never ? `${way.never} never` : ""];
-      return [way.name, ...cells(way), notes.filter((note) => note !== "").join(", ")];
+      const notes = [];
+      if (way.first !== undefined) notes.push(`${way.first} at the first request`);
+      if (way.passed && way.passed.passed === 0) notes.push("none passed");
+      if (way.passed?.passed) notes.push(`the last passed ${way.passed.lastMs} ms after`);
+      if (way.passed?.unavailable) notes.push(`${way.passed.unavailable} requests got 503`);
+      if (way.never) notes.push(`${way.never} never`);
+      return [way.name, ...cells(way), notes.join("; ")];
     });
     rows.push(["the answer itself, from the request", ...cells(measured.answer), ""]);
     rows.push(["other requests", ...cells(traffic), ""]);
