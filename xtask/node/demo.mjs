@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 
 import { ISSUER, TTL } from "./names.mjs";
+import { CLIENT, startRevoking } from "./revoking.mjs";
 import { startStack, until, withCorruptSegment } from "./stack.mjs";
 import { table } from "./table.mjs";
 
@@ -36,11 +37,12 @@ let failures = 0;
 try {
   await tokens();
   await revocations();
+  await authority();
   await outages();
 } finally {
   await stack.dispose();
 }
-console.log("\nms: one request; after a change in KV, from its last write to the answer, polled every 50 ms");
+console.log("\nms: one request; after a change, from KV's last write or the authority's answer to it, polled every 50 ms");
 if (values.started) console.log(`total: ${((Date.now() - Number(values.started)) / 1000).toFixed(1)} s`);
 console.log(failures === 0 ? "every row is as expected" : `${failures} rows are not as expected`);
 process.exitCode = failures === 0 ? 0 : 1;
@@ -103,6 +105,67 @@ async function revocations() {
   await row("  taken back: the key stands again", admitted("alice"), other, { wait: true });
 }
 
+/** What a gate that is an authority itself takes back, there and at a gate that follows it. */
+async function authority() {
+  const revoking = await startRevoking(stack);
+  const { home } = revoking;
+  const iat = seconds() - 60;
+  const mint = (/** @type {Record<string, unknown>} */ claims) => issuer.mint({ iat, ...claims });
+  // Whoever comes first has the ledger make its first list.
+  await revoking.revoke(await mint({ azp: CLIENT }));
+  // Two, since a gate that hears of something on a live route knows of it on all.
+  const [live, head] = [await revoking.startFollower(), await revoking.startFollower()];
+  /**
+   * Has something done, and shows what becomes of a token: at the gate itself, and where others follow it.
+   * @param {string} what
+   * @param {Pick<Answer, "got" | "why">} expected
+   * @param {string} token
+   * @param {Promise<unknown>} done
+   */
+  const after = async (what, expected, token, done) => {
+    await done;
+    const since = performance.now();
+    await row(`  ${what}: at the authority's gate`, expected, token, { at: home, since });
+    await row("    at a gate that follows: a live route", expected, token, { at: live, path: "/live/", since });
+    await row("    a route that knows the head", expected, token, { at: head, path: "/head/", since, wait: true });
+  };
+
+  const own = await mint({ azp: CLIENT });
+  await row("a gate that is an authority: a client's token", admitted("alice"), own, { at: home });
+  await row("  at a gate that follows it", admitted("alice"), own, { at: live, path: "/live/", wait: true });
+  await row("  at another", admitted("alice"), own, { at: head, path: "/head/", wait: true });
+  await after("revoked by the client", REVOKED, own, revoking.revoke(own));
+
+  const session = await mint({ sub: "dora", sid: "s-1" });
+  await row("a user in a session", admitted("dora"), session, { at: home });
+  const same = await mint({ sub: "dora", sid: "s-1" });
+  await after("logged out", REVOKED, session, revoking.logOut(same));
+  const phone = await mint({ sub: "dora", sid: "s-2" });
+  await row("  the same user on the phone", admitted("dora"), phone, { at: home });
+  const web = await mint({ sub: "dora", sid: "s-3", azp: "web" });
+  await after("logged out everywhere", REVOKED, phone, revoking.logOut(web, true));
+
+  const [app, other] = [await mint({ sub: "emil", azp: "app-2" }), await mint({ sub: "emil", azp: "app-3" })];
+  await row("a user's token for an app", admitted("emil"), app, { at: home });
+  const removal = { rule: ["sub", "azp"], issuer: ISSUER, values: ["emil", "app-2"], before: seconds() };
+  await after("the app removed", REVOKED, app, revoking.post({ ...removal, reason: "removed by the user" }));
+  await row("  another app's", admitted("emil"), other, { at: home });
+  const consented = await issuer.mint({ sub: "emil", azp: "app-2" });
+  await row("  the app's, after a new consent", admitted("emil"), consented, { at: home });
+
+  const old = await mint({ sub: "fay" });
+  await row("a user with the old password", admitted("fay"), old, { at: home });
+  await after("changed, says an event", REVOKED, old, revoking.sendPasswordChanged("fay"));
+  // The cutoff is the next whole second.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await row("  logged in anew", admitted("fay"), await issuer.mint({ sub: "fay" }), { at: home });
+
+  const mistaken = await mint({ sub: "gil", jti: "by-mistake" });
+  const mistake = { rule: ["jti"], issuer: ISSUER, values: ["by-mistake"] };
+  await after("revoked by mistake", REVOKED, mistaken, revoking.post(mistake));
+  await after("taken back", admitted("gil"), mistaken, revoking.post({ ...mistake, undo: true }));
+}
+
 /** What a gate does when it cannot know. */
 async function outages() {
   const token = await issuer.mint();
@@ -134,17 +197,18 @@ async function outages() {
 }
 
 /**
- * Asks, prints what came, and counts it if it is not as expected. With `wait`, asks until it is, for ten seconds.
+ * Asks, prints what came, and counts it if it is not as expected. With `wait`, asks until it is, for ten seconds. The time is
+ * that since `since`, or since it began to ask.
  * @param {string} name
  * @param {Pick<Answer, "got" | "why">} expected
  * @param {string | undefined} token
- * @param {{ at?: Gate, as?: "header" | "cookie", wait?: boolean, detail?: boolean }} [options]
+ * @param {{ at?: Gate, path?: string, as?: "header" | "cookie", since?: number, wait?: boolean, detail?: boolean }} [options]
  */
-async function row(name, expected, token, { at = gate, as = "header", wait = false, detail = false } = {}) {
-  const started = performance.now();
+async function row(name, expected, token, { at = gate, path, as = "header", since, wait = false, detail = false } = {}) {
+  const started = since ?? performance.now();
   /** @param {Answer} answer */
   const isExpected = ({ got, why }) => got === expected.got && why === expected.why;
-  const answer = await until(() => ask(at, token, as), isExpected, wait ? 10_000 : 0);
+  const answer = await until(() => ask(at, token, as, path), isExpected, wait ? 10_000 : 0);
   const ms = performance.now() - started;
   const got = detail ? `${answer.got}, ${answer.age} s old` : answer.got;
   const why = answer.why === expected.why ? answer.why : `${answer.why || "no code"}, not ${expected.why || "none"}`;
@@ -176,14 +240,15 @@ function report(ok, cells) {
  * @param {Gate} at
  * @param {string | undefined} token
  * @param {"header" | "cookie"} [as]
+ * @param {string} [path]
  * @returns {Promise<Answer>}
  */
-async function ask(at, token, as = "header") {
+async function ask(at, token, as = "header", path = "/orders?id=7") {
   /** @type {Record<string, string>} */
   const headers = {};
   if (token && as === "header") headers.authorization = `Bearer ${token}`;
   if (token && as === "cookie") headers.cookie = `session=${token}`;
-  const response = await at.fetch("/orders?id=7", { headers });
+  const response = await at.fetch(path, { headers });
   const { status } = response;
   const text = await response.text();
   const body = text.startsWith("{") ? JSON.parse(text) : {};

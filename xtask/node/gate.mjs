@@ -97,6 +97,8 @@ export async function startGate({ config, origin, port = 0, objects, bindings, s
     for (const [name, bytes] of objects) await namespace.put(name, new Uint8Array(bytes));
   };
   if (objects) await put(objects);
+  /** @type {Promise<void> | undefined} */
+  let disposed;
   return {
     url,
     logs,
@@ -104,7 +106,8 @@ export async function startGate({ config, origin, port = 0, objects, bindings, s
     kv,
     ledger,
     fetch: (path = "/", init) => fetch(url + path, { redirect: "manual", ...init }),
-    dispose: () => miniflare.dispose(),
+    // Twice is no mistake: a stack disposes of those too that are gone.
+    dispose: () => (disposed ??= miniflare.dispose()),
   };
 }
 

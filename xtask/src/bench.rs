@@ -1,5 +1,5 @@
-//! Measures the gate beside an empty Worker, and verification and the list beside their peers; the measuring itself is in
-//! `xtask/node/bench-gate.mjs` and in `benches/`.
+//! Measures the gate beside an empty Worker, verification and the list beside their peers, and how soon a revocation is known;
+//! the measuring itself is in `xtask/node/bench-gate.mjs`, in `xtask/node/propagation.mjs` and in `benches/`.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -18,14 +18,29 @@ pub(crate) fn gate(workspace: &Workspace, progress: &Progress, json: bool) -> Re
     tools::install(workspace, progress, tools::FOR_WORKER)?;
     build::cli(workspace, progress)?;
     build::worker(workspace, progress)?;
-    run(workspace, "xtask/node/bench-gate.mjs", json)
+    run(workspace, "xtask/node/bench-gate.mjs", json, &[])
+}
+
+/// Prints how long it takes until a revocation is known everywhere, and what the ledger takes in.
+pub(crate) fn propagation(
+    workspace: &Workspace,
+    progress: &Progress,
+    json: bool,
+    revocations: u32,
+    entries: u32,
+) -> Result<()> {
+    tools::install(workspace, progress, tools::FOR_WORKER)?;
+    build::cli(workspace, progress)?;
+    build::worker(workspace, progress)?;
+    let arguments = [("--revocations", revocations), ("--entries", entries)];
+    run(workspace, "xtask/node/propagation.mjs", json, &arguments)
 }
 
 /// Prints what verifying a token costs beside `jose`.
 pub(crate) fn verify(workspace: &Workspace, progress: &Progress, json: bool) -> Result<()> {
     tools::install(workspace, progress, tools::FOR_PACKAGE)?;
     build::package(workspace, progress)?;
-    run(workspace, "benches/verify/run.mjs", json)
+    run(workspace, "benches/verify/run.mjs", json, &[])
 }
 
 /// Prints what the list weighs and how quick it is, beside other structures and beside what people publish today.
@@ -77,8 +92,11 @@ fn part(document: &mut Map<String, Value>, name: &str, bench: &mut Command, json
     Ok(())
 }
 
-fn run(workspace: &Workspace, script: &str, json: bool) -> Result<()> {
+fn run(workspace: &Workspace, script: &str, json: bool, arguments: &[(&str, u32)]) -> Result<()> {
     let mut bench = workspace.node(script);
+    for (name, value) in arguments {
+        bench.arg(name).arg(value.to_string());
+    }
     if json {
         bench.arg("--json");
     }

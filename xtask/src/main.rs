@@ -117,6 +117,19 @@ enum Bench {
         #[arg(long)]
         huge: bool,
     },
+    /// How long it takes from the answer to a revocation to the first refusal, by each way it is heard of, and what the ledger
+    /// takes in: on local workerd, with other traffic.
+    Propagation {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// How many tokens are revoked, one at a time.
+        #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+        revocations: u32,
+        /// How many entries the ledger is filled with, in tens of thousands a call; 0 leaves that part out.
+        #[arg(long, value_name = "COUNT", default_value_t = 1_000_000)]
+        entries: u32,
+    },
     /// What verifying a token costs beside `jose`, in the same run, in Node and on local workerd.
     Verify {
         /// Print JSON.
@@ -151,6 +164,9 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Task::Size { json, levels } => size::size(&workspace, &progress, json, levels)?,
         Task::Bench { bench: Bench::Gate { json } } => bench::gate(&workspace, &progress, json)?,
         Task::Bench { bench: Bench::List { json, huge } } => bench::list(&workspace, &progress, json, huge)?,
+        Task::Bench { bench: Bench::Propagation { json, revocations, entries } } => {
+            bench::propagation(&workspace, &progress, json, revocations, entries)?;
+        }
         Task::Bench { bench: Bench::Verify { json } } => bench::verify(&workspace, &progress, json)?,
         Task::Codes => build::codes(&workspace, &progress)?,
         Task::Tools => tools::install_all(&workspace, &progress)?,
