@@ -27,7 +27,7 @@ mod store;
 use std::cell::{Cell, OnceCell};
 
 use revocable::authority::{Authority, Order, Recorded};
-use revocable::{Error, SegmentName};
+use revocable::{Error, SegmentName, UnixTime};
 use serde_json::json;
 use wasm_bindgen::JsValue;
 use worker::{DurableObject, Env, Method, Request, Response, State, durable_object};
@@ -45,6 +45,8 @@ pub struct Ledger {
     alarm: Cell<Option<u64>>,
     /// Whether another authority's manifest is in KV.
     conflict: Cell<bool>,
+    /// Until when KV is being written to.
+    writing_until: Cell<Option<UnixTime>>,
 }
 
 impl std::fmt::Debug for Ledger {
@@ -64,7 +66,14 @@ pub(crate) enum Fault {
 
 impl DurableObject for Ledger {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, store: OnceCell::new(), alarm: Cell::new(None), conflict: Cell::new(false) }
+        Self {
+            state,
+            env,
+            store: OnceCell::new(),
+            alarm: Cell::new(None),
+            conflict: Cell::new(false),
+            writing_until: Cell::new(None),
+        }
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
