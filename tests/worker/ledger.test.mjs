@@ -9,7 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { createAuthority, revocable } from "../../xtask/node/authority.mjs";
 import { startGate } from "../../xtask/node/gate.mjs";
 import { startIssuer } from "../../xtask/node/issuer.mjs";
-import { AUDIENCE, AUTHORITY, ISSUER } from "../../xtask/node/names.mjs";
+import { AUDIENCE, AUTHORITY, ISSUER, ROOT } from "../../xtask/node/names.mjs";
 import { startOrigin } from "../../xtask/node/origin.mjs";
 import { until } from "../../xtask/node/stack.mjs";
 import { targetId } from "./lists.mjs";
@@ -22,7 +22,7 @@ import { ask } from "./support.mjs";
 /** @typedef {{ line: Line, value: number | undefined, expires: number | undefined }} Entry */
 
 const SEEDS = [20_261_126, Number(process.env.LEDGER_SEED ?? Math.floor(Math.random() * 2 ** 31))];
-const STEPS = 45;
+const STEPS = 60;
 const EPOCH = Math.floor(Date.now() / 1000);
 
 /** @type {string} */
@@ -63,6 +63,31 @@ async function start(options, more) {
   const gate = await startGate({ config, origin: origin.url, bindings: { AUTHORITY_KEY: secret }, ...options });
   const pids = children().filter((pid) => !others.includes(pid));
   return { gate, ledger: await gate.ledger(), pids };
+}
+
+/** Options for a gate whose clock is ahead. @param {number} seconds @returns {Partial<import("miniflare").WorkerOptions>} */
+function ahead(seconds) {
+  const build = join(ROOT, "worker/build");
+  const wasm = /from\s*"\.\/([^"]+\.wasm)"/.exec(readFileSync(join(build, "index.js"), "utf8"))?.[1] ?? "index_bg.wasm";
+  const contents = `
+    const Real = Date;
+    globalThis.Date = class extends Real {
+      constructor(...of) { super(...(of.length > 0 ? of : [Real.now() + ${seconds * 1000}])); }
+      static now() { return Real.now() + ${seconds * 1000}; }
+    };
+    export * from "./index.js";
+    export { default } from "./index.js";
+  `;
+  return {
+    modules: [
+      { type: "ESModule", path: join(build, "ahead.mjs"), contents },
+      { type: "ESModule", path: join(build, "index.js") },
+      { type: "CompiledWasm", path: join(build, wasm) },
+    ],
+    modulesRoot: build,
+    scriptPath: undefined,
+    modulesRules: undefined,
+  };
 }
 
 /** The processes of the runtime that this one has started. */
@@ -133,6 +158,10 @@ class Model {
   /** @type {Map<number, string>} */
   manifests = new Map();
   seq = 0;
+  /** How far the ledger's clock is ahead, in seconds. */
+  ahead = 0;
+  /** Those that no token needs any longer. The list has them until it is compacted. @type {Line[]} */
+  over = [];
 
   /** @param {Line} line @returns {string} what is to become of it */
   apply(line) {
@@ -140,12 +169,26 @@ class Model {
     const known = this.entries.get(name);
     this.known.set(name, line);
     if (line.undo) return this.entries.delete(name) ? "undone" : "absent";
-    if (line.expires < EPOCH - 1_000) return "over";
+    if (this.isOver(line.expires)) return "over";
     const value = line.before !== undefined ? line.before * 1000 : line.minimum;
     const longest = known?.expires !== undefined && line.expires !== undefined ? Math.max(known.expires, line.expires) : undefined;
     if (known && known.value === value && known.expires === longest) return "unchanged";
     this.entries.set(name, { line, value, expires: known?.value === value && known ? longest : line.expires });
     return known ? "replaced" : "added";
+  }
+
+  /** All instants are so far apart that the time which a test takes does not matter. @param {number | undefined} expires */
+  isOver(expires) {
+    return expires !== undefined && expires + 300 <= EPOCH + this.ahead;
+  }
+
+  /** Forgets what is over. */
+  forget() {
+    for (const [name, { line, expires }] of this.entries) {
+      if (!this.isOver(expires)) continue;
+      this.entries.delete(name);
+      this.over.push(line);
+    }
   }
 
   /** Holds an answer against what it should be. @param {Order} order @param {any} receipt */
@@ -228,18 +271,22 @@ async function check(gate, ledger, model, work) {
   const input = join(work, "model.ndjson");
   const entries = [...model.entries.values()].map(({ line, expires }) => JSON.stringify({ ...line, reason: undefined, expires }));
   writeFileSync(input, entries.map((entry) => `${entry}\n`).join(""));
-  await revocable(["inspect", "--snapshot", published, "--keys", authority.publicKeyFile, "--strict", "--quiet"]);
-  const same = ["--key", authority.keyFile, "--issuer", AUTHORITY, "--previous", published, "--quiet"];
+  const now = ["--now", `${Math.floor(Date.now() / 1000) + model.ahead}`, "--quiet"];
+  await revocable(["inspect", "--snapshot", published, "--keys", authority.publicKeyFile, "--strict", ...now]);
+  const same = [...now, "--key", authority.keyFile, "--issuer", AUTHORITY, "--previous", published];
   await revocable(["build", "--input", input, "--out", made, ...same]);
   const found = await revocable(["diff", "--from", made, "--to", published, "--keys", authority.publicKeyFile, "--entries", "--json"]);
-  const changes = found.split("\n").filter((one) => one.startsWith('{"change"'));
-  assert.deepEqual(changes, [], "published and model");
+  const changes = found.split("\n").filter((one) => one.startsWith('{"change"')).map((one) => JSON.parse(one));
+  const salt = Buffer.from(claims.salt, "base64url");
+  const over = model.over.map((line) => targetId(salt, line.rule, line.values).toString("hex"));
+  const wrong = changes.filter(({ change, id }) => change !== "added" || !over.some((one) => one.startsWith(id.replace("…", ""))));
+  assert.deepEqual(wrong, [], "published and model");
   rmSync(published, { recursive: true });
   rmSync(made, { recursive: true });
 
   // By a gate: real tokens.
   for (const n of [0, 1, 2]) {
-    const token = { jti: `jti-${n}`, sub: `sub-${n}`, iat: EPOCH - 500, pwd_ver: 5 };
+    const token = { jti: `jti-${n}`, sub: `sub-${n}`, iat: EPOCH - 500, exp: EPOCH + 80_000, pwd_ver: 5 };
     const has = (/** @type {string[]} */ rule, /** @type {string} */ kind, claim = "") =>
       model.entries.get(JSON.stringify([rule, kind, claim, [rule[0] === "jti" ? token.jti : token.sub]]));
     const cutoff = has(["sub"], "cutoff")?.value ?? 0;
@@ -268,7 +315,7 @@ for (const seed of SEEDS) {
     /** @returns {Line} */
     const line = () => {
       const n = below(4);
-      const until = [{}, {}, { expires: EPOCH + 3_600 }, { expires: EPOCH + 7_200 }, { expires: EPOCH - 10_000 }][below(5)];
+      const until = [{}, { expires: EPOCH + 600 }, { expires: EPOCH + 3_600 }, { expires: EPOCH + 7_200 }, { expires: EPOCH - 10_000 }][below(5)];
       const reason = below(3) ? {} : { reason: "asked" };
       const what = below(3);
       const target = { rule: [what ? "sub" : "jti"], issuer: ISSUER, values: [`${what ? "sub" : "jti"}-${n}`] };
@@ -296,23 +343,34 @@ for (const seed of SEEDS) {
         const wanted = order([...fresh(1 + below(3)), ...gone, ...fresh(1)], { key: `key-${(names += 1)}` });
         return { wanted, answer: send(running.ledger, wanted).catch(() => undefined) };
       });
-      if (sent.length > 0) await new Promise((resolve) => setTimeout(resolve, below(12)));
+      if (sent.length > 0) await new Promise((resolve) => setTimeout(resolve, below(60)));
       assert.ok(running.pids.length > 0);
       for (const pid of running.pids) process.kill(pid, "SIGKILL");
       const late = new Promise((resolve) => setTimeout(resolve, 2_000, undefined));
       const answers = await Promise.all(sent.map(({ answer }) => Promise.race([answer, late])));
       await running.gate.dispose().catch(() => undefined);
       // Another epsilon has the next tick make all segments anew.
-      running = await start({ storage }, { epsilonBits: [50, 50, 48][below(3)] });
-      const order_ = sent.map((one, index) => ({ ...one, receipt: /** @type {any} */ (answers[index])?.body?.receipt }));
-      order_.sort((a, b) => (a.receipt?.seq ?? Infinity) - (b.receipt?.seq ?? Infinity));
-      for (const { wanted, receipt } of order_) {
+      const later = below(3) === 0;
+      if (later) model.ahead += 700;
+      running = await start({ storage, worker: ahead(model.ahead) }, { epsilonBits: [50, 50, 48][below(3)] });
+      if (later) {
+        count("later");
+        const { seq } = await newest(running.ledger);
+        assert.equal((await call(running.ledger, "tick", "")).status, 200);
+        model.forget();
+        assert.ok((await newest(running.ledger)).seq > seq, "what is ten minutes old is signed anew");
+        assert.equal((await call(running.ledger, `manifests/${seq}`)).status, 404, "no head names it any more");
+      }
+      const outcomes = sent.map((one, index) => ({ ...one, receipt: /** @type {any} */ (answers[index])?.body?.receipt }));
+      outcomes.sort((a, b) => (a.receipt?.seq ?? Infinity) - (b.receipt?.seq ?? Infinity));
+      for (const { wanted, receipt } of outcomes) {
         const states = await confirm(running.ledger, wanted.changes);
         const done = states.map(({ revoked }, index) => revoked !== (wanted.changes[index]?.undo ?? false));
         assert.ok(done.every((one) => one === done[0]), `all of an order or nothing: ${JSON.stringify(done)}`);
         if (receipt) assert.ok(done[0], "an answered order is lost");
         count(receipt ? "answered at the crash" : done[0] ? "unanswered, and there" : "unanswered, and lost");
-        if (done[0]) for (const one of wanted.changes) model.apply(one);
+        if (receipt) model.answered(wanted, receipt);
+        else if (done[0]) for (const one of wanted.changes) model.apply(one);
         const again = await send(running.ledger, wanted);
         assert.equal(again.status, 200);
         if (!done[0]) model.answered(wanted, again.body.receipt);
@@ -345,7 +403,7 @@ for (const seed of SEEDS) {
           assert.equal((await send(running.ledger, { ...wanted, changes: fresh() })).status, 422);
         } else if (what < 72) {
           count("once");
-          const wanted = order([line()], { once: { sender: "s", jti: `once-${step}`, until: EPOCH + 3_600 } });
+          const wanted = order([line()], { once: { sender: "s", jti: `once-${step}`, until: EPOCH + 80_000 } });
           await place(wanted);
           spent.push(wanted);
           const replay = { .../** @type {Order} */ (spent[below(spent.length)]), changes: fresh() };
@@ -374,3 +432,154 @@ for (const seed of SEEDS) {
     }
   });
 }
+
+describe("a KV that is not what the ledger made it", () => {
+  /** @type {Awaited<ReturnType<typeof start>>} */
+  let running;
+  /** @type {import("../../xtask/node/gate.mjs").Kv} */
+  let kv;
+  let names = 0;
+  before(async () => {
+    running = await start();
+    kv = await running.gate.kv();
+  });
+  after(() => running.gate.dispose());
+
+  const order = () => ({ actor: "key:test", changes: [{ rule: ["jti"], issuer: ISSUER, values: [`kv-${(names += 1)}`] }] });
+
+  /** What KV has, as a text. */
+  const held = async (from = kv) => {
+    const bytes = await from.get("manifest.jwt", "arrayBuffer");
+    return bytes && Buffer.from(bytes).toString();
+  };
+
+  /** Places an order, and gives the manifest that has it. */
+  const publish = async (ledger = running.ledger) => {
+    const { status: code, body } = await send(ledger, order());
+    assert.equal(code, 200);
+    return /** @type {string} */ (body.receipt.manifest);
+  };
+
+  /** Waits until KV has the newest manifest, with all that it names. */
+  const caughtUp = async ({ ledger, gate } = running) => {
+    const { text, seq, claims } = await newest(ledger);
+    const store = await gate.kv();
+    assert.equal(await until(() => held(store), (now) => now === text), text, "KV is behind");
+    for (const { hash } of claims.segments) assert.ok(await store.get(`segments/${hash}`, "arrayBuffer"));
+    const numbers = await until(() => status(ledger), ({ kvSeq }) => kvSeq === seq);
+    assert.deepEqual([numbers.kvSeq, numbers.kvBehindMillis, numbers.conflict], [seq, 0, false]);
+    return text;
+  };
+
+  /** Waits until the ledger has found another's manifest in KV, and has left it there. @param {string} theirs */
+  const conflicted = async (theirs, { ledger, gate } = running) => {
+    const numbers = await until(() => status(ledger), ({ conflict }) => conflict);
+    assert.equal(numbers.conflict, true);
+    const mine = await publish(ledger);
+    assert.equal((await newest(ledger)).text, mine, "the head is served all the same");
+    assert.equal((await call(ledger, "tick", "")).status, 200);
+    assert.equal(await held(await gate.kv()), theirs, "another's manifest is left alone");
+    assert.equal((await status(ledger)).conflict, true);
+  };
+
+  /** A manifest of this number, with the ledger's name and key, that it never made. @param {number} seq */
+  const foreign = async (seq) => {
+    const [input, out] = [join(folder, "theirs.ndjson"), join(folder, `theirs-${seq}`)];
+    writeFileSync(input, JSON.stringify({ rule: ["jti"], issuer: ISSUER, values: ["theirs"] }));
+    const signer = ["--key", authority.keyFile, "--issuer", AUTHORITY];
+    await revocable(["build", "--input", input, "--out", out, "--seq", `${seq}`, ...signer]);
+    return readFileSync(join(out, "manifest.jwt"), "utf8");
+  };
+
+  test("a write that was lost is made good at the next one", async () => {
+    await publish();
+    await caughtUp();
+    await kv.delete("manifest.jwt");
+    await publish();
+    await caughtUp();
+  });
+
+  test("an older one of its own is written over", async () => {
+    await publish();
+    const older = await caughtUp();
+    await publish();
+    await caughtUp();
+    await kv.put("manifest.jwt", older);
+    await publish();
+    await caughtUp();
+  });
+
+  for (const seq of [1, 5_000]) {
+    test(`another authority's manifest ${seq} under the same key is left alone until it is gone`, async () => {
+      await caughtUp();
+      const text = await foreign(seq);
+      await kv.put("manifest.jwt", text);
+      await publish();
+      await conflicted(text);
+      await kv.delete("manifest.jwt");
+      await publish();
+      await caughtUp();
+    });
+  }
+
+  test("an empty ledger writes over nobody's list unless it succeeds him, and then with a greater number", async () => {
+    const storage = join(folder, "succession");
+    const text = await foreign(40);
+    const objects = new Map([["manifest.jwt", Buffer.from(text)]]);
+    let successor = await start({ storage, objects });
+    try {
+      await publish(successor.ledger);
+      await conflicted(text, successor);
+      await successor.gate.dispose();
+
+      successor = await start({ storage }, { succeeds: 40 });
+      assert.equal((await call(successor.ledger, "tick", "")).status, 200);
+      const { seq } = claimsOf((await held(await successor.gate.kv())) ?? "");
+      assert.ok(seq >= 40, `readers that have 40 would not take ${seq}`);
+      await publish(successor.ledger);
+      assert.ok(claimsOf(await caughtUp(successor)).seq > 40);
+    } finally {
+      await successor.gate.dispose();
+    }
+
+    successor = await start({ objects }, { succeeds: 40 });
+    try {
+      assert.equal((await newest(successor.ledger)).seq, 41);
+      await publish(successor.ledger);
+      await caughtUp(successor);
+    } finally {
+      await successor.gate.dispose();
+    }
+  });
+
+  test("fifty orders in a burst are one write a second", async () => {
+    await publish();
+    await caughtUp();
+    const started = performance.now();
+    const before = await status(running.ledger);
+    /** The numbers that KV has had, in their order. @type {number[]} */
+    const seen = [];
+    const look = async () => {
+      const { seq } = claimsOf((await held()) ?? "");
+      if (seq !== seen.at(-1)) seen.push(seq);
+      return seq;
+    };
+    await look();
+    for (let round = 0; round < 10; round += 1) {
+      // The cron trigger comes when it likes, also several at a time.
+      const ticks = [0, 1, 2].map(() => call(running.ledger, "tick", ""));
+      await Promise.all([...Array.from({ length: 5 }, () => publish()), ...ticks]);
+      await look();
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+    await until(look, (seq) => seq === before.seq + 100);
+    await caughtUp();
+    const seconds = (performance.now() - started) / 1000;
+    const after = await status(running.ledger);
+    assert.equal(after.seq, before.seq + 100, "an order is one change and one manifest");
+    const writes = after.kvWritesToday - before.kvWritesToday;
+    assert.ok(writes >= 2 && writes <= Math.ceil(seconds / 1.05), `${writes} writes in ${seconds} s`);
+    assert.deepEqual(seen, seen.toSorted((a, b) => a - b), "KV never goes back");
+    assert.ok(seen.length - 1 <= writes, `${seen.length - 1} manifests were seen, and ${writes} writes counted`);
+  });
+});
