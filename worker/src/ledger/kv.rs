@@ -16,12 +16,28 @@ const BINDING: &str = "REVOCATIONS";
 const MANIFEST: &str = "manifest.jwt";
 /// How soon KV is looked at again while another authority's manifest is there.
 const CONFLICT_MILLIS: u64 = 60_000;
+/// How soon another writer is looked after: it writes what was the newest when it began.
+const BUSY_MILLIS: u64 = 1_000;
+/// A writer that has not ended by then never will.
+const PATIENCE_SECONDS: u64 = 120;
 /// The one that is read to see whose it is may be a cached one, for as long as KV caches at least.
 const CACHE_SECONDS: u64 = 30;
 
 impl Ledger {
-    /// Brings KV up to the newest manifest, as soon as that may be.
+    /// Brings KV up to the newest manifest, as soon as that may be. One at a time: the alarm and the cron trigger may come together,
+    /// and the slower of them would put an older manifest over a newer, and write more often than KV allows.
     pub(super) async fn write_kv(&self) -> Result<(), Fault> {
+        let now = host::now();
+        if self.writing_until.get().is_some_and(|until| now < until) {
+            return self.wake_in(BUSY_MILLIS).await.map_err(Fault::from);
+        }
+        self.writing_until.set(Some(now.plus_seconds(PATIENCE_SECONDS)));
+        let outcome = self.write_newest().await;
+        self.writing_until.set(None);
+        outcome
+    }
+
+    async fn write_newest(&self) -> Result<(), Fault> {
         let Ok(kv) = self.env.kv(BINDING) else { return Ok(()) };
         let store = self.store()?;
         let newest = self.newest()?;

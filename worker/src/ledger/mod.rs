@@ -28,7 +28,7 @@ mod store;
 use std::cell::{Cell, OnceCell};
 
 use revocable::authority::{Authority, Order, Recorded, Retraction};
-use revocable::{Error, SegmentName};
+use revocable::{Error, SegmentName, UnixTime};
 use serde_json::json;
 use wasm_bindgen::JsValue;
 use worker::{
@@ -50,6 +50,8 @@ pub struct Ledger {
     feed: Feed,
     /// When it was last cleared up, in milliseconds.
     cleared: Cell<u64>,
+    /// Until when KV is being written to.
+    writing_until: Cell<Option<UnixTime>>,
 }
 
 impl std::fmt::Debug for Ledger {
@@ -76,6 +78,7 @@ impl DurableObject for Ledger {
             alarm: Cell::new(None),
             feed: Feed::default(),
             cleared: Cell::new(0),
+            writing_until: Cell::new(None),
         }
     }
 

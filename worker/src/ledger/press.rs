@@ -22,10 +22,12 @@ pub(super) struct Printed {
 }
 
 impl Ledger {
-    /// Makes sure that there is a manifest, also when nothing has ever been revoked; says whether it had to be made.
+    /// Makes sure that there is a manifest, also when nothing has ever been revoked, and that it comes after those which this
+    /// ledger succeeds: readers that have one of those take nothing older. Says whether it had to be made.
     pub(super) fn settle(&self) -> Result<bool, Fault> {
         let store = self.store()?;
-        if store.meta("manifest")?.is_some() {
+        let newest = store.meta("manifest")?;
+        if authority(|authority| Ok(newest.is_some_and(|seq| seq > authority.succeeds())))? {
             return Ok(false);
         }
         let now = host::now();

@@ -1,0 +1,585 @@
+// The ledger against a model of it: seeded sequences of orders, ticks and crashes on real storage, and a KV that is not what it was.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { createAuthority, revocable } from "../../xtask/node/authority.mjs";
+import { startGate } from "../../xtask/node/gate.mjs";
+import { startIssuer } from "../../xtask/node/issuer.mjs";
+import { AUDIENCE, AUTHORITY, ISSUER, ROOT } from "../../xtask/node/names.mjs";
+import { startOrigin } from "../../xtask/node/origin.mjs";
+import { until } from "../../xtask/node/stack.mjs";
+import { targetId } from "./lists.mjs";
+import { ask } from "./support.mjs";
+
+/** @typedef {import("../../xtask/node/gate.mjs").Gate} Gate */
+/** @typedef {import("../../xtask/node/gate.mjs").Ledger} Ledger */
+/** @typedef {Record<string, any>} Line  a revocation, as an order has it */
+/** @typedef {{ actor: string, changes: Line[], key?: string, once?: object }} Order */
+/** @typedef {{ line: Line, value: number | undefined, expires: number | undefined }} Entry */
+
+const SEEDS = [20_261_126, Number(process.env.LEDGER_SEED ?? Math.floor(Math.random() * 2 ** 31))];
+const STEPS = 60;
+const EPOCH = Math.floor(Date.now() / 1000);
+
+/** @type {string} */
+let folder;
+/** @type {import("../../xtask/node/issuer.mjs").Issuer} */
+let issuer;
+/** @type {import("../../xtask/node/authority.mjs").Authority} */
+let authority;
+/** @type {import("../../xtask/node/http.mjs").Server} */
+let origin;
+/** @type {string} */
+let secret;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "revocable-ledger-"));
+  [issuer, origin, authority] = await Promise.all([startIssuer(), startOrigin(), createAuthority(folder)]);
+  secret = readFileSync(authority.keyFile, "utf8");
+});
+after(async () => {
+  await Promise.all([issuer.close(), origin.close()]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/**
+ * A gate with a ledger.
+ * @param {Partial<import("../../xtask/node/gate.mjs").GateOptions>} [options]
+ * @param {Record<string, unknown>} [more]  of the configuration's `authority`
+ */
+async function start(options, more) {
+  const config = {
+    issuers: [{ issuer: ISSUER, jwksUri: issuer.jwksUri, algorithms: ["ES256"], audience: [AUDIENCE] }],
+    lists: [{ issuer: AUTHORITY, keys: authority.keys, for: [ISSUER] }],
+    authority: { signingKey: { secret: "AUTHORITY_KEY" }, ...more },
+    check: "live",
+    exposeReason: true,
+  };
+  const others = children();
+  const gate = await startGate({ config, origin: origin.url, bindings: { AUTHORITY_KEY: secret }, ...options });
+  const pids = children().filter((pid) => !others.includes(pid));
+  return { gate, ledger: await gate.ledger(), pids };
+}
+
+/** Options for a gate whose clock is ahead. @param {number} seconds @returns {Partial<import("miniflare").WorkerOptions>} */
+function ahead(seconds) {
+  const build = join(ROOT, "worker/build");
+  const wasm = /from\s*"\.\/([^"]+\.wasm)"/.exec(readFileSync(join(build, "index.js"), "utf8"))?.[1] ?? "index_bg.wasm";
+  const contents = `
+    const Real = Date;
+    globalThis.Date = class extends Real {
+      constructor(...of) { super(...(of.length > 0 ? of : [Real.now() + ${seconds * 1000}])); }
+      static now() { return Real.now() + ${seconds * 1000}; }
+    };
+    export * from "./index.js";
+    export { default } from "./index.js";
+  `;
+  return {
+    modules: [
+      { type: "ESModule", path: join(build, "ahead.mjs"), contents },
+      { type: "ESModule", path: join(build, "index.js") },
+      { type: "CompiledWasm", path: join(build, wasm) },
+    ],
+    modulesRoot: build,
+    scriptPath: undefined,
+    modulesRules: undefined,
+  };
+}
+
+/** The processes of the runtime that this one has started. */
+function children() {
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    try {
+      const [, name, parent] = /^\d+ \((.*)\) \S (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+      return name === "workerd" && Number(parent) === process.pid;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** @param {Ledger} ledger @param {string} path @param {string} [body] */
+const call = (ledger, path, body) =>
+  ledger.fetch(`https://ledger/${path}`, body === undefined ? undefined : { method: "POST", body });
+
+/** @param {Ledger} ledger @param {Order} order */
+async function send(ledger, order) {
+  const response = await call(ledger, "orders", JSON.stringify(order));
+  return { status: response.status, body: await response.json() };
+}
+
+/** @param {Ledger} ledger @returns {Promise<any>} */
+const status = async (ledger) => (await call(ledger, "status")).json();
+
+/** @param {string} jwt @returns {any} */
+const claimsOf = (jwt) => JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString());
+
+/** The newest manifest and its number, by the head. @param {Ledger} ledger */
+async function newest(ledger) {
+  const { seq, manifest: hash } = claimsOf(await (await call(ledger, "head")).text());
+  const response = await call(ledger, `manifests/${seq}`);
+  assert.equal(response.status, 200, `the manifest ${seq} that the head names`);
+  const text = await response.text();
+  assert.equal(createHash("sha256").update(text).digest("hex"), hash);
+  const claims = claimsOf(text);
+  assert.equal(claims.seq, seq);
+  return { seq, hash, text, claims };
+}
+
+/** Numbers below `n` out of a seed: mulberry32. @param {number} seed */
+function random(seed) {
+  let state = seed >>> 0;
+  return (/** @type {number} */ n) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * n);
+  };
+}
+
+/** @param {Line} line */
+const kindOf = (line) => line.kind ?? (line.before !== undefined ? "cutoff" : line.minimum !== undefined ? "minimum" : "outright");
+
+/** One entry has one such name. @param {Line} line */
+const nameOf = (line) => JSON.stringify([line.rule, kindOf(line), line.claim ?? "", line.values]);
+
+/** What all answered orders mean. */
+class Model {
+  /** @type {Map<string, Entry>} */
+  entries = new Map();
+  /** Every target that was ever spoken of. @type {Map<string, Line>} */
+  known = new Map();
+  /** Every number that a change or a manifest has had. @type {Set<number>} */
+  numbers = new Set();
+  /** @type {Map<number, string>} */
+  manifests = new Map();
+  seq = 0;
+  /** How far the ledger's clock is ahead, in seconds. */
+  ahead = 0;
+  /** Those that no token needs any longer. The list has them until it is compacted. @type {Line[]} */
+  over = [];
+
+  /** @param {Line} line @returns {string} what is to become of it */
+  apply(line) {
+    const name = nameOf(line);
+    const known = this.entries.get(name);
+    this.known.set(name, line);
+    if (line.undo) return this.entries.delete(name) ? "undone" : "absent";
+    if (this.isOver(line.expires)) return "over";
+    const value = line.before !== undefined ? line.before * 1000 : line.minimum;
+    const longest = known?.expires !== undefined && line.expires !== undefined ? Math.max(known.expires, line.expires) : undefined;
+    if (known && known.value === value && known.expires === longest) return "unchanged";
+    this.entries.set(name, { line, value, expires: known?.value === value && known ? longest : line.expires });
+    return known ? "replaced" : "added";
+  }
+
+  /** All instants are so far apart that the time which a test takes does not matter. @param {number | undefined} expires */
+  isOver(expires) {
+    return expires !== undefined && expires + 300 <= EPOCH + this.ahead;
+  }
+
+  /** Forgets what is over. */
+  forget() {
+    for (const [name, { line, expires }] of this.entries) {
+      if (!this.isOver(expires)) continue;
+      this.entries.delete(name);
+      this.over.push(line);
+    }
+  }
+
+  /** Holds an answer against what it should be. @param {Order} order @param {any} receipt */
+  answered(order, receipt) {
+    const results = order.changes.map((line) => this.apply(line));
+    assert.deepEqual(receipt.outcomes.map((/** @type {any} */ one) => one.result), results);
+    const changed = receipt.outcomes.filter((/** @type {any} */ one) => ["added", "replaced", "undone"].includes(one.result));
+    const before = this.seq;
+    for (const { seq } of changed) this.takes(seq, before);
+    if (changed.length === 0) assert.ok(receipt.seq >= before);
+    else this.takes(receipt.seq, Math.max(before, ...changed.map((/** @type {any} */ one) => one.seq)));
+    this.seq = receipt.seq;
+    assert.equal(claimsOf(receipt.manifest).seq, receipt.seq);
+  }
+
+  /** @param {number} seq @param {number} before */
+  takes(seq, before) {
+    assert.ok(seq > before, `${seq} comes after ${before}`);
+    assert.ok(!this.numbers.has(seq), `${seq} is a number for one thing`);
+    this.numbers.add(seq);
+  }
+}
+
+/** @param {Ledger} ledger @param {Line[]} lines @returns {Promise<any[]>} */
+async function confirm(ledger, lines) {
+  const { claims } = await newest(ledger);
+  const salt = Buffer.from(claims.salt, "base64url");
+  const answers = [];
+  for (let first = 0; first < lines.length; first += 16) {
+    const targets = lines.slice(first, first + 16).map((line) => {
+      const kind = kindOf(line);
+      const id = targetId(salt, line.rule, line.values).toString("hex");
+      return { rule: line.rule, kind, ...(kind === "minimum" ? { claim: line.claim } : {}), id };
+    });
+    const question = { iss: AUTHORITY, salt: claims.salt, seq: claims.seq, targets };
+    const response = await call(ledger, "confirm", JSON.stringify(question));
+    assert.equal(response.status, 200);
+    answers.push(.../** @type {any} */ (await response.json()).answers);
+  }
+  return answers;
+}
+
+/**
+ * Holds the whole of what is published against the model.
+ * @param {Gate} gate
+ * @param {Ledger} ledger
+ * @param {Model} model
+ * @param {string} work  a folder of its own
+ */
+async function check(gate, ledger, model, work) {
+  const { seq, hash, text, claims } = await newest(ledger);
+  assert.ok(seq >= model.seq, `${seq} is not before ${model.seq}`);
+  assert.equal(model.manifests.get(seq) ?? hash, hash, "a number is one manifest's");
+  model.manifests.set(seq, hash);
+  if (seq > model.seq) model.takes(seq, model.seq);
+  model.seq = seq;
+  const numbers = await status(ledger);
+  assert.deepEqual([numbers.seq, numbers.entries, numbers.conflict], [seq, model.entries.size, false]);
+
+  // By id: all that was ever spoken of.
+  const lines = [...model.known.values()].slice(-160);
+  const answers = await confirm(ledger, lines);
+  for (const [index, line] of lines.entries()) {
+    const entry = model.entries.get(nameOf(line));
+    const expected = entry ? { revoked: true, ...(entry.value === undefined ? {} : { value: entry.value }) } : { revoked: false };
+    assert.deepEqual(answers[index], expected, nameOf(line));
+  }
+
+  // By the list: what the command line makes of the model is the same, entry for entry.
+  const [published, made] = [join(work, `published-${seq}`), join(work, `made-${seq}`)];
+  mkdirSync(join(published, "segments"), { recursive: true });
+  for (const segment of claims.segments) {
+    for (const name of [segment.hash, segment.exact?.hash].filter(Boolean)) {
+      const bytes = await (await call(ledger, `segments/${name}`)).arrayBuffer();
+      assert.equal(createHash("sha256").update(Buffer.from(bytes)).digest("hex"), name);
+      writeFileSync(join(published, "segments", name), Buffer.from(bytes));
+    }
+  }
+  writeFileSync(join(published, "manifest.jwt"), text);
+  const input = join(work, "model.ndjson");
+  const entries = [...model.entries.values()].map(({ line, expires }) => JSON.stringify({ ...line, reason: undefined, expires }));
+  writeFileSync(input, entries.map((entry) => `${entry}\n`).join(""));
+  const now = ["--now", `${Math.floor(Date.now() / 1000) + model.ahead}`, "--quiet"];
+  await revocable(["inspect", "--snapshot", published, "--keys", authority.publicKeyFile, "--strict", ...now]);
+  const same = [...now, "--key", authority.keyFile, "--issuer", AUTHORITY, "--previous", published];
+  await revocable(["build", "--input", input, "--out", made, ...same]);
+  const found = await revocable(["diff", "--from", made, "--to", published, "--keys", authority.publicKeyFile, "--entries", "--json"]);
+  const changes = found.split("\n").filter((one) => one.startsWith('{"change"')).map((one) => JSON.parse(one));
+  const salt = Buffer.from(claims.salt, "base64url");
+  const over = model.over.map((line) => targetId(salt, line.rule, line.values).toString("hex"));
+  const wrong = changes.filter(({ change, id }) => change !== "added" || !over.some((one) => one.startsWith(id.replace("…", ""))));
+  assert.deepEqual(wrong, [], "published and model");
+  rmSync(published, { recursive: true });
+  rmSync(made, { recursive: true });
+
+  // By a gate: real tokens.
+  for (const n of [0, 1, 2]) {
+    const token = { jti: `jti-${n}`, sub: `sub-${n}`, iat: EPOCH - 500, exp: EPOCH + 80_000, pwd_ver: 5 };
+    const has = (/** @type {string[]} */ rule, /** @type {string} */ kind, claim = "") =>
+      model.entries.get(JSON.stringify([rule, kind, claim, [rule[0] === "jti" ? token.jti : token.sub]]));
+    const cutoff = has(["sub"], "cutoff")?.value ?? 0;
+    const minimum = has(["sub"], "minimum", "pwd_ver")?.value ?? 0;
+    const revoked = has(["jti"], "outright") !== undefined || token.iat * 1000 < cutoff || token.pwd_ver < minimum;
+    const { code } = await ask(gate, await issuer.mint(token));
+    assert.equal(code, revoked ? "ERR_JWT_REVOKED" : undefined, JSON.stringify(token));
+  }
+}
+
+for (const seed of SEEDS) {
+  test(`the ledger is what its answers said, whatever happens: LEDGER_SEED=${seed}`, async (context) => {
+    context.diagnostic(`LEDGER_SEED=${seed}`);
+    const below = random(seed);
+    const model = new Model();
+    const work = join(folder, `seed-${seed}`);
+    const storage = join(work, "storage");
+    let running = await start({ storage });
+    let names = 0;
+    const tally = /** @type {Record<string, number>} */ ({});
+    /** Answered orders that may be sent once more. @type {{ order: Order, receipt: any }[]} */
+    const keyed = [];
+    /** @type {Order[]} */
+    const spent = [];
+
+    /** @returns {Line} */
+    const line = () => {
+      const n = below(4);
+      const until = [{}, { expires: EPOCH + 600 }, { expires: EPOCH + 3_600 }, { expires: EPOCH + 7_200 }, { expires: EPOCH - 10_000 }][below(5)];
+      const reason = below(3) ? {} : { reason: "asked" };
+      const what = below(3);
+      const target = { rule: [what ? "sub" : "jti"], issuer: ISSUER, values: [`${what ? "sub" : "jti"}-${n}`] };
+      const kind = ["outright", "cutoff", "minimum"][what];
+      const claim = what === 2 ? { claim: "pwd_ver" } : {};
+      if (below(4) === 0) return { ...target, ...claim, ...reason, undo: true, kind };
+      if (what === 0) return { ...target, ...until, ...reason };
+      if (what === 1) return { ...target, ...reason, before: EPOCH - 1_000 + 250 * below(5) };
+      return { ...target, ...claim, ...reason, minimum: 3 + below(5) };
+    };
+    const fresh = (many = 1) => Array.from({ length: many }, () => ({ rule: ["jti"], issuer: ISSUER, values: [`new-${(names += 1)}`] }));
+    const order = (/** @type {Line[]} */ changes, more = {}) => ({ actor: "key:test", changes, ...more });
+    const place = async (/** @type {Order} */ wanted) => {
+      const { status: code, body } = await send(running.ledger, wanted);
+      assert.equal(code, 200, JSON.stringify(body));
+      model.answered(wanted, body.receipt);
+      return body.receipt;
+    };
+
+    const crash = async () => {
+      // Some orders are on their way: each all of its own targets, so that what became of it can be told.
+      const live = [...model.entries.values()].filter(({ line }) => line.values[0].startsWith("new-"));
+      const sent = Array.from({ length: below(6) }, () => {
+        const gone = live.splice(below(live.length), 1).map(({ line }) => ({ ...line, expires: undefined, undo: true, kind: "outright" }));
+        const wanted = order([...fresh(1 + below(3)), ...gone, ...fresh(1)], { key: `key-${(names += 1)}` });
+        return { wanted, answer: send(running.ledger, wanted).catch(() => undefined) };
+      });
+      if (sent.length > 0) await new Promise((resolve) => setTimeout(resolve, below(60)));
+      assert.ok(running.pids.length > 0);
+      for (const pid of running.pids) process.kill(pid, "SIGKILL");
+      const late = new Promise((resolve) => setTimeout(resolve, 2_000, undefined));
+      const answers = await Promise.all(sent.map(({ answer }) => Promise.race([answer, late])));
+      await running.gate.dispose().catch(() => undefined);
+      // Another epsilon has the next tick make all segments anew.
+      const later = below(3) === 0;
+      if (later) model.ahead += 700;
+      running = await start({ storage, worker: ahead(model.ahead) }, { epsilonBits: [50, 50, 48][below(3)] });
+      if (later) {
+        count("later");
+        const { seq } = await newest(running.ledger);
+        assert.equal((await call(running.ledger, "tick", "")).status, 200);
+        model.forget();
+        assert.ok((await newest(running.ledger)).seq > seq, "what is ten minutes old is signed anew");
+        assert.equal((await call(running.ledger, `manifests/${seq}`)).status, 404, "no head names it any more");
+      }
+      const outcomes = sent.map((one, index) => ({ ...one, receipt: /** @type {any} */ (answers[index])?.body?.receipt }));
+      outcomes.sort((a, b) => (a.receipt?.seq ?? Infinity) - (b.receipt?.seq ?? Infinity));
+      for (const { wanted, receipt } of outcomes) {
+        const states = await confirm(running.ledger, wanted.changes);
+        const done = states.map(({ revoked }, index) => revoked !== (wanted.changes[index]?.undo ?? false));
+        assert.ok(done.every((one) => one === done[0]), `all of an order or nothing: ${JSON.stringify(done)}`);
+        if (receipt) assert.ok(done[0], "an answered order is lost");
+        count(receipt ? "answered at the crash" : done[0] ? "unanswered, and there" : "unanswered, and lost");
+        if (receipt) model.answered(wanted, receipt);
+        else if (done[0]) for (const one of wanted.changes) model.apply(one);
+        const again = await send(running.ledger, wanted);
+        assert.equal(again.status, 200);
+        if (!done[0]) model.answered(wanted, again.body.receipt);
+        else if (receipt) assert.deepEqual(again.body.receipt.outcomes, receipt.outcomes);
+        keyed.push({ order: wanted, receipt: again.body.receipt });
+      }
+      await check(running.gate, running.ledger, model, work);
+    };
+    const count = (/** @type {string} */ what) => void (tally[what] = (tally[what] ?? 0) + 1);
+
+    try {
+      for (let step = 1; step <= STEPS; step += 1) {
+        const what = below(100);
+        if (what < 40) {
+          count("order");
+          await place(order(Array.from({ length: 1 + below(3) }, line)));
+        } else if (what < 50) {
+          count("twice");
+          const changes = [line()];
+          for (let time = 0; time < 2; time += 1) await place(order(changes));
+        } else if (what < 58) {
+          count("keyed");
+          const wanted = order([line(), ...fresh()], { key: `key-${(names += 1)}` });
+          keyed.push({ order: wanted, receipt: await place(wanted) });
+        } else if (what < 66 && keyed.length > 0) {
+          count("repeated");
+          const { order: wanted, receipt } = keyed[below(keyed.length)] ?? assert.fail();
+          const again = await send(running.ledger, wanted);
+          assert.deepEqual([again.status, again.body.receipt?.seq, again.body.receipt?.outcomes], [200, receipt.seq, receipt.outcomes]);
+          assert.equal((await send(running.ledger, { ...wanted, changes: fresh() })).status, 422);
+        } else if (what < 72) {
+          count("once");
+          const wanted = order([line()], { once: { sender: "s", jti: `once-${step}`, until: EPOCH + 80_000 } });
+          await place(wanted);
+          spent.push(wanted);
+          const replay = { .../** @type {Order} */ (spent[below(spent.length)]), changes: fresh() };
+          assert.deepEqual(await send(running.ledger, replay), { status: 200, body: { replayed: true } });
+        } else if (what < 77) {
+          count("bulk");
+          await place(order(fresh([20, 300, 1_200][below(3)])));
+        } else if (what < 82) {
+          count("refused");
+          const refused = order([...fresh(2), { ...line(), issuer: "https://other.example" }]);
+          assert.equal((await send(running.ledger, refused)).status, 422);
+          for (const one of refused.changes.slice(0, 2)) model.known.set(nameOf(one), one);
+        } else if (what < 90) {
+          count("tick");
+          assert.equal((await call(running.ledger, "tick", "")).status, 200);
+        } else {
+          count("crash");
+          await crash();
+        }
+        if (step % 12 === 0) await check(running.gate, running.ledger, model, work);
+      }
+      for (let time = 0; time < 2; time += 1) await crash();
+      context.diagnostic(JSON.stringify({ seq: model.seq, entries: model.entries.size, ...tally }));
+    } finally {
+      await running.gate.dispose().catch(() => undefined);
+    }
+  });
+}
+
+describe("a KV that is not what the ledger made it", () => {
+  /** @type {Awaited<ReturnType<typeof start>>} */
+  let running;
+  /** @type {import("../../xtask/node/gate.mjs").Kv} */
+  let kv;
+  let names = 0;
+  before(async () => {
+    running = await start();
+    kv = await running.gate.kv();
+  });
+  after(() => running.gate.dispose());
+
+  const order = () => ({ actor: "key:test", changes: [{ rule: ["jti"], issuer: ISSUER, values: [`kv-${(names += 1)}`] }] });
+
+  /** What KV has, as a text. */
+  const held = async (from = kv) => {
+    const bytes = await from.get("manifest.jwt", "arrayBuffer");
+    return bytes && Buffer.from(bytes).toString();
+  };
+
+  /** Places an order, and gives the manifest that has it. */
+  const publish = async (ledger = running.ledger) => {
+    const { status: code, body } = await send(ledger, order());
+    assert.equal(code, 200);
+    return /** @type {string} */ (body.receipt.manifest);
+  };
+
+  /** Waits until KV has the newest manifest, with all that it names. */
+  const caughtUp = async ({ ledger, gate } = running) => {
+    const { text, seq, claims } = await newest(ledger);
+    const store = await gate.kv();
+    assert.equal(await until(() => held(store), (now) => now === text), text, "KV is behind");
+    for (const { hash } of claims.segments) assert.ok(await store.get(`segments/${hash}`, "arrayBuffer"));
+    const numbers = await until(() => status(ledger), ({ kvSeq }) => kvSeq === seq);
+    assert.deepEqual([numbers.kvSeq, numbers.kvBehindMillis, numbers.conflict], [seq, 0, false]);
+    return text;
+  };
+
+  /** Waits until the ledger has found another's manifest in KV, and has left it there. @param {string} theirs */
+  const conflicted = async (theirs, { ledger, gate } = running) => {
+    const numbers = await until(() => status(ledger), ({ conflict }) => conflict);
+    assert.equal(numbers.conflict, true);
+    const mine = await publish(ledger);
+    assert.equal((await newest(ledger)).text, mine, "the head is served all the same");
+    assert.equal((await call(ledger, "tick", "")).status, 200);
+    assert.equal(await held(await gate.kv()), theirs, "another's manifest is left alone");
+    assert.equal((await status(ledger)).conflict, true);
+  };
+
+  /** A manifest of this number, with the ledger's name and key, that it never made. @param {number} seq */
+  const foreign = async (seq) => {
+    const [input, out] = [join(folder, "theirs.ndjson"), join(folder, `theirs-${seq}`)];
+    writeFileSync(input, JSON.stringify({ rule: ["jti"], issuer: ISSUER, values: ["theirs"] }));
+    const signer = ["--key", authority.keyFile, "--issuer", AUTHORITY];
+    await revocable(["build", "--input", input, "--out", out, "--seq", `${seq}`, ...signer]);
+    return readFileSync(join(out, "manifest.jwt"), "utf8");
+  };
+
+  test("a write that was lost is made good at the next one", async () => {
+    await publish();
+    await caughtUp();
+    await kv.delete("manifest.jwt");
+    await publish();
+    await caughtUp();
+  });
+
+  test("an older one of its own is written over", async () => {
+    await publish();
+    const older = await caughtUp();
+    await publish();
+    await caughtUp();
+    await kv.put("manifest.jwt", older);
+    await publish();
+    await caughtUp();
+  });
+
+  for (const seq of [1, 5_000]) {
+    test(`another authority's manifest ${seq} under the same key is left alone until it is gone`, async () => {
+      await caughtUp();
+      const text = await foreign(seq);
+      await kv.put("manifest.jwt", text);
+      await publish();
+      await conflicted(text);
+      await kv.delete("manifest.jwt");
+      await publish();
+      await caughtUp();
+    });
+  }
+
+  test("an empty ledger writes over nobody's list unless it succeeds him, and then with a greater number", async () => {
+    const storage = join(folder, "succession");
+    const text = await foreign(40);
+    const objects = new Map([["manifest.jwt", Buffer.from(text)]]);
+    let successor = await start({ storage, objects });
+    try {
+      await publish(successor.ledger);
+      await conflicted(text, successor);
+      await successor.gate.dispose();
+
+      successor = await start({ storage }, { succeeds: 40 });
+      assert.equal((await call(successor.ledger, "tick", "")).status, 200);
+      const { seq } = claimsOf((await held(await successor.gate.kv())) ?? "");
+      assert.ok(seq >= 40, `readers that have 40 would not take ${seq}`);
+      await publish(successor.ledger);
+      assert.ok(claimsOf(await caughtUp(successor)).seq > 40);
+    } finally {
+      await successor.gate.dispose();
+    }
+
+    successor = await start({ objects }, { succeeds: 40 });
+    try {
+      assert.equal((await newest(successor.ledger)).seq, 41);
+      await publish(successor.ledger);
+      await caughtUp(successor);
+    } finally {
+      await successor.gate.dispose();
+    }
+  });
+
+  test("fifty orders in a burst are one write a second", async () => {
+    await publish();
+    await caughtUp();
+    const started = performance.now();
+    const before = await status(running.ledger);
+    /** The numbers that KV has had, in their order. @type {number[]} */
+    const seen = [];
+    const look = async () => {
+      const { seq } = claimsOf((await held()) ?? "");
+      if (seq !== seen.at(-1)) seen.push(seq);
+      return seq;
+    };
+    await look();
+    for (let round = 0; round < 10; round += 1) {
+      // The cron trigger comes when it likes, also several at a time.
+      const ticks = [0, 1, 2].map(() => call(running.ledger, "tick", ""));
+      await Promise.all([...Array.from({ length: 5 }, () => publish()), ...ticks]);
+      await look();
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+    await until(look, (seq) => seq === before.seq + 100);
+    await caughtUp();
+    const seconds = (performance.now() - started) / 1000;
+    const after = await status(running.ledger);
+    assert.equal(after.seq, before.seq + 100, "an order is one change and one manifest");
+    const writes = after.kvWritesToday - before.kvWritesToday;
+    assert.ok(writes >= 2 && writes <= Math.ceil(seconds / 1.05), `${writes} writes in ${seconds} s`);
+    assert.deepEqual(seen, seen.toSorted((a, b) => a - b), "KV never goes back");
+    assert.ok(seen.length - 1 <= writes, `${seen.length - 1} manifests were seen, and ${writes} writes counted`);
+  });
+});
