@@ -156,6 +156,25 @@ describe("the ledger, as it is seen", { timeout: 120_000 }, () => {
     for (const { socket } of sockets) socket.close();
   });
 
+  test("whoever may only revoke takes nothing back by saying less, and whoever may take back moves a cutoff", async () => {
+    const ledger = await gate.ledger();
+    const target = { rule: ["sub"], issuer: ISSUER, values: ["moved"] };
+    /** @param {string} actor @param {object} more */
+    const order = async (actor, more) => {
+      const response = await ledger.fetch("https://ledger/orders", { method: "POST", body: JSON.stringify({ actor, changes: [{ ...target, ...more }] }) });
+      assert.equal(response.status, 200);
+      const { receipt } = await response.json();
+      const [{ before, expires }] = (await get(`revocations?rule=sub&issuer=${encodeURIComponent(ISSUER)}&value=moved`)).body.revocations;
+      return [receipt.outcomes[0].result, before, expires];
+    };
+    const far = 4_000_000_000;
+    assert.deepEqual(await order("client:app-1", { before: 2000, expires: far }), ["added", 2000, far]);
+    assert.deepEqual(await order("client:app-1", { before: 1000, expires: far - 1 }), ["unchanged", 2000, far]);
+    assert.deepEqual(await order("client:app-1", { before: 3000, expires: far - 1 }), ["replaced", 3000, far]);
+    assert.deepEqual(await order("events:idp", { before: 1 }), ["replaced", 3000, null]);
+    assert.deepEqual(await order("key:ops", { before: 1000, expires: far }), ["replaced", 1000, far]);
+  });
+
   test("what is revoked is listed, searched, paged, taken back by its number, and stays in the log", async () => {
     const more = Array.from({ length: 7 }, (_, count) => ({ rule: ["sub", "azp"], issuer: ISSUER, values: ["alice", `app-${count}`], before: 1_700_000_000.5, reason: "asked" }));
     for (const one of more) await post(one);

@@ -135,11 +135,10 @@ impl Ledger {
                 receipt(&self.retract(&retraction).await?)
             }
             (Method::Post, "tick") => {
-                // Nobody knows whether there is one; and what it does, it does alone.
+                // Nobody knows whether there is an alarm.
                 self.alarm.set(None);
                 self.cleared.set(0);
-                self.settle()?;
-                self.wake_in(0).await?;
+                self.keep_house().await?;
                 json_response(&json!({}))
             }
             (Method::Post, "confirm") => Ok(Response::ok(self.confirm(&request.text().await?)?)?),
