@@ -65,16 +65,11 @@ impl Ledger {
         store.run("DELETE FROM orders WHERE at < ?", vec![before(DAY_SECONDS)])?;
         store.run("DELETE FROM onces WHERE until < ?", vec![number(now.as_seconds())])?;
         store.run("DELETE FROM written WHERE at < ?", vec![before(WEEK_SECONDS)])?;
-        let cut = "SELECT seq FROM events WHERE at < ? AND seq NOT IN (SELECT seq FROM entries) ORDER BY seq LIMIT ?";
-        let cut_at = || vec![before(LOG_SECONDS), number(EVENTS_AT_A_TIME)];
-        if let Some(last) = store.row(&format!("SELECT MAX(seq) FROM ({cut})"), cut_at())?
-            && let Some(last) = last.number_if_any(0)?
-        {
-            // What is cut later may be older.
-            store.set_meta("log_from", last.max(store.meta("log_from")?.unwrap_or(0)))?;
+        // Hourly, because all that is in force is looked at.
+        if store.meta("log_cut")?.unwrap_or(0) <= now.minus_seconds(LOG_CUT_SECONDS).as_millis() {
+            store.set_meta("log_cut", now.as_millis())?;
+            cut_log(store, now)?;
         }
-        // What is still in force keeps the event that says why. The rest of the log is cut a piece at a time.
-        store.run(&format!("DELETE FROM events WHERE seq IN ({cut})"), cut_at())?;
         // Until two minutes after a newer one was made.
         store.run(
             "DELETE FROM manifests WHERE seq < (SELECT MAX(seq) FROM manifests WHERE at < ?)",
@@ -135,6 +130,19 @@ impl Ledger {
     }
 }
 
+/// Forgets what happened longer ago than the log goes back, some of it at a time. What is still in force keeps the event that
+/// says why.
+fn cut_log(store: &Store, now: UnixTime) -> Result<(), Fault> {
+    let cut =
+        "SELECT seq FROM events WHERE at < ? AND seq NOT IN (SELECT seq FROM entries) ORDER BY seq LIMIT ?";
+    let bounds = || vec![number(now.minus_seconds(LOG_SECONDS).as_millis()), number(EVENTS_AT_A_TIME)];
+    let last = store.row(&format!("SELECT MAX(seq) FROM ({cut})"), bounds())?;
+    let Some(last) = last.map(|row| row.number_if_any(0)).transpose()?.flatten() else { return Ok(()) };
+    // What is cut later may be older.
+    store.set_meta("log_from", last.max(store.meta("log_from")?.unwrap_or(0)))?;
+    store.run(&format!("DELETE FROM events WHERE seq IN ({cut})"), bounds())
+}
+
 /// Notes which segments the newest manifest does not name, and removes those that none has named for longer than any reader may
 /// rely on one; those that KV has, once it has them no more.
 fn unused_segments(
@@ -169,7 +177,9 @@ const DAY_SECONDS: u64 = 86_400;
 const WEEK_SECONDS: u64 = 7 * DAY_SECONDS;
 /// How long the log of what happened is kept, beside what is still in force.
 const LOG_SECONDS: u64 = 30 * DAY_SECONDS;
-const EVENTS_AT_A_TIME: u64 = 10_000;
+const LOG_CUT_SECONDS: u64 = 3_600;
+/// As much as a transaction takes easily.
+const EVENTS_AT_A_TIME: u64 = 50_000;
 /// A head points to a manifest for a minute at most.
 const MANIFEST_SECONDS: u64 = 120;
 /// How much clocks may differ.
