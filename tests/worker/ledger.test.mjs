@@ -67,22 +67,48 @@ async function start(options, more) {
   return { gate, ledger: await gate.ledger(), pids };
 }
 
-/** Options for a gate whose clock is ahead. @param {number} seconds @returns {Partial<import("miniflare").WorkerOptions>} */
+/** Options for a gate whose clock is ahead. @param {number} seconds */
 function ahead(seconds) {
-  const build = join(ROOT, "worker/build");
-  const wasm = /from\s*"\.\/([^"]+\.wasm)"/.exec(readFileSync(join(build, "index.js"), "utf8"))?.[1] ?? "index_bg.wasm";
-  const contents = `
+  return changed(`
     const Real = Date;
     globalThis.Date = class extends Real {
       constructor(...of) { super(...(of.length > 0 ? of : [Real.now() + ${seconds * 1000}])); }
       static now() { return Real.now() + ${seconds * 1000}; }
     };
+  `);
+}
+
+/**
+ * Options for a gate whose real KV does to writes what its own object `fault` says: it fails, takes half a second, or says that it
+ * has written and has not.
+ */
+function faulty() {
+  return changed(`
+    import { env } from "cloudflare:workers";
+    const real = Object.getPrototypeOf(env.REVOCATIONS);
+    const put = real.put;
+    real.put = async function (name, ...rest) {
+      const fault = await this.get("fault");
+      if (fault === "fails") throw new Error("KV PUT failed: 500 Internal Server Error");
+      if (fault === "is slow") await scheduler.wait(500);
+      if (fault === "loses it") return undefined;
+      return put.call(this, name, ...rest);
+    };
+  `);
+}
+
+/** Options for a gate in whose runtime this runs first. @param {string} before @returns {Partial<import("miniflare").WorkerOptions>} */
+function changed(before) {
+  const build = join(ROOT, "worker/build");
+  const wasm = /from\s*"\.\/([^"]+\.wasm)"/.exec(readFileSync(join(build, "index.js"), "utf8"))?.[1] ?? "index_bg.wasm";
+  const contents = `
+    ${before}
     export * from "./index.js";
     export { default } from "./index.js";
   `;
   return {
     modules: [
-      { type: "ESModule", path: join(build, "ahead.mjs"), contents },
+      { type: "ESModule", path: join(build, "changed.mjs"), contents },
       { type: "ESModule", path: join(build, "index.js") },
       { type: "CompiledWasm", path: join(build, wasm) },
     ],
@@ -555,6 +581,64 @@ describe("a KV that is not what the ledger made it", () => {
       await caughtUp(successor);
     } finally {
       await successor.gate.dispose();
+    }
+  });
+
+  test("a KV that fails, is slow or loses a write keeps nobody from revoking, and has the newest in the end", async () => {
+    const one = await start({ worker: faulty() });
+    try {
+      const store = await one.gate.kv();
+      for (const fault of ["fails", "is slow", "loses it"]) {
+        await store.put("fault", fault);
+        const before = await held(store);
+        const started = performance.now();
+        for (let count = 0; count < 5; count += 1) {
+          const manifest = await publish(one.ledger);
+          assert.equal((await newest(one.ledger)).text, manifest, `the head is served although KV ${fault}`);
+        }
+        assert.ok(performance.now() - started < 5_000);
+        if (fault !== "is slow") {
+          // By now it would have been written.
+          await new Promise((resolve) => setTimeout(resolve, 1_200));
+          await call(one.ledger, "tick", "");
+          assert.equal(await held(store), before, `KV ${fault}`);
+        }
+        await store.delete("fault");
+        // What was lost is made good with the next that is written.
+        await publish(one.ledger);
+        await caughtUp(one);
+      }
+    } finally {
+      await one.gate.dispose();
+    }
+  });
+
+  test("the cron trigger brings KV up to date where the alarm was lost", async () => {
+    const one = await start();
+    try {
+      assert.equal(await held(await one.gate.kv()), null, "nobody has asked the ledger yet");
+      assert.equal((await one.gate.cron()).outcome, "ok");
+      assert.equal(await held(await one.gate.kv()), (await newest(one.ledger)).text);
+    } finally {
+      await one.gate.dispose();
+    }
+  });
+
+  test("a segment that KV has lost is written again within ten minutes", async () => {
+    const storage = mkdtempSync(join(folder, "lost-"));
+    let one = await start({ storage });
+    try {
+      const changes = Array.from({ length: 2_100 }, (_, count) => ({ rule: ["jti"], issuer: ISSUER, values: [`lost-${count}`] }));
+      assert.equal((await send(one.ledger, { actor: "key:ops", changes })).status, 200);
+      await caughtUp(one);
+      const [{ hash }] = (await newest(one.ledger)).claims.segments;
+      await (await one.gate.kv()).delete(`segments/${hash}`);
+      await one.gate.dispose();
+      one = await start({ storage, worker: ahead(700) });
+      assert.equal((await call(one.ledger, "tick", "")).status, 200);
+      await caughtUp(one);
+    } finally {
+      await one.gate.dispose();
     }
   });
 

@@ -40,6 +40,7 @@ import { ROOT } from "./names.mjs";
  * @property {(objects: Map<string, Buffer>) => Promise<void>} put   writes to KV, in the map's order
  * @property {() => Promise<Kv>} kv
  * @property {() => Promise<Ledger>} ledger    the ledger itself, which nobody outside of the Worker can ask
+ * @property {() => Promise<{ outcome: string }>} cron   what the platform does every five minutes
  * @property {(path?: string, init?: RequestInit) => Promise<Response>} fetch
  * @property {() => Promise<void>} dispose
  */
@@ -105,6 +106,7 @@ export async function startGate({ config, origin, port = 0, objects, bindings, s
     put,
     kv,
     ledger,
+    cron: async () => (await miniflare.getWorker()).scheduled({ cron: "*/5 * * * *" }),
     fetch: (path = "/", init) => fetch(url + path, { redirect: "manual", ...init }),
     // Twice is no mistake: a stack disposes of those too that are gone.
     dispose: () => (disposed ??= miniflare.dispose()),

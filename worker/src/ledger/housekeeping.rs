@@ -27,7 +27,7 @@ impl Ledger {
                 .and(each(&|authority| self.sign_anew(authority, now)))
                 .and(each(&|authority| self.compact(store, authority, now)))
                 .and(each(&|authority| self.clear_up(store, authority, now)));
-            outcome = outcome.and(self.sweep_kv().await);
+            outcome = outcome.and(self.sweep_kv().await).and(self.recheck_kv().await);
         }
         outcome = outcome.and(self.write_kv().await);
         outcome = outcome.and(self.beat().await);

@@ -1,5 +1,7 @@
 //! Writing the newest snapshot to KV: the segments before the manifest that names them, and nothing over another's manifest.
 
+use std::collections::HashSet;
+
 use revocable::authority::KvBudget;
 use revocable::{Error, Manifest, SegmentName, UnixTime};
 use worker::SqlStorageValue as Sql;
@@ -20,6 +22,8 @@ const CONFLICT_MILLIS: u64 = 60_000;
 const BUSY_MILLIS: u64 = 1_000;
 /// A writer that has not ended by then never will.
 const PATIENCE_SECONDS: u64 = 120;
+const SEGMENTS: &str = "segments/";
+const RECHECK_SECONDS: u64 = 600;
 /// The one that is read to see whose it is may be a cached one, for as long as KV caches at least.
 const CACHE_SECONDS: u64 = 30;
 
@@ -114,6 +118,44 @@ impl Ledger {
             }
             _ => Ok(true),
         })
+    }
+
+    /// Looks, every ten minutes, whether KV has the segments that were written to it: a write may be lost, and readers would wait
+    /// for it until the next compaction. One that it does not list is written again, and the manifest after it.
+    pub(super) async fn recheck_kv(&self) -> Result<(), Fault> {
+        let Ok(kv) = self.env.kv(BINDING) else { return Ok(()) };
+        let store = self.store()?;
+        let now = host::now();
+        if store.meta("kv_checked")?.unwrap_or(0) > now.minus_seconds(RECHECK_SECONDS).as_millis() {
+            return Ok(());
+        }
+        let wanted = names(&self.newest()?.text)?;
+        let mut listed = HashSet::new();
+        let mut cursor = None;
+        while !wanted.is_empty() {
+            let list = kv.list().prefix(SEGMENTS.to_owned());
+            let list = match cursor.take() {
+                Some(cursor) => list.cursor(cursor),
+                None => list,
+            };
+            let page = list.execute().await.map_err(kv_fault)?;
+            listed.extend(page.keys.into_iter().map(|key| key.name));
+            cursor = page.cursor.filter(|_| !page.list_complete);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let mut lost = 0_u64;
+        for name in wanted.iter().filter(|name| !listed.contains(&name.object_name())) {
+            let hash = Sql::Blob(name.as_bytes().to_vec());
+            lost = lost.saturating_add(
+                store.count("UPDATE segments SET in_kv = 0 WHERE hash = ? AND in_kv = 1", vec![hash])?,
+            );
+        }
+        if lost > 0 {
+            store.set_meta("kv_seq", 0)?;
+        }
+        store.set_meta("kv_checked", now.as_millis())
     }
 
     /// Deletes from KV what no manifest has named for longer than any reader may rely on one.
