@@ -106,7 +106,7 @@ export async function startGate({ config, origin, port = 0, objects, bindings, s
     put,
     kv,
     ledger,
-    cron: async () => (await miniflare.getWorker()).scheduled({ cron: "*/5 * * * *" }),
+    cron: async () => /** @type {any} */ (await miniflare.getWorker()).scheduled({ cron: "*/5 * * * *" }),
     fetch: (path = "/", init) => fetch(url + path, { redirect: "manual", ...init }),
     // Twice is no mistake: a stack disposes of those too that are gone.
     dispose: () => (disposed ??= miniflare.dispose()),

@@ -85,15 +85,17 @@ impl Ledger {
     /// That there are new events, since this number. They are told at once, unless others were a moment ago: then together with
     /// what comes meanwhile.
     pub(super) async fn tell(&self, since: u64) -> Result<(), Fault> {
-        if self.subscribers() == 0 {
+        let subscribers = self.subscribers();
+        if subscribers == 0 {
             return Ok(());
         }
         let told = self.feed.told.get().map_or(since, |told| told.min(since));
         self.feed.told.set(Some(told));
         let quiet = host::now().as_millis().saturating_sub(self.feed.at.get());
-        if quiet >= TOGETHER_MILLIS {
+        if quiet >= TOGETHER_MILLIS && subscribers <= FEW_SUBSCRIBERS {
             self.broadcast()
         } else {
+            // By the alarm, so that whoever revokes need not wait until thousands have been told.
             Ok(self.wake_in(TOGETHER_MILLIS.saturating_sub(quiet)).await?)
         }
     }
@@ -228,6 +230,8 @@ fn change(row: &Row) -> Result<Value, Fault> {
     Ok(Value::Object(line))
 }
 
+/// These are told within a few milliseconds.
+const FEW_SUBSCRIBERS: usize = 64;
 /// More than one object can send a message to within a second.
 const MOST_SUBSCRIBERS: usize = 20_000;
 const MOST_WAITING: usize = 256;
