@@ -206,4 +206,54 @@ describe("the ledger, as it is seen", { timeout: 120_000 }, () => {
     const log = (await get(`log?id=${seen[3].id}`)).body.revocations;
     assert.deepEqual(log.map((/** @type {any} */ one) => [one.undo, one.reason]), [[false, "asked"], [true, "mistaken"]]);
   });
+
+  test("a ledger of ids alone finds a target, shows no values, and says what it cannot search", async () => {
+    const authority = {
+      signingKey: { secret: "AUTHORITY_KEY" },
+      keys: [{ id: "ops", hash: createHash("sha256").update(KEY).digest("hex"), may: "admin" }],
+      hashOnly: true,
+    };
+    const blind = await stack.startFreshGate({
+      config: { ...stack.config, authority },
+      bindings: { AUTHORITY_KEY: await readFile(stack.authority.keyFile, "utf8") },
+    });
+    const headers = { ...bearer(KEY), "content-type": "application/json" };
+    const added = await blind.fetch(PATH, { method: "POST", headers, body: JSON.stringify(revocation("secret-1")) });
+    const { outcomes } = await added.json();
+    const list = async (/** @type {string} */ query) => {
+      const response = await blind.fetch(`${PATH}?${query}`, { headers });
+      const text = await response.text();
+      assert.ok(!text.includes("secret-1"));
+      return { status: response.status, body: JSON.parse(text) };
+    };
+    const found = await list(`rule=jti&issuer=${encodeURIComponent(ISSUER)}&value=secret-1`);
+    assert.deepEqual(found.body.revocations.map((/** @type {any} */ one) => [one.seq, one.values]), [[outcomes[0].seq, null]]);
+    assert.equal((await list("")).body.revocations.length, 1);
+    assert.deepEqual([(await list("value=secret-1")).status, (await list("value=secret-1")).body.field], [422, "value"]);
+    assert.equal((await ask(blind, await stack.issuer.mint({ jti: "secret-1" }))).status, 401);
+    const taken = await blind.fetch(`${PATH}/${outcomes[0].seq}`, { method: "DELETE", headers: bearer(KEY) });
+    assert.equal(taken.status, 200);
+    assert.equal((await ask(blind, await stack.issuer.mint({ jti: "secret-1" }))).status, 200);
+  });
+
+  test("a client that floods is told when to come back, and the gate keeps answering", async () => {
+    const authority = {
+      signingKey: { secret: "AUTHORITY_KEY" },
+      clients: [{ id: "app-1", secretHashes: [createHash("sha256").update("s").digest("hex")] }],
+      rate: { perSecond: 1, burst: 2 },
+    };
+    const slow = await stack.startFreshGate({
+      config: { ...stack.config, authority },
+      bindings: { AUTHORITY_KEY: await readFile(stack.authority.keyFile, "utf8") },
+    });
+    const revoke = (/** @type {string} */ secret) =>
+      slow.fetch("/_revocable/revoke", { method: "POST", headers: { authorization: `Basic ${btoa(`app-1:${secret}`)}` }, body: new URLSearchParams({ token: "a.b.c" }) });
+    for (const [secret, first] of /** @type {[string, number][]} */ ([["s", 200], ["wrong", 401]])) {
+      const answers = [];
+      for (let count = 0; count < 5; count += 1) answers.push(await revoke(secret));
+      assert.deepEqual([answers[0]?.status, answers.at(-1)?.status], [first, 429]);
+      assert.match(answers.at(-1)?.headers.get("retry-after") ?? "", /^\d+$/);
+    }
+    assert.equal((await ask(slow, await stack.issuer.mint({ jti: "calm" }))).status, 200);
+  });
 });
