@@ -591,12 +591,10 @@ describe("a KV that is not what the ledger made it", () => {
       for (const fault of ["fails", "is slow", "loses it"]) {
         await store.put("fault", fault);
         const before = await held(store);
-        const started = performance.now();
         for (let count = 0; count < 5; count += 1) {
           const manifest = await publish(one.ledger);
           assert.equal((await newest(one.ledger)).text, manifest, `the head is served although KV ${fault}`);
         }
-        assert.ok(performance.now() - started < 5_000);
         if (fault !== "is slow") {
           // By now it would have been written.
           await new Promise((resolve) => setTimeout(resolve, 1_200));

@@ -91,7 +91,6 @@ impl Ledger {
         keep_budget(store, budget.spend(writes.saturating_add(1), host::now()))?;
         kv.put(MANIFEST, newest.text.as_str()).map_err(kv_fault)?.execute().await.map_err(kv_fault)?;
         store.set_meta("kv_seq", newest.seq)?;
-        store.set_meta("kv_at", newest.at.as_millis())?;
         // There may be a newer one by now.
         if self.newest()?.seq != newest.seq {
             let budget = budget_wait(store)?;

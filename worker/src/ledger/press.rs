@@ -127,7 +127,7 @@ fn update(
     }
 }
 
-/// All that is revoked, in new segments: one key range at a time, so that no more than its entries are held.
+/// All that is revoked, in new segments: one key range at a time, so that of the entries no more than one range is held.
 fn build(store: &Store, authority: &Authority, seq: u64, now: UnixTime) -> Result<Made, Fault> {
     let salt = salt(store)?;
     let newest = store.row("SELECT text FROM manifests ORDER BY seq DESC LIMIT 1", vec![])?;

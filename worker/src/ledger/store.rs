@@ -14,7 +14,7 @@ use super::Fault;
 /// |---|---|---|
 /// | `meta` | a number or text by name | never |
 /// | `tables` | a rule and a kind | never: what a rule requires of tokens must not depend on what is revoked now |
-/// | `events` | one change, as it was recorded | with its entry, or when it is older than the log |
+/// | `events` | one change, as it was recorded | when it is older than the log and no longer in force |
 /// | `entries` | what is revoked now: one row a target | when no token that it could match can pass any more |
 /// | `manifests` | one that was signed | two minutes after a newer one |
 /// | `segments` | one that a manifest names or named | when none has named it for longer than the hard limit |
