@@ -135,8 +135,8 @@ describe("a gate that is an authority, as its clients see it", { timeout: 120_00
     const confirming = await verifier(coarse, { source: { get }, confirm: counting });
     assert.equal(await code(confirming, await token({ jti: "c-3-7" })), "ERR_JWT_REVOKED");
     assert.ok(asked > 0, "a hit is confirmed before anybody is refused");
-    // One in 256 hits by chance: those pass, because the gate knows better.
-    for (let count = 0; count < 400; count += 1) assert.equal(await code(confirming, await token({ jti: `valid-${count}` })), "passes");
+    // One in 256 hits by chance, and passes because the gate knows better: of so many, not one in 10^17 runs has none.
+    for (let count = 0; asked < 2 && count < 10_000; count += 1) assert.equal(await code(confirming, await token({ jti: `valid-${count}` })), "passes");
     assert.ok(asked > 1, "some valid tokens were asked about");
   });
 
