@@ -128,7 +128,7 @@ impl Assembly {
             let most = share.saturating_add(share.isqrt().saturating_mul(8)).saturating_add(64);
             let entries = u32::try_from(most).unwrap_or(u32::MAX);
             let shape = self.shape(entries);
-            let exact = if self.is_coarse(shape) { Shape::exact(entries).cost(entries) } else { 0 };
+            let exact = if self.is_coarse(entries) { Shape::exact(entries).cost(entries) } else { 0 };
             let cost = shape.cost(entries).max(exact).saturating_add(tally.value_bits().saturating_mul(256));
             let bytes = u128::from(most).saturating_mul(u128::from(cost)) / (256 * 8);
             bytes.saturating_add(256) <= u128::from(self.terms.max_segment)
@@ -140,8 +140,8 @@ impl Assembly {
         Shape::of(entries, self.terms.epsilon.fingerprints(entries, self.lookups))
     }
 
-    const fn is_coarse(&self, shape: Shape) -> bool {
-        shape.error_bits() < COARSEST_SURE_EPSILON_BITS
+    fn is_coarse(&self, entries: u32) -> bool {
+        self.shape(entries).error_bits(entries) < COARSEST_SURE_EPSILON_BITS
     }
 
     /// Takes all records of a table in a key range, as [`super::settle`] leaves them, and gives the segments that they make:
@@ -205,8 +205,9 @@ impl Assembly {
         let number = u32::try_from(entries.len()).map_err(|_| invalid("there are too many entries"))?;
         let shape = self.shape(number);
         let of = (range.bits, range.shard);
-        let main = self.smallest(kind, of, shape, entries);
-        let exact = self.is_coarse(shape).then(|| encode(kind, of, Shape::exact(number), entries));
+        let is_coarse = self.is_coarse(number);
+        let main = self.smallest(kind, of, shape, is_coarse, entries);
+        let exact = is_coarse.then(|| encode(kind, of, Shape::exact(number), entries));
         let fits = |bytes: &[u8]| count(bytes.len()) <= self.terms.max_segment;
         let (Some((bytes, kept)), exact) = (main, exact) else {
             return self.split((table, layer), range, entries, expires, stored);
@@ -246,11 +247,12 @@ impl Assembly {
         kind: Kind,
         of: (u8, u32),
         shape: Shape,
+        is_coarse: bool,
         entries: &[(Id, i64)],
     ) -> Option<(Vec<u8>, u32)> {
         let quotients = encode(kind, of, shape, entries)?;
         let bits = self.terms.epsilon.fingerprint_bits(self.lookups);
-        if kind.has_values() || !self.is_coarse(shape) || bits > MOST_RIBBON_BITS {
+        if kind.has_values() || !is_coarse || bits > MOST_RIBBON_BITS {
             return Some(quotients);
         }
         let ribbon = encode_ribbon(of, bits, entries);

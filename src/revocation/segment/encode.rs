@@ -4,9 +4,10 @@ use crate::limits::MAX_SEGMENT_BYTES;
 use crate::revocation::Id;
 
 use super::Kind;
-use super::bits::{WORD, WORD_BYTES};
-use super::header::{HEADER_BYTES, Header, Structure, most_cells};
-use super::quotient::{SAMPLE, TAIL_BYTES, even, fingerprint, ratio, value_bits};
+use super::header::{HEADER_BYTES, Header, Structure, error_bits, least_buckets, most_cells};
+use super::quotient::{
+    BLOCK, BLOCK_BYTES, COUNTED, CROWD, HALF_BYTES, TAIL_BYTES, even, fingerprint, ratio, value_bits,
+};
 
 /// How much of each id a segment keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,19 +19,18 @@ pub(crate) struct Shape {
 impl Shape {
     /// The smallest shape in which `entries` ids let another be found at most once in `wanted` / `entries`: one with
     /// buckets × 2^remainder bits of at least `wanted`. Where 64 bits do not suffice, there are no more than those.
+    ///
+    /// There are no more buckets than entries, and more than half as many: of all shapes that are as sure, those are the
+    /// smallest.
     pub(crate) fn of(entries: u32, wanted: u128) -> Self {
         let entries = entries.max(1);
-        let least = u128::from(entries);
+        let buckets = |bits: u8| wanted.div_ceil(1_u128.checked_shl(u32::from(bits)).unwrap_or(u128::MAX));
         let mut remainder_bits: u8 = 1;
-        while remainder_bits < 64
-            && wanted.checked_shr(u32::from(remainder_bits)).unwrap_or(0) >= least.saturating_mul(2)
-        {
+        while remainder_bits < 64 && buckets(remainder_bits) > u128::from(entries) {
             remainder_bits = remainder_bits.saturating_add(1);
         }
-        let buckets = wanted.div_ceil(1_u128.checked_shl(u32::from(remainder_bits)).unwrap_or(u128::MAX));
-        let most = u128::from(most_cells(entries)).min(u128::from(u32::MAX));
-        let buckets = u32::try_from(buckets.clamp(least, most)).unwrap_or(u32::MAX);
-        Self { buckets, remainder_bits }
+        let buckets = buckets(remainder_bits).clamp(u128::from(least_buckets(entries)), u128::from(entries));
+        Self { buckets: u32::try_from(buckets).unwrap_or(u32::MAX), remainder_bits }
     }
 
     /// The shape that confirms: ids as exactly as a segment can keep them.
@@ -38,17 +38,17 @@ impl Shape {
         Self { buckets: if entries == 0 { 1 } else { entries }, remainder_bits: 64 }
     }
 
-    /// How sure a hit is at least: 2^-`error_bits`.
-    pub(crate) const fn error_bits(self) -> u8 {
-        self.remainder_bits
+    /// How sure a hit of a segment of so many is at least: 2^-`error_bits`.
+    pub(crate) fn error_bits(self, entries: u32) -> u8 {
+        error_bits(entries, self.buckets, self.remainder_bits)
     }
 
     /// How many bits an entry takes in a segment of so many, values apart, in 256ths, rounded up.
     pub(crate) fn cost(self, entries: u32) -> u64 {
         let buckets = u64::from(self.buckets);
-        // A one for the entry, a zero for each bucket, and 16 bits for every 128 of them.
-        let upper = buckets.saturating_mul(256_u64.saturating_add(32)).div_ceil(u64::from(entries.max(1)));
-        u64::from(self.remainder_bits).saturating_add(1).saturating_mul(256).saturating_add(upper)
+        // Two bits for each bucket, and 16 for every 128 of them.
+        let counts = buckets.saturating_mul(512_u64.saturating_add(32)).div_ceil(u64::from(entries.max(1)));
+        u64::from(self.remainder_bits).saturating_mul(256).saturating_add(counts)
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn encode(
     entries: &[(Id, i64)],
 ) -> Option<(Vec<u8>, u32)> {
     let Shape { buckets, remainder_bits } = shape;
-    let mut kept: Vec<(u32, u64, i64)> = Vec::with_capacity(entries.len());
+    let mut kept: Vec<Kept> = Vec::with_capacity(entries.len());
     for (id, value) in entries {
         let (bucket, remainder) = fingerprint(id, prefix_bits, shard, buckets, u32::from(remainder_bits))?;
         match kept.last_mut() {
@@ -75,7 +75,7 @@ pub(crate) fn encode(
     }
     let count = u32::try_from(kept.len()).ok().filter(|count| *count > 0)?;
     // Two that had one fingerprint leave fewer entries, and perhaps more buckets than those may have.
-    if buckets < count || u64::from(buckets) > most_cells(count) {
+    if buckets < least_buckets(count) || u64::from(buckets) > most_cells(count) {
         let shape = Shape { buckets: u32::try_from(most_cells(count)).ok()?, remainder_bits };
         return encode(kind, (prefix_bits, shard), shape, entries);
     }
@@ -86,22 +86,9 @@ pub(crate) fn encode(
     } else {
         (0, 0)
     };
-    let bits = kept.len().checked_add(usize::try_from(buckets).ok()?)?;
-    let mut upper = vec![0_u64; bits.div_ceil(WORD)];
-    let mut samples = Samples { ratio: ratio(kept.len(), buckets), deviations: Vec::new() };
-    let mut at = 0_usize;
-    let mut ended = 0_u32;
-    for (bucket, _, _) in &kept {
-        end_buckets(&mut at, &mut ended, *bucket, &mut samples)?;
-        *upper.get_mut(at.checked_div(WORD)?)? |=
-            1_u64.checked_shl(u32::try_from(at.checked_rem(WORD)?).ok()?)?;
-        at = at.checked_add(1)?;
-    }
-    end_buckets(&mut at, &mut ended, buckets.checked_sub(1)?, &mut samples)?;
+    let blocks = usize::try_from(buckets.div_ceil(BLOCK)).ok()?;
     let mut bytes = Vec::with_capacity(
-        HEADER_BYTES
-            .checked_add(upper.len().checked_mul(WORD_BYTES)?)?
-            .checked_add(kept.len().checked_mul(8)?)?,
+        HEADER_BYTES.checked_add(blocks.checked_mul(BLOCK_BYTES)?)?.checked_add(kept.len().checked_mul(8)?)?,
     );
     let header = Header {
         kind,
@@ -115,32 +102,94 @@ pub(crate) fn encode(
         base,
     };
     header.write(&mut bytes);
-    upper.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
-    samples.deviations.iter().for_each(|sample| bytes.extend(sample.to_le_bytes()));
+    let crowds = arrange(&mut kept, buckets, &mut bytes)?;
     pack(&mut bytes, u32::from(remainder_bits), kept.iter().map(|(_, remainder, _)| *remainder));
-    pack(&mut bytes, width, values().map(|value| value.abs_diff(base)));
+    pack(&mut bytes, width, kept.iter().map(|(_, _, value)| value.abs_diff(base)));
+    for (bucket, entries) in crowds {
+        bytes.extend(bucket.to_le_bytes());
+        bytes.extend(entries.to_le_bytes());
+    }
     bytes.extend([0; TAIL_BYTES]);
     u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_SEGMENT_BYTES).then_some((bytes, count))
 }
 
-/// Where sampled buckets begin.
-struct Samples {
-    ratio: u64,
-    deviations: Vec<i16>,
+/// A bucket, a remainder, and a value.
+type Kept = (u32, u64, i64);
+
+/// Brings ascending entries into the order in which they are written, writes what is said of each block of buckets, and says
+/// which buckets are crowds.
+fn arrange(kept: &mut [Kept], buckets: u32, bytes: &mut Vec<u8>) -> Option<Vec<(u32, u32)>> {
+    let ratio = ratio(kept.len(), buckets);
+    let mut crowds = Vec::new();
+    let mut further = Vec::new();
+    let mut begin = 0_usize;
+    let mut rest = kept;
+    for block in 0..buckets.div_ceil(BLOCK) {
+        let end = block.checked_add(1)?.checked_mul(BLOCK)?;
+        let of_block = rest.partition_point(|(bucket, ..)| *bucket < end);
+        let (entries, after) = rest.split_at_mut(of_block);
+        let first = block.checked_mul(BLOCK)?;
+        let (counts, middle) = arrange_block(entries, first, &mut further, &mut crowds)?;
+        let even = i64::try_from(even(first, ratio)).ok()?;
+        let deviation = i64::try_from(begin.checked_add(middle)?).ok()?.checked_sub(even)?;
+        let (lower, upper) = counts.split_at(HALF_BYTES);
+        bytes.extend(lower);
+        bytes.extend(i16::try_from(deviation).ok()?.to_le_bytes());
+        bytes.extend(upper);
+        begin = begin.checked_add(of_block)?;
+        rest = after;
+    }
+    Some(crowds)
 }
 
-/// Ends every bucket before `bucket`, and writes down where those that are sampled begin.
-fn end_buckets(at: &mut usize, ended: &mut u32, bucket: u32, samples: &mut Samples) -> Option<()> {
-    while *ended < bucket {
-        *at = at.checked_add(1)?;
-        *ended = ended.checked_add(1)?;
-        if usize::try_from(*ended).ok()?.checked_rem(SAMPLE)? == 0 {
-            let deviation =
-                i64::try_from(*at).ok()?.checked_sub(i64::try_from(even(*ended, samples.ratio)).ok()?)?;
-            samples.deviations.push(i16::try_from(deviation).ok()?);
+/// Arranges the entries of one block, and says how many each bucket counts and how many come before the block's middle.
+fn arrange_block(
+    entries: &mut [Kept],
+    first: u32,
+    further: &mut Vec<Kept>,
+    crowds: &mut Vec<(u32, u32)>,
+) -> Option<([u8; 2 * HALF_BYTES], usize)> {
+    let mut counts = [0_u8; 2 * HALF_BYTES];
+    let mut middle = 0_usize;
+    further.clear();
+    // Up to where they are arranged, and up to where they are known.
+    let (mut to, mut from) = (0_usize, 0_usize);
+    while let Some((bucket, ..)) = entries.get(from).copied() {
+        let all = entries.get(from..)?.partition_point(|(other, ..)| *other == bucket);
+        let counted = all.min(usize::try_from(COUNTED).ok()?);
+        let more = u32::try_from(all.checked_sub(counted)?).ok()?;
+        further.extend(entries.get(from.checked_add(counted)?..from.checked_add(all)?)?);
+        entries.copy_within(from..from.checked_add(counted)?, to);
+        if more > 0 {
+            let three: &mut [Kept; 3] = entries.get_mut(to..)?.first_chunk_mut()?;
+            *three = ordered(*three, more);
         }
+        if more >= CROWD {
+            crowds.push((bucket, u32::try_from(all).ok()?));
+        }
+        let place = bucket.checked_sub(first)?;
+        let count = u8::try_from(counted).ok()?.checked_shl((place & 3) << 1)?;
+        *counts.get_mut(usize::try_from(place >> 2).ok()?)? |= count;
+        if place < BLOCK >> 1 {
+            middle = middle.checked_add(counted)?;
+        }
+        to = to.checked_add(counted)?;
+        from = from.checked_add(all)?;
     }
-    Some(())
+    entries.get_mut(to..)?.copy_from_slice(further);
+    Some((counts, middle))
+}
+
+/// Three ascending entries in the order that says how many more there are.
+const fn ordered([one, two, three]: [Kept; 3], more: u32) -> [Kept; 3] {
+    match more {
+        0 => [one, two, three],
+        1 => [one, three, two],
+        2 => [two, one, three],
+        3 => [two, three, one],
+        4 => [three, one, two],
+        _ => [three, two, one],
+    }
 }
 
 /// Appends numbers of `width` bits, least significant first, and zeros to the end of the byte.

@@ -4,15 +4,15 @@ use crate::revocation::Id;
 
 use super::Entry;
 use super::quotient::Quotient;
+use super::walk::Walk;
 
 /// The entries of a segment in ascending order.
 #[derive(Debug)]
 pub struct Entries<'s> {
     bytes: &'s [u8],
     shape: Quotient,
-    at: usize,
-    bucket: u32,
-    index: usize,
+    walk: Walk<'s>,
+    left: usize,
 }
 
 /// Where the id of an entry lies, as far as a segment knows: between two ids, both included. Every id between them has the
@@ -27,7 +27,7 @@ pub struct Interval {
 
 impl<'s> Entries<'s> {
     pub(super) const fn new(bytes: &'s [u8], shape: Quotient) -> Self {
-        Self { bytes, shape, at: 0, bucket: 0, index: 0 }
+        Self { bytes, shape, walk: Walk::over(bytes, shape), left: shape.entries }
     }
 }
 
@@ -36,23 +36,13 @@ impl Iterator for Entries<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let Self { bytes, shape, .. } = *self;
-        if self.index >= shape.entries {
-            return None;
-        }
-        while !shape.is_entry(bytes, self.at) && self.bucket < shape.buckets {
-            self.at = self.at.wrapping_add(1);
-            self.bucket = self.bucket.wrapping_add(1);
-        }
-        let interval = shape.interval(self.bucket, shape.remainder(bytes, self.index));
-        let entry = shape.entry(bytes, self.index);
-        self.at = self.at.wrapping_add(1);
-        self.index = self.index.wrapping_add(1);
-        Some((interval, entry))
+        let (bucket, index) = self.walk.next()?;
+        self.left = self.left.saturating_sub(1);
+        Some((shape.interval(bucket, shape.remainder(bytes, index)), shape.entry(bytes, index)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.shape.entries.saturating_sub(self.index);
-        (left, Some(left))
+        (self.left, Some(self.left))
     }
 }
 
@@ -68,7 +58,7 @@ impl Quotient {
 
     /// The least id whose 96 bits times the number of buckets come to `product` or more.
     fn least(&self, product: u128) -> Id {
-        self.place(self.quotient(product))
+        Id::from_number(self.number(self.quotient(product)))
     }
 
     /// The id before [`Quotient::least`].
@@ -88,10 +78,6 @@ impl Quotient {
         let buckets = u128::from(self.buckets.max(1));
         // ⌈product × 2^32 / buckets⌉, in two digits: the product alone has up to 96 bits.
         product.checked_shl(32).unwrap_or(0).div_ceil(buckets)
-    }
-
-    fn place(&self, fraction: u128) -> Id {
-        Id::from_number(self.number(fraction))
     }
 
     /// An id's number from the 96 bits that follow those which the segment's ids share.

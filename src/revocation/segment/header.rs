@@ -5,7 +5,7 @@ use crate::limits::MAX_SHARD_BITS;
 use super::Kind;
 
 const MAGIC: [u8; 4] = *b"RVOC";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 pub(super) const HEADER_BYTES: usize = 32;
 /// Any value takes fewer bits: cutoffs have 48, and minima lie between -2^53 and 2^53.
 const MAX_VALUE_BITS: u32 = 54;
@@ -46,7 +46,7 @@ impl Header {
             return Err("it does not begin with `RVOC`");
         }
         if *version != VERSION {
-            return Err("its version is not 2");
+            return Err("its version is not 3");
         }
         let structure = match (*structure, *seed) {
             (0, 0) => Structure::Quotient,
@@ -82,7 +82,11 @@ impl Header {
         if value_bits > MAX_VALUE_BITS || (!kind.has_values() && (value_bits != 0 || base != 0)) {
             return Err("its values have more bits than their kind has");
         }
-        if entries == 0 || cells < entries || u64::from(cells) > most_cells(entries) {
+        let least = match structure {
+            Structure::Quotient => least_buckets(entries),
+            Structure::Ribbon { .. } => entries,
+        };
+        if entries == 0 || cells < least || u64::from(cells) > most_cells(entries) {
             return Err("its number of entries or of buckets is out of range");
         }
         if !kind.allows(base) {
@@ -112,6 +116,17 @@ impl Header {
         bytes.extend([byte(self.value_bits), structure, seed, 0]);
         bytes.extend(self.base.to_le_bytes());
     }
+}
+
+/// The fewest buckets that so many entries may have.
+pub(super) const fn least_buckets(entries: u32) -> u32 {
+    entries.div_ceil(2)
+}
+
+/// How sure a hit is, rounded down, among so many entries in so many buckets.
+pub(super) fn error_bits(entries: u32, cells: u32, width: u8) -> u8 {
+    // There are at least half as many buckets as entries.
+    width.saturating_sub(u8::from(cells < entries))
 }
 
 /// The most buckets or slots that so many entries may have.

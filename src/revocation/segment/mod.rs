@@ -10,6 +10,7 @@ mod quotient;
 mod ribbon;
 #[cfg(feature = "publish")]
 mod solve;
+mod walk;
 
 use std::borrow::Cow;
 
@@ -30,9 +31,10 @@ pub(crate) use solve::encode_ribbon;
 
 /// A set or map of ids over bytes: validated once when it is opened, infallible after that, and never copied.
 ///
-/// There are two structures. In the one, ids are cut to fingerprints, sorted, and kept as Elias and Fano keep ascending numbers:
-/// the upper part of each in unary, the lower part as it stands. That is log2(1/ε) + 2 bits an entry, and 0.13 for finding one's
-/// place. It has values where the kind has, and its entries can be listed.
+/// There are two structures. In the one, ids are cut to fingerprints and kept in buckets: the upper part of a fingerprint is its
+/// bucket, the lower part is written down, and each bucket has a count of two bits. That is log2(1/ε) + 2 bits an entry, and 0.13
+/// for finding one's place. It has values where the kind has, and its entries can be listed. A look-up adds up to 64 counts,
+/// which takes no branch, and then waits for memory at one place.
 ///
 /// The other is a ribbon: slots that solve an equation for each id. That is log2(1/ε) × 1.05 bits, but its entries cannot be
 /// listed. Coarse segments of kind outright are ribbons where ε is 2^-16 or more: each of them comes with a segment of the first
@@ -45,19 +47,31 @@ pub(crate) use solve::encode_ribbon;
 /// and the first `r` bits of whose fraction are the *remainder*. So fingerprints ascend as ids do, and an id that was not
 /// put in has the fingerprint of one that was at most `n` times in `b` × 2^`r`.
 ///
-/// # Layout, version 2
+/// 128 buckets are a *block*. A bucket of up to 3 entries has them at one place, in ascending order of their remainders, and their
+/// number for its count. One that has more counts 3 all the same, and has its three least there; the others come behind those of
+/// the block's last bucket, bucket by bucket, in ascending order. How many others there are is said by the order of the three,
+/// of which `1` is the least:
+///
+/// | others | 0 | 1 | 2 | 3 | 4 | 5 or more |
+/// |---|---|---|---|---|---|---|
+/// | order | 1 2 3 | 1 3 2 | 2 1 3 | 2 3 1 | 3 1 2 | 3 2 1 |
+///
+/// So it takes no bits to say. A bucket with 5 others or more is a *crowd*: about one in 100,000 is where there are as many
+/// entries as buckets, and its number of entries is written down.
+///
+/// # Layout, version 3
 ///
 /// Integers are little-endian; bits are counted from the least significant of the first byte.
 ///
 /// | offset | size | what |
 /// |---|---|---|
 /// | 0 | 4 | `RVOC` |
-/// | 4 | 1 | version: 2 |
+/// | 4 | 1 | version: 3 |
 /// | 5 | 1 | kind: 0 outright, 1 cutoff, 2 minimum |
 /// | 6 | 1 | `p`, how many leading bits all ids share: 0 to 16 |
 /// | 7 | 1 | `r`, the bits of a remainder, or of a ribbon's fingerprint: 1 to 64 |
 /// | 8 | 4 | `n`, how many entries: at least 1 |
-/// | 12 | 4 | `b`, how many buckets, or `m`, how many slots, of which there are whole blocks of 128: `n` to 2`n` + 2 |
+/// | 12 | 4 | `b`, how many buckets: `n` / 2 to 2`n` + 2; or `m`, how many slots, of which there are whole blocks of 128: `n` to 2`n` + 2 |
 /// | 16 | 4 | the leading bits that all ids share, as a number below 2^`p` |
 /// | 20 | 1 | `v`, the bits of a value: 0 to 54; 0 for kind outright |
 /// | 21 | 1 | the structure: 0 quotients, 1 ribbon, of kind outright only |
@@ -69,13 +83,13 @@ pub(crate) use solve::encode_ribbon;
 ///
 /// | offset | size | what |
 /// |---|---|---|
-/// | 32 | 8 × ⌈(`n` + `b`) / 64⌉ | for each bucket a one for each of its entries and then a zero; zeros up to the end |
-/// | … | 2 × ⌊(`b` − 1) / 128⌋ | for bucket 128, 256, …: the bit above at which it begins, less the one at which it would if entries were spread evenly; two's complement |
-/// | … | ⌈`n` × `r` / 8⌉ | the remainders, in order: ascending strictly within a bucket |
+/// | 32 | 34 × ⌈`b` / 128⌉ | for each block: 16 bytes with the counts of its first 64 buckets, two bits each; 2 bytes with how many entries there are before its bucket 64 (those at one place, and all of the blocks before), less how many there would be if they were spread evenly, two's complement; 16 bytes with the other 64 counts. Where the last block has no more buckets, the counts are 0 |
+/// | … | ⌈`n` × `r` / 8⌉ | the remainders, block by block, in the order above |
 /// | … | ⌈`n` × `v` / 8⌉ | how much more than the least each value is, in the same order |
+/// | … | 8 for each crowd | its bucket and how many entries it has, 8 at least, in ascending order of buckets |
 /// | … | 8 | 0 |
 ///
-/// Spread evenly, bucket `k` begins at `k` + ⌊`k` × ⌊2^32 × `n` / `b`⌋ / 2^32⌋.
+/// Spread evenly, there are ⌊(`k` × 128 + 64) × ⌊2^32 × `n` / `b`⌋ / 2^32⌋ entries before the middle of block `k`.
 ///
 /// Or a ribbon's slots:
 ///
@@ -102,8 +116,9 @@ pub(crate) use solve::encode_ribbon;
 ///
 /// # Checks
 ///
-/// Opening reads the header, the upper parts and the places of the buckets: what a look-up relies upon. That remainders
-/// ascend and that what should be 0 is so is the writer's care, and [`Segment::check`]'s to find out; no look-up needs it.
+/// Opening reads the header, the counts, and the first three remainders of each bucket that may have more: what a look-up relies
+/// upon. That remainders ascend and that what should be 0 is so is the writer's care, and [`Segment::check`]'s to find out; no
+/// look-up needs it.
 #[derive(Clone, Debug)]
 pub struct Segment<D> {
     data: D,
@@ -172,8 +187,11 @@ impl<D: AsRef<[u8]>> Segment<D> {
     /// How sure a hit is, rounded down: an id that was not put in is found at most once in 2^`error_bits`.
     #[must_use]
     pub fn error_bits(&self) -> u8 {
-        // There are at least as many buckets as entries.
-        u8::try_from(self.header.width).unwrap_or(u8::MAX)
+        let width = u8::try_from(self.header.width).unwrap_or(u8::MAX);
+        match self.header.structure {
+            Structure::Quotient => header::error_bits(self.header.entries, self.header.cells, width),
+            Structure::Ribbon { .. } => width,
+        }
     }
 
     /// How sure a hit is, exactly: log2 of the fingerprints that there are for each entry. No structure that is as sure takes
@@ -229,8 +247,7 @@ fn read(bytes: &[u8]) -> Result<(Header, Shaped), &'static str> {
     let header = Header::read(bytes)?;
     let (shape, length) = match header.structure {
         Structure::Quotient => {
-            let (quotient, length) = Quotient::of(&header).ok_or(LENGTH)?;
-            (Shaped::Quotient(quotient), length)
+            (Shaped::Quotient(Quotient::of(&header, bytes.len()).ok_or(LENGTH)?), bytes.len())
         }
         Structure::Ribbon { seed } => {
             let (ribbon, length) = Ribbon::of(&header, seed).ok_or(LENGTH)?;
