@@ -20,6 +20,7 @@ pub(super) fn read_u64(bytes: &[u8], start: usize) -> u64 {
 
 /// The number of `width` bits, 1 to 64, that begins at a bit. Eight bytes more than it needs must follow where it is the
 /// last one: they are read with it.
+#[inline]
 pub(super) fn packed(bytes: &[u8], at: usize, width: u32) -> u64 {
     let byte = at >> 3;
     // At most 7.

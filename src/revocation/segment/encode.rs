@@ -20,16 +20,18 @@ impl Shape {
     /// The smallest shape in which `entries` ids let another be found at most once in `wanted` / `entries`: one with
     /// buckets × 2^remainder bits of at least `wanted`. Where 64 bits do not suffice, there are no more than those.
     ///
-    /// There are no more buckets than entries, and more than half as many: of all shapes that are as sure, those are the
-    /// smallest.
+    /// There are about as many buckets as entries at most, and more than half as many: of all shapes that are as sure, those are
+    /// the smallest. A 16th more is allowed, since a publisher that asks for a little less than a whole bit's error would otherwise
+    /// have full buckets, in which a look-up takes longer.
     pub(crate) fn of(entries: u32, wanted: u128) -> Self {
         let entries = entries.max(1);
+        let most = u128::from(entries).saturating_add(u128::from(entries >> 4)).saturating_add(1);
         let buckets = |bits: u8| wanted.div_ceil(1_u128.checked_shl(u32::from(bits)).unwrap_or(u128::MAX));
         let mut remainder_bits: u8 = 1;
-        while remainder_bits < 64 && buckets(remainder_bits) > u128::from(entries) {
+        while remainder_bits < 64 && buckets(remainder_bits) > most {
             remainder_bits = remainder_bits.saturating_add(1);
         }
-        let buckets = buckets(remainder_bits).clamp(u128::from(least_buckets(entries)), u128::from(entries));
+        let buckets = buckets(remainder_bits).clamp(u128::from(least_buckets(entries)), most);
         Self { buckets: u32::try_from(buckets).unwrap_or(u32::MAX), remainder_bits }
     }
 

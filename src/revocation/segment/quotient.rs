@@ -83,12 +83,13 @@ impl Quotient {
         let (index, count) = self.place(bytes, bucket)?;
         let remainders = bytes.get(self.remainders..)?;
         let first = self.three(remainders, index);
-        let [is_first, is_second, is_third] = first.map(|one| one == remainder);
-        let second = is_second & (count > 1);
-        let third = is_third & (count > 2);
-        if (is_first & (count > 0)) | second | third {
-            // A bucket has no remainder twice.
-            let nth = if third { 2 } else { usize::from(second) };
+        // A bit for each that is the one looked for, without those that are another bucket's. They are one number, and a bucket
+        // has no remainder twice.
+        let [one, two, three] = first;
+        let is = |other: u64| u32::from(other == remainder);
+        let found = (is(one) | is(two) << 1 | is(three) << 2) & 1_u32.wrapping_shl(count).wrapping_sub(1);
+        if found != 0 {
+            let nth = usize::try_from(found >> 1).unwrap_or(0);
             return Some(self.entry(bytes, index.wrapping_add(nth)));
         }
         if (count == COUNTED) & (order(first) != 0) {
@@ -166,11 +167,17 @@ impl Quotient {
     }
 
     /// Three remainders that follow each other.
+    #[inline]
     fn three(&self, remainders: &[u8], index: usize) -> [u64; 3] {
         let width = usize::try_from(self.remainder_bits).unwrap_or(0);
-        let at = index.wrapping_mul(width);
-        [at, at.wrapping_add(width), at.wrapping_add(width).wrapping_add(width)]
-            .map(|at| packed(remainders, at, self.remainder_bits))
+        let first = index.wrapping_mul(width);
+        let second = first.wrapping_add(width);
+        // Not by `map`, which is a call.
+        [
+            packed(remainders, first, self.remainder_bits),
+            packed(remainders, second, self.remainder_bits),
+            packed(remainders, second.wrapping_add(width), self.remainder_bits),
+        ]
     }
 
     /// How many more entries a bucket has than the three that begin at an index.
