@@ -170,7 +170,7 @@ const WORDS: &[&[u8]] = &[
     b"\"exact\":{",
     b",\"bits\":16,\"shard\":65535",
     b",\"kind\":\"minimum\",\"claim\":\"a\"",
-    b"RVOC\x02",
+    b"RVOC\x03",
     b"\xff\xff\xff\xff",
 ];
 

@@ -129,7 +129,7 @@ fn counts_that_are_only_declared_take_no_memory() {
     // In a segment's own header.
     for (entries, buckets) in [(u32::MAX, u32::MAX), (1 << 31, u32::MAX), (1 << 24, 1 << 24)] {
         let mut header =
-            [b"RVOC\x02\0\0\x40".as_slice(), &entries.to_le_bytes(), &buckets.to_le_bytes()].concat();
+            [b"RVOC\x03\0\0\x40".as_slice(), &entries.to_le_bytes(), &buckets.to_le_bytes()].concat();
         header.resize(64, 0);
         let (result, peak) = supplied(&header, json!({ "entries": entries }));
         says(result, SegmentName::of(&header), "its length is not what its header says");
@@ -145,13 +145,9 @@ fn a_segment_of_twenty_five_mebibytes_of_zeros_is_refused_at_its_first_bytes() {
     assert!(peak < KIB, "{peak}");
     // With a header that fits: 66 million entries of a bit each, none of which is anywhere.
     let entries = 66_000_000_u32;
-    let length = 32
-        + 8 * (2 * entries as usize).div_ceil(64)
-        + 4 * ((entries as usize - 1) / 256)
-        + entries.div_ceil(8) as usize
-        + 8;
+    let length = 32 + 34 * (entries as usize).div_ceil(128) + entries.div_ceil(8) as usize + 8;
     let mut zeros = vec![0; length];
-    zeros[..8].copy_from_slice(b"RVOC\x02\0\0\x01");
+    zeros[..8].copy_from_slice(b"RVOC\x03\0\0\x01");
     zeros[8..12].copy_from_slice(&entries.to_le_bytes());
     zeros[12..16].copy_from_slice(&entries.to_le_bytes());
     assert!(length > 24 * MIB && length < LARGEST, "{length}");

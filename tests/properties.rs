@@ -326,17 +326,22 @@ proptest! {
         rest in vec(any::<u8>(), 0..400),
         asked in any::<[u8; 16]>(),
     ) {
-        let mut bytes = [b"RVOC\x02".as_slice(), &[kind, prefix, remainder]].concat();
+        let mut bytes = [b"RVOC\x03".as_slice(), &[kind, prefix, remainder]].concat();
         let buckets = entries.saturating_add(more);
         [entries, buckets, shard].iter().for_each(|number| bytes.extend(number.to_le_bytes()));
         bytes.extend([value, 0, 0, 0]);
         bytes.extend(base.to_le_bytes());
         if is_long_enough && entries < 40 && more < 40 {
-            // All entries in the first bucket or in the last.
-            let ones = (1_u128 << entries) - 1;
-            let upper = if more % 2 == 0 { ones } else { ones << (buckets - 1) };
-            let words = (entries + buckets).div_ceil(64);
-            bytes.extend(&upper.to_le_bytes()[..usize::try_from(words * 8).unwrap()]);
+            // As many as a count can say, in the first bucket or in the last: what is more, the remainders say.
+            let bucket = if more % 2 == 0 { 0 } else { buckets - 1 };
+            let mut block = [0_u8; 34];
+            let at = usize::try_from(bucket / 4).unwrap();
+            block[if at < 16 { at } else { at + 2 }] = u8::try_from(entries.min(3)).unwrap() << (bucket % 4 * 2);
+            let middle = if bucket < 64 { entries.min(3) } else { 0 };
+            let ratio = (u64::from(entries) << 32) / u64::from(buckets);
+            let even = u32::try_from(64 * ratio >> 32).unwrap();
+            block[16..18].copy_from_slice(&i16::try_from(i64::from(middle) - i64::from(even)).unwrap().to_le_bytes());
+            bytes.extend(block);
             let packed = (entries * u32::from(remainder)).div_ceil(8) + (entries * u32::from(value)).div_ceil(8);
             bytes.extend(rest.iter().copied().chain(std::iter::repeat(7)).take(usize::try_from(packed).unwrap()));
             bytes.extend([0; 8]);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use revocable::publish::{Built, Publisher, SigningKey};
-use revocable::{Error, Incoming, Offer, Revocations, Segment, SegmentName, UnixTime, Verifier};
+use revocable::{Entry, Error, Id, Incoming, Offer, Revocations, Segment, SegmentName, UnixTime, Verifier};
 
 use crate::common::*;
 
@@ -376,7 +376,8 @@ fn a_segment_that_is_not_what_the_manifest_says_of_it_is_refused() {
     }
 }
 
-/// A segment written by hand: its header's numbers, its upper bits, and what follows them.
+/// A segment written by hand: its header's numbers, the counts of each block of buckets with the place of its middle, and what
+/// follows them.
 struct ByHand {
     kind: u8,
     prefix: u8,
@@ -386,7 +387,7 @@ struct ByHand {
     shard: u32,
     value: u8,
     base: i64,
-    upper: &'static [u64],
+    blocks: &'static [([u64; 4], i16)],
     rest: &'static [u8],
 }
 
@@ -400,22 +401,53 @@ const BY_HAND: ByHand = ByHand {
     shard: 0,
     value: 0,
     base: 0,
-    upper: &[0b0011],
+    // Two entries before the middle, where evenly spread ones would be 64.
+    blocks: &[([0b0010, 0, 0, 0], -62)],
     rest: &[1, 2],
 };
 
+const BLOCK: ([u64; 4], i16) = BY_HAND.blocks[0];
+
+/// Four ids in the first of four buckets, with the remainders 1 to 4: the order of the first three says that there is one more.
+const FOUR: ByHand =
+    ByHand { entries: 4, buckets: 4, blocks: &[([0b0011, 0, 0, 0], -61)], rest: &[1, 3, 2, 4], ..BY_HAND };
+
+/// Eight in the first of eight: a crowd.
+const CROWD: ByHand =
+    ByHand { entries: 8, buckets: 8, rest: &[3, 2, 1, 4, 5, 6, 7, 8, 0, 0, 0, 0, 8, 0, 0, 0], ..FOUR };
+
 impl ByHand {
     fn bytes(&self) -> Vec<u8> {
-        let mut bytes = [b"RVOC".as_slice(), &[2, self.kind, self.prefix, self.remainder]].concat();
+        let mut bytes = [b"RVOC".as_slice(), &[3, self.kind, self.prefix, self.remainder]].concat();
         for number in [self.entries, self.buckets, self.shard] {
             bytes.extend(number.to_le_bytes());
         }
         bytes.extend([self.value, 0, 0, 0]);
         bytes.extend(self.base.to_le_bytes());
-        self.upper.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+        for ([one, two, three, four], middle) in self.blocks {
+            [one, two].into_iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+            bytes.extend(middle.to_le_bytes());
+            [three, four].into_iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+        }
         bytes.extend(self.rest);
         bytes.extend([0; 8]);
         bytes
+    }
+}
+
+#[test]
+fn a_bucket_of_more_than_three_entries_has_them_all_and_lists_them_in_order() {
+    for (by_hand, buckets) in [(FOUR, 4_u128), (CROWD, 8)] {
+        let segment = Segment::open(by_hand.bytes()).unwrap();
+        segment.check().unwrap();
+        let listed: Vec<Id> = segment.iter().unwrap().map(|(interval, _)| interval.from).collect();
+        // The least ids whose product with the number of buckets has these remainders.
+        let wanted: Vec<Id> =
+            (1..=buckets).map(|remainder| Id::from_number((remainder << 120) / buckets)).collect();
+        assert_eq!(listed, wanted);
+        assert!(wanted.iter().all(|id| segment.get(id) == Some(Entry::Outright)));
+        let other = Id::from_number(((buckets + 1) << 120) / buckets);
+        assert_eq!((segment.get(&other), segment.get(&Id::from_number(0))), (None, None));
     }
 }
 
@@ -435,6 +467,7 @@ fn a_segment_that_breaks_a_rule_of_its_layout_is_refused_by_the_rule_it_breaks()
     };
     const ENTRIES: &str = "number of entries or of buckets";
     const BUCKETS: &str = "do not have as many entries";
+    const CROWDS: &str = "crowds";
     let last_millis = 253_402_300_799_000_i64;
     let cases = [
         (b"RVOC".to_vec(), "header"),
@@ -444,7 +477,8 @@ fn a_segment_that_breaks_a_rule_of_its_layout_is_refused_by_the_rule_it_breaks()
         (at(0, b'r'), "RVOC"),
         (at(4, 0), "version"),
         (at(4, 1), "version"),
-        (at(4, 3), "version"),
+        (at(4, 2), "version"),
+        (at(4, 4), "version"),
         (at(5, 3), "kind"),
         (at(6, 17), "key range"),
         (at(6, 255), "key range"),
@@ -461,30 +495,50 @@ fn a_segment_that_breaks_a_rule_of_its_layout_is_refused_by_the_rule_it_breaks()
         (ByHand { base: 1, ..BY_HAND }.bytes(), "values"),
         (ByHand { kind: 1, value: 55, ..BY_HAND }.bytes(), "values"),
         (ByHand { entries: 0, ..BY_HAND }.bytes(), ENTRIES),
-        (ByHand { buckets: 1, ..BY_HAND }.bytes(), ENTRIES),
+        (ByHand { entries: 3, buckets: 1, ..BY_HAND }.bytes(), ENTRIES),
         (ByHand { buckets: 7, ..BY_HAND }.bytes(), ENTRIES),
         (ByHand { entries: u32::MAX, buckets: u32::MAX, ..BY_HAND }.bytes(), "length"),
         (ByHand { entries: 1 << 31, buckets: u32::MAX, remainder: 64, ..BY_HAND }.bytes(), "length"),
         (ByHand { rest: &[1, 2, 0], ..BY_HAND }.bytes(), "length"),
         (ByHand { rest: &[1], ..BY_HAND }.bytes(), "length"),
-        (ByHand { upper: &[], ..BY_HAND }.bytes(), "length"),
-        (ByHand { upper: &[3, 0], ..BY_HAND }.bytes(), "length"),
+        (ByHand { blocks: &[], ..BY_HAND }.bytes(), "length"),
+        (ByHand { blocks: &[BLOCK, BLOCK], ..BY_HAND }.bytes(), "length"),
         (ByHand { kind: 1, base: -1, ..BY_HAND }.bytes(), "least value"),
         (ByHand { kind: 1, base: last_millis + 1, ..BY_HAND }.bytes(), "least value"),
         (ByHand { kind: 2, base: 1 << 53, ..BY_HAND }.bytes(), "least value"),
         (ByHand { kind: 2, base: i64::MIN, ..BY_HAND }.bytes(), "least value"),
-        // One entry too few, one too many, one behind the last bucket, one behind the last bit.
-        (ByHand { upper: &[0b0001], ..BY_HAND }.bytes(), BUCKETS),
-        (ByHand { upper: &[0b0111], ..BY_HAND }.bytes(), BUCKETS),
-        (ByHand { upper: &[0b1010], ..BY_HAND }.bytes(), BUCKETS),
-        (ByHand { upper: &[0b1_0001], ..BY_HAND }.bytes(), BUCKETS),
-        (ByHand { upper: &[1 << 63 | 0b0011], ..BY_HAND }.bytes(), BUCKETS),
-        (ByHand { upper: &[u64::MAX], ..BY_HAND }.bytes(), BUCKETS),
+        // One entry too few, one too many, one behind the last bucket, one in another half and word.
+        (ByHand { blocks: &[([0b0001, 0, 0, 0], -63)], ..BY_HAND }.bytes(), BUCKETS),
+        (ByHand { blocks: &[([0b0011, 0, 0, 0], -61)], ..BY_HAND }.bytes(), BUCKETS),
+        (ByHand { blocks: &[([0b1_0001, 0, 0, 0], -62)], ..BY_HAND }.bytes(), BUCKETS),
+        (ByHand { blocks: &[([1, 1, 0, 0], -62)], ..BY_HAND }.bytes(), BUCKETS),
+        (ByHand { blocks: &[([1, 0, 0, 1 << 62], -63)], ..BY_HAND }.bytes(), BUCKETS),
+        (ByHand { blocks: &[([u64::MAX; 4], 128)], ..BY_HAND }.bytes(), BUCKETS),
+        (ByHand { blocks: &[([0b0010, 0, 0, 0], -61)], ..BY_HAND }.bytes(), "does not begin"),
+        (ByHand { blocks: &[([0b0010, 0, 0, 0], 0)], ..BY_HAND }.bytes(), "does not begin"),
+        // An order that says that there are more entries, or fewer, or a crowd that is none.
+        (ByHand { rest: &[1, 2, 3, 4], ..FOUR }.bytes(), BUCKETS),
+        (ByHand { rest: &[2, 1, 3, 4], ..FOUR }.bytes(), BUCKETS),
+        (ByHand { rest: &[3, 2, 1, 4], ..FOUR }.bytes(), BUCKETS),
+        (ByHand { entries: 3, buckets: 3, rest: &[3, 2, 1], ..FOUR }.bytes(), BUCKETS),
+        (ByHand { rest: &[3, 2, 1, 4, 5, 6, 7, 8], ..CROWD }.bytes(), BUCKETS),
+        (ByHand { rest: &[3, 2, 1, 4, 5, 6, 7, 8, 1, 0, 0, 0, 8, 0, 0, 0], ..CROWD }.bytes(), BUCKETS),
+        (ByHand { rest: &[3, 2, 1, 4, 5, 6, 7, 8, 0, 0, 0, 0, 9, 0, 0, 0], ..CROWD }.bytes(), BUCKETS),
+        (ByHand { rest: &[1, 3, 2, 4, 0, 0, 0, 0, 8, 0, 0, 0], ..FOUR }.bytes(), BUCKETS),
+        (ByHand { rest: &[3, 2, 1, 4, 5, 6, 7, 8, 0, 0, 0, 0, 7, 0, 0, 0], ..CROWD }.bytes(), CROWDS),
+        (
+            ByHand {
+                rest: &[3, 2, 1, 4, 5, 6, 7, 8, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0],
+                ..CROWD
+            }
+            .bytes(),
+            CROWDS,
+        ),
     ];
     // A ribbon of 127 entries in 128 slots of a bit each: any slots will do, and no more nor fewer of them.
     let ribbon = |kind: u8, slots: u32, length: usize| {
         let by_hand =
-            ByHand { kind, remainder: 1, entries: 127, buckets: slots, upper: &[], rest: &[], ..BY_HAND };
+            ByHand { kind, remainder: 1, entries: 127, buckets: slots, blocks: &[], rest: &[], ..BY_HAND };
         let mut bytes = by_hand.bytes();
         (bytes[21], bytes[22]) = (1, 7);
         bytes.resize(length, 0xa5);
@@ -526,6 +580,9 @@ fn what_opening_a_segment_leaves_to_its_writer_is_found_when_it_is_checked() {
         (tail(8), "end"),
         (ByHand { rest: &[2, 1], ..BY_HAND }.bytes(), "ascend"),
         (ByHand { rest: &[1, 1], ..BY_HAND }.bytes(), "ascend"),
+        // A bucket's three least come first, and what is more ascends.
+        (ByHand { rest: &[1, 4, 2, 3], ..FOUR }.bytes(), "ascend"),
+        (ByHand { rest: &[3, 2, 1, 4, 5, 6, 8, 7, 0, 0, 0, 0, 8, 0, 0, 0], ..CROWD }.bytes(), "ascend"),
         (ByHand { remainder: 4, rest: &[0x21], ..BY_HAND }.bytes(), ""),
         (ByHand { remainder: 3, rest: &[0b0101_0001], ..BY_HAND }.bytes(), "behind"),
         (ByHand { rest: &[1, 2, 0b1_1000], ..minima }.bytes(), "behind"),

@@ -7,6 +7,7 @@ crate's code is used. Signatures are left alone; every rule of the layout that a
 
 import base64
 import hashlib
+import itertools
 import json
 import math
 import pathlib
@@ -40,9 +41,9 @@ class Segment:
     def __init__(self, data):
         magic, version, kind, self.p, self.r, self.n, self.cells, self.shard, self.v, structure, self.seed, zero, self.base = (
             struct.unpack("<4sBBBBIIIBBBBq", data[:32]))
-        assert (magic, version, zero) == (b"RVOC", 2, 0)
+        assert (magic, version, zero) == (b"RVOC", 3, 0)
         assert self.p <= 16 and self.shard < 2**self.p and 1 <= self.r <= 64 and self.v <= 54
-        assert 1 <= self.n <= self.cells <= 2 * self.n + 2
+        assert 1 <= self.n and (self.n + 1) // 2 <= self.cells <= 2 * self.n + 2
         self.kind, self.is_ribbon, body = KINDS[kind], structure == 1, data[32:]
         assert structure in (0, 1) and (self.is_ribbon or self.seed == 0)
         assert self.kind != "outright" or (self.v, self.base) == (0, 0)
@@ -59,27 +60,38 @@ class Segment:
             at += length
             return body[at - length:at]
 
-        upper = take(8 * math.ceil((n + b) / 64))
-        samples = struct.unpack("<%dh" % ((b - 1) // 128), take(2 * ((b - 1) // 128)))
+        blocks = [take(34) for _ in range(math.ceil(b / 128))]
         remainders, values = take(math.ceil(n * self.r / 8)), take(math.ceil(n * self.v / 8))
+        crowds = [struct.unpack("<II", take(8)) for _ in range((len(body) - at - 8) // 8)]
+        assert crowds == sorted(set(crowds)) and all(entries >= 8 for _, entries in crowds)
         assert take(8) == bytes(8) and at == len(body)
-        self.entries, begins, bucket, index = {}, [0], 0, 0
-        whole = int.from_bytes(upper, "little")
-        for place in range(n + b):
-            if whole >> place & 1:
-                remainder = bits(remainders, index * self.r, self.r)
-                assert not self.entries or max(self.entries) < (bucket, remainder)
-                self.entries[bucket, remainder] = self.base + bits(values, index * self.v, self.v)
-                index += 1
-            else:
-                bucket += 1
-                begins.append(place + 1)
-        assert (bucket, index) == (b, n) and whole >> (n + b) == 0
+        crowds, self.entries, share, index = dict(crowds), {}, (n << 32) // b, 0
+        remainder = lambda nth: bits(remainders, nth * self.r, self.r)
+        value = lambda nth: self.base + bits(values, nth * self.v, self.v)
+        for k, block in enumerate(blocks):
+            counts = [bits(block[:16] + block[18:], 2 * nth, 2) for nth in range(128)]
+            assert not any(counts[b - 128 * k:])
+            middle, = struct.unpack("<h", block[16:18])
+            assert index + sum(counts[:64]) == ((128 * k + 64) * share >> 32) + middle
+            further = index + sum(counts)
+            for bucket, count in enumerate(counts, 128 * k):
+                found, others = list(range(index, index + count)), 0
+                index += count
+                if count == 3:
+                    order = [sorted(map(remainder, found)).index(remainder(nth)) for nth in found]
+                    others = list(itertools.permutations(range(3))).index(tuple(order))
+                    if others == 5:
+                        others = crowds.pop(bucket) - 3
+                    found.sort(key=remainder)
+                else:
+                    assert found == sorted(found, key=remainder)
+                for nth in found + list(range(further, further + others)):
+                    assert not self.entries or next(reversed(self.entries)) < (bucket, remainder(nth))
+                    self.entries[bucket, remainder(nth)] = value(nth)
+                further += others
+            index = further
+        assert index == n and not crowds
         assert bits(remainders, n * self.r, 8) == 0 and bits(values, n * self.v, 8) == 0
-        share = (n << 32) // b
-        for nth, deviation in enumerate(samples, 1):
-            k = 128 * nth
-            assert begins[k] == k + (k * share >> 32) + deviation
         if self.kind != "outright":
             least, most = min(self.entries.values()), max(self.entries.values())
             assert least == self.base and self.v == (most - least).bit_length()
@@ -135,7 +147,8 @@ class Snapshot:
             segment = self.read(folder, one, named)
             assert segment.n == one["entries"]
             exact = self.read(folder, {**one, **one["exact"]}, named) if "exact" in one else None
-            assert (exact is None) == (segment.r >= 40) and (exact is None or exact.r == 64)
+            sure = segment.r - (segment.cells < segment.n)
+            assert (exact is None) == (sure >= 40) and (exact is None or exact.r == 64)
             self.parts.append((self.table(one), one.get("layer", 0), segment, exact))
         assert {path.name for path in (folder / "segments").iterdir()} == named
         for group in self.claims.get("recent", []):

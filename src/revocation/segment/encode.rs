@@ -90,7 +90,9 @@ pub(crate) fn encode(
     };
     let blocks = usize::try_from(buckets.div_ceil(BLOCK)).ok()?;
     let mut bytes = Vec::with_capacity(
-        HEADER_BYTES.checked_add(blocks.checked_mul(BLOCK_BYTES)?)?.checked_add(kept.len().checked_mul(8)?)?,
+        HEADER_BYTES
+            .checked_add(blocks.checked_mul(BLOCK_BYTES)?)?
+            .checked_add(kept.len().checked_mul(8)?)?,
     );
     let header = Header {
         kind,

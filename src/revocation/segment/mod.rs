@@ -309,6 +309,39 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_has_all_its_entries_however_many_they_are() {
+        for crowd in 1..40_u128 {
+            // All in the first bucket, but for the last two.
+            let numbers = (1..=crowd).map(|n| n << 80).chain([u128::MAX - (1 << 90), u128::MAX]);
+            let entries: Vec<(Id, i64)> = numbers.map(Id::from_number).zip(0..).collect();
+            let shape = Shape::exact(u32::try_from(entries.len()).unwrap());
+            let (bytes, kept) = encode(Kind::Minimum, (0, 0), shape, &entries).unwrap();
+            assert_eq!(usize::try_from(kept).unwrap(), entries.len());
+            let segment = Segment::open(bytes.as_slice()).unwrap();
+            segment.check().unwrap();
+            assert!(
+                entries.iter().all(|(id, value)| segment.get(id).is_some_and(|one| one.value() == *value))
+            );
+            assert!((0..=crowd).all(|n| segment.get(&Id::from_number(n << 80 | 1 << 79)).is_none()));
+            let listed: Vec<i64> = segment.iter().unwrap().map(|(_, entry)| entry.value()).collect();
+            assert_eq!(listed, (0..i64::from(kept)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn an_entry_takes_no_more_than_was_promised_however_sure_a_hit_is_to_be() {
+        let entries = ids(20_000, (0, 0));
+        for wanted in (16..64_u128).map(|sixteenths| (20_000 * sixteenths) << 26) {
+            let (bytes, kept) = encode(Kind::Outright, (0, 0), Shape::of(20_000, wanted), &entries).unwrap();
+            let segment = Segment::open(bytes.as_slice()).unwrap();
+            let asked = (f64::from(u32::try_from(wanted >> 26).unwrap()) / 20_000.0).log2() + 26.0;
+            let bits = f64::from(u32::try_from(bytes.len()).unwrap()) * 8.0 / f64::from(kept);
+            assert!(bits <= asked + 2.19, "{bits} for 2^-{asked}");
+            assert!(segment.bound() >= asked, "{} for 2^-{asked}", segment.bound());
+        }
+    }
+
+    #[test]
     fn an_entry_read_back_lies_in_the_interval_that_has_its_fingerprint_and_no_further() {
         for range in [(0, 0), (3, 7), (16, 0x0123)] {
             let entries = ids(if range.0 == 16 { 3 } else { 500 }, range);

@@ -106,7 +106,7 @@ impl Quotient {
         let further = begin.wrapping_add(sum_of(block, false)).wrapping_add(sum_of(block, true));
         let mut from = usize::try_from(further).unwrap_or(usize::MAX);
         for (full, index) in Full::of(block, bucket, begin) {
-            let more = self.more(bytes, full, index);
+            let more = self.more(bytes, full, index)?;
             let to = from.wrapping_add(usize::try_from(more).unwrap_or(0));
             if full == bucket {
                 let index = (from..to).find(|index| self.remainder(bytes, *index) == remainder)?;
@@ -180,11 +180,12 @@ impl Quotient {
         ]
     }
 
-    /// How many more entries a bucket has than the three that begin at an index.
-    pub(super) fn more(&self, bytes: &[u8], bucket: u32, index: usize) -> u32 {
+    /// How many more entries a bucket has than the three that begin at an index; `None` where it should be a crowd and is none,
+    /// which no opened segment has.
+    pub(super) fn more(&self, bytes: &[u8], bucket: u32, index: usize) -> Option<u32> {
         match order(self.three(bytes.get(self.remainders..).unwrap_or_default(), index)) {
-            CROWD => self.crowd_of(bytes, bucket).map_or(0, |entries| entries.wrapping_sub(COUNTED)),
-            more => more,
+            CROWD => self.crowd_of(bytes, bucket)?.checked_sub(COUNTED),
+            more => Some(more),
         }
     }
 
@@ -257,7 +258,7 @@ impl Quotient {
             }
             let mut further = middle.wrapping_add(sum_of(block, true));
             for (bucket, index) in Full::of(block, first, begin) {
-                let more = self.more(bytes, bucket, index);
+                let more = self.more(bytes, bucket, index).ok_or(WRONG)?;
                 crowds = crowds.saturating_add(usize::from(more >= CROWD));
                 further = further.wrapping_add(u64::from(more));
             }

@@ -50,7 +50,7 @@ impl<'s> Walk<'s> {
         let mut first = [begin, begin.wrapping_add(1), begin.wrapping_add(2)];
         if count == COUNTED {
             first.sort_by_key(|index| shape.remainder(bytes, *index));
-            let more = shape.more(bytes, bucket, begin);
+            let more = shape.more(bytes, bucket, begin).unwrap_or(0);
             self.further = from.wrapping_add(usize::try_from(more).unwrap_or(0));
         }
         Bucket { first, given: 0, counted, further: (from, self.further) }
