@@ -5,6 +5,7 @@ mod bits;
 mod building;
 mod clock;
 mod contest;
+mod elias_fano;
 mod files;
 mod ids;
 mod ours;

@@ -4,6 +4,7 @@ use anyhow::Result;
 use xorf::{BinaryFuse8, BinaryFuse16, BinaryFuse32};
 
 use crate::contest::{self, Contestant, Row};
+use crate::elias_fano::EliasFano;
 use crate::ids::Ids;
 use crate::ours::Ours;
 use crate::peers::{Bitmap, Bloom, Fuse, Hashed};
@@ -33,6 +34,7 @@ fn contestants() -> Vec<Contestant> {
         // The publisher chooses; below 2^-16 it makes both, since quotients confirm and list what the ribbon has.
         let ours = if bits < 16 { "revocable, ribbon" } else { "revocable, quotients" };
         all.push(Contestant::new(ours, error, move |ids| Ours::new(ids, bits)));
+        all.push(Contestant::new("Elias and Fano", error, move |ids| EliasFano::new(ids, bits)));
         all.push(Contestant::new("Rice gaps", error, move |ids| Rice::new(ids, bits)));
         all.push(Contestant::new("bumped ribbon", error, move |ids| Ribbon::new(ids, bits)));
         match bits {
