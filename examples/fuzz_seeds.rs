@@ -94,23 +94,22 @@ fn lists() {
     write_bytes("segment/zeros.bin", &[0; 512]);
     write_bytes("segment/huge-counts.bin", &[header(0, u32::MAX, u32::MAX), vec![0; 64]].concat());
     // A bucket of the first half has the count; evenly spread entries would be 64 before the middle.
-    let block = |count: u8| {
-        let middle = i16::from(count) - 64;
+    let block = |count: u8, middle: i16| {
         [vec![count], vec![0; 15], middle.to_le_bytes().to_vec(), vec![0; 16]].concat()
     };
-    write_bytes("segment/no-entries-anywhere.bin", &[header(0, 2, 2), block(0), vec![0; 10]].concat());
+    write_bytes("segment/no-entries-anywhere.bin", &[header(0, 2, 2), block(0, -64), vec![0; 10]].concat());
     write_bytes(
         "segment/all-in-one-bucket.bin",
-        &[header(0, 2, 2), block(2), vec![1, 2], vec![0; 8]].concat(),
+        &[header(0, 2, 2), block(2, -62), vec![1, 2], vec![0; 8]].concat(),
     );
     write_bytes(
         "segment/one-more-than-counted.bin",
-        &[header(0, 4, 4), block(3), vec![1, 3, 2, 4], vec![0; 8]].concat(),
+        &[header(0, 4, 4), block(3, -61), vec![1, 3, 2, 4], vec![0; 8]].concat(),
     );
     let crowd = [0, 0, 0, 0, 8, 0, 0, 0];
     write_bytes(
         "segment/crowd.bin",
-        &[header(0, 8, 8), block(3), vec![3, 2, 1, 4, 5, 6, 7, 8], crowd.to_vec(), vec![0; 8]].concat(),
+        &[header(0, 8, 8), block(3, -61), vec![3, 2, 1, 4, 5, 6, 7, 8], crowd.to_vec(), vec![0; 8]].concat(),
     );
     write_bytes("segment/any-ribbon.bin", &[header(1, 127, 128), vec![0xa5; 128]].concat());
 }

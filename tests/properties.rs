@@ -339,7 +339,7 @@ proptest! {
             block[if at < 16 { at } else { at + 2 }] = u8::try_from(entries.min(3)).unwrap() << (bucket % 4 * 2);
             let middle = if bucket < 64 { entries.min(3) } else { 0 };
             let ratio = (u64::from(entries) << 32) / u64::from(buckets);
-            let even = u32::try_from(64 * ratio >> 32).unwrap();
+            let even = u32::try_from((64 * ratio) >> 32).unwrap();
             block[16..18].copy_from_slice(&i16::try_from(i64::from(middle) - i64::from(even)).unwrap().to_le_bytes());
             bytes.extend(block);
             let packed = (entries * u32::from(remainder)).div_ceil(8) + (entries * u32::from(value)).div_ceil(8);

@@ -240,7 +240,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// The smaller of the two structures, where both will do. A ribbon cannot be listed, so there is always another segment of
+    /// The smaller of the two structures, where both will do; without making quotients to see that they are not. A ribbon cannot be listed, so there is always another segment of
     /// the same ids beside it: the one that confirms.
     fn smallest(
         &self,
@@ -250,13 +250,16 @@ impl Assembly {
         is_coarse: bool,
         entries: &[(Id, i64)],
     ) -> Option<(Vec<u8>, u32)> {
-        let quotients = encode(kind, of, shape, entries)?;
         let bits = self.terms.epsilon.fingerprint_bits(self.lookups);
-        if kind.has_values() || !is_coarse || bits > MOST_RIBBON_BITS {
-            return Some(quotients);
+        if is_coarse && !kind.has_values() && bits <= MOST_RIBBON_BITS {
+            let number = u32::try_from(entries.len()).ok()?;
+            let ribbon = encode_ribbon(of, bits, entries);
+            let is_smaller = |(bytes, _): &(Vec<u8>, u32)| count(bytes.len()) < shape.least_bytes(number);
+            if let Some(ribbon) = ribbon.filter(is_smaller) {
+                return Some(ribbon);
+            }
         }
-        let ribbon = encode_ribbon(of, bits, entries);
-        Some(ribbon.filter(|(bytes, _)| bytes.len() < quotients.0.len()).unwrap_or(quotients))
+        encode(kind, of, shape, entries)
     }
 
     /// Makes two segments of half the key range each, where one would be too large.

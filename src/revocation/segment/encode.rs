@@ -45,6 +45,14 @@ impl Shape {
         error_bits(entries, self.buckets, self.remainder_bits)
     }
 
+    /// How many bytes a segment of so many entries without values takes, crowds apart.
+    pub(crate) fn least_bytes(self, entries: u32) -> u64 {
+        let blocks = u64::from(self.buckets.div_ceil(BLOCK));
+        let remainders = u64::from(entries).saturating_mul(u64::from(self.remainder_bits)).div_ceil(8);
+        // A header of 32, a block of 34, and 8 at the end.
+        blocks.saturating_mul(34).saturating_add(remainders).saturating_add(40)
+    }
+
     /// How many bits an entry takes in a segment of so many, values apart, in 256ths, rounded up.
     pub(crate) fn cost(self, entries: u32) -> u64 {
         let buckets = u64::from(self.buckets);
@@ -159,11 +167,17 @@ fn arrange_block(
     // Up to where they are arranged, and up to where they are known.
     let (mut to, mut from) = (0_usize, 0_usize);
     while let Some((bucket, ..)) = entries.get(from).copied() {
-        let all = entries.get(from..)?.partition_point(|(other, ..)| *other == bucket);
+        let others = entries.iter().skip(from).skip(1);
+        let all = others.take_while(|(other, ..)| *other == bucket).count().checked_add(1)?;
         let counted = all.min(usize::try_from(COUNTED).ok()?);
         let more = u32::try_from(all.checked_sub(counted)?).ok()?;
-        further.extend(entries.get(from.checked_add(counted)?..from.checked_add(all)?)?);
-        entries.copy_within(from..from.checked_add(counted)?, to);
+        let one_place = from..from.checked_add(counted)?;
+        if more > 0 {
+            further.extend(entries.get(one_place.end..from.checked_add(all)?)?);
+        }
+        if to < from {
+            entries.copy_within(one_place, to);
+        }
         if more > 0 {
             let three: &mut [Kept; 3] = entries.get_mut(to..)?.first_chunk_mut()?;
             *three = ordered(*three, more);
