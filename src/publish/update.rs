@@ -340,9 +340,39 @@ pub(super) fn groups(table: &Table, operations: &BTreeMap<Id, Operation>) -> Vec
         }
     };
     let has_values = table.kind.has_values();
-    let adds = adds.values().map(|(expires, adds)| group("add", adds, has_values, *expires));
+    let adds = adds.into_values().flat_map(|(expires, adds)| {
+        let spans = if has_values { spans(adds) } else { vec![adds] };
+        spans.into_iter().map(move |adds| group("add", &adds, has_values, expires))
+    });
     let removes = (!removes.is_empty()).then(|| group("remove", &removes, false, None));
     adds.chain(removes).collect()
+}
+
+/// Operations by their values, in as many groups as take the fewest bytes: a group of values that lie close together has
+/// narrower ones, and a few that lie elsewhere are better off in a group of their own.
+fn spans(operations: Vec<(Id, i64)>) -> Vec<Vec<(Id, i64)>> {
+    let mut by_value = operations;
+    by_value.sort_unstable_by_key(|(id, value)| (*value, *id));
+    let cut = |width: u32| {
+        let mut rest = by_value.as_slice();
+        std::iter::from_fn(move || {
+            let (_, least) = rest.first()?;
+            let fits =
+                |(_, value): &(Id, i64)| value.abs_diff(*least).checked_shr(width << 3).unwrap_or(0) == 0;
+            let (span, after) = rest.split_at(rest.partition_point(fits));
+            rest = after;
+            Some(span)
+        })
+    };
+    let cost = |width: &u32| {
+        let bytes = u64::from(*width).saturating_mul(count(by_value.len()));
+        bytes.saturating_add(GROUP_BYTES.saturating_mul(count(cut(*width).count())))
+    };
+    // No two values are 2^56 apart. Of widths that cost the same, the first has the fewest groups.
+    let width = (0..=7).rev().min_by_key(cost).unwrap_or(7);
+    let mut spans: Vec<Vec<(Id, i64)>> = cut(width).map(<[_]>::to_vec).collect();
+    spans.iter_mut().for_each(|span| span.sort_unstable());
+    spans
 }
 
 /// How far apart operations of one group may expire, in seconds, so that there are few groups and each falls away as a whole
@@ -357,6 +387,8 @@ fn window_seconds<'o>(operations: impl Iterator<Item = &'o Operation> + Clone) -
     span.div_ceil(groups).max(1).next_power_of_two()
 }
 
+/// What a group takes beside its operations, which are encoded once more than it is.
+const GROUP_BYTES: u64 = 80;
 /// A group costs some hundred bytes.
 const OPERATIONS_A_GROUP: usize = 64;
 const MOST_GROUPS: u64 = 8;

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use revocable::publish::{Built, Publisher};
@@ -113,6 +115,34 @@ fn what_is_said_after_a_full_build_is_known_without_a_new_segment() {
     assert_eq!(authority.operations(), 3);
     assert_eq!(authority.ask(json!({ "jti": "s-1", "pwd_ver": 3 })), REVOKED);
     assert_eq!(authority.ask(json!({ "jti": "s-2", "pwd_ver": 3 })), "allow");
+}
+
+#[test]
+fn values_that_lie_far_apart_are_told_in_groups_of_their_own_where_that_is_shorter() {
+    let far = 1_i64 << 52;
+    let minima = |count: i64| -> Vec<Value> {
+        (0..count)
+            .flat_map(|n| {
+                [minimum("sub", &format!("near-{n}"), n), minimum("sub", &format!("far-{n}"), far + n)]
+            })
+            .collect()
+    };
+    // 14 more bytes of values are fewer than a group takes; 1,400 are not.
+    for (count, groups) in [(1, 1), (100, 2)] {
+        let mut authority = Authority::new(&publish(1, &[session(1)]));
+        authority.say(&minima(count)).unwrap();
+        let payload = URL_SAFE_NO_PAD.decode(authority.manifest.split('.').nth(1).unwrap()).unwrap();
+        let payload: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(payload["recent"].as_array().unwrap().len(), groups);
+        assert_eq!(authority.operations(), 2 * usize::try_from(count).unwrap());
+        for (sub, least) in [("near-0", 0), ("far-0", far)] {
+            assert_eq!(authority.ask(json!({ "sub": sub, "pwd_ver": least - 1 })), REVOKED, "{sub}");
+            assert_eq!(authority.ask(json!({ "sub": sub, "pwd_ver": least })), "allow", "{sub}");
+        }
+        let last = format!("far-{}", count - 1);
+        assert_eq!(authority.ask(json!({ "sub": last, "pwd_ver": far + count - 2 })), REVOKED);
+        assert_eq!(authority.ask(json!({ "sub": last, "pwd_ver": far + count - 1 })), "allow");
+    }
 }
 
 #[test]

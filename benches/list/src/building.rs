@@ -62,12 +62,24 @@ fn build(entries: usize, rounds: usize) -> Result<Build> {
 fn operations() -> Result<Vec<Operations>> {
     let jti = || TableKey::new(Rule::new(["jti"])?, Kind::Outright, None);
     let cutoffs = || TableKey::new(Rule::new(["sub"])?, Kind::Cutoff, None);
+    let minima = || TableKey::new(Rule::new(["sub"])?, Kind::Minimum, Some("pwd_ver".to_owned()));
     let a_day = |numbers: &mut Numbers| (1_790_000_000_000 - numbers.next() % 86_400_000) as i64;
     Ok(vec![
         operation("outright, added", &jti()?, |id, _| Record::entry(id, 0, None))?,
         operation("outright, taken back", &jti()?, |id, _| Record::undone(id))?,
         operation("cutoff within a day, added", &cutoffs()?, |id, numbers| {
             Record::entry(id, a_day(numbers), None)
+        })?,
+        operation("cutoff since 1970, added", &cutoffs()?, |id, numbers| {
+            Record::entry(id, (numbers.next() % 1_790_000_000_000) as i64, None)
+        })?,
+        operation("minimum, microseconds or none", &minima()?, |id, numbers| {
+            let is_none = numbers.next().is_multiple_of(2);
+            let micros = 1_790_000_000_000_000 - numbers.next() % 86_400_000_000_000;
+            Record::entry(id, if is_none { 0 } else { micros as i64 }, None)
+        })?,
+        operation("minimum, anything up to 2^53", &minima()?, |id, numbers| {
+            Record::entry(id, (numbers.next() >> 10) as i64 - (1 << 53), None)
         })?,
     ])
 }

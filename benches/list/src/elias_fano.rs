@@ -91,7 +91,7 @@ fn select(word: u64, nth: u64) -> u32 {
     let nibbles = (pairs & 0x3333_3333_3333_3333) + (pairs >> 2 & 0x3333_3333_3333_3333);
     // Up to the end of each byte.
     let sums = ((nibbles + (nibbles >> 4)) & 0x0f0f_0f0f_0f0f_0f0f).wrapping_mul(ONES);
-    let bytes = ((nth * ONES | TOPS) - sums & TOPS).count_ones();
+    let bytes = ((((nth * ONES) | TOPS) - sums) & TOPS).count_ones();
     let mut at = bytes * 8;
     let mut left = nth - ((sums << 8) >> at & 0xff);
     while left > 0 || word >> at & 1 == 0 {
