@@ -55,18 +55,12 @@ pub(crate) async fn manifest(
     context: &Context,
     name: &str,
 ) -> worker::Result<Response> {
-    let is_public = match readers::admit(request, env, METHODS)? {
-        Reader::Admitted { is_public } => is_public,
-        Reader::Answered(response) => return Ok(response),
-    };
-    snapshot_fetch::bring_up(env, context).await;
-    let text = match number(name) {
-        Some(seq) => text(seq, env).await,
-        None => Err(Error::NotFound),
-    };
-    let picked = text.map(|text| (SegmentName::of(&text), Picked::Here(Uint8Array::from(text.as_slice()))));
     let label = Label { content_type: "application/jwt", caching: IMMUTABLE };
-    snapshot_fetch::answer(picked, &label, is_public, request, env).await
+    let pick = async |_: Option<&str>| {
+        let text = text(number(name).ok_or(Error::NotFound)?, env).await?;
+        Ok((SegmentName::of(&text), Picked::Here(Uint8Array::from(text.as_slice()))))
+    };
+    snapshot_fetch::serve(request, env, context, &label, pick).await
 }
 
 async fn text(seq: u64, env: &Env) -> Result<Vec<u8>, Error> {

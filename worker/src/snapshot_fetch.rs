@@ -3,7 +3,7 @@
 //! ledger is, on that of a reader who was admitted, for segments of other manifests.
 
 use js_sys::Uint8Array;
-use revocable::{Error, Remedy, SegmentName, Urgency};
+use revocable::{Error, Gate, Remedy, SegmentName, Urgency};
 use worker::{Context, Env, Request, Response};
 
 use crate::readers::{self, Reader};
@@ -31,21 +31,18 @@ pub(crate) struct Label {
 pub(crate) const IMMUTABLE: &str = "max-age=31536000, immutable";
 
 pub(crate) async fn manifest(request: &Request, env: &Env, context: &Context) -> worker::Result<Response> {
-    let is_public = match readers::admit(request, env, METHODS)? {
-        Reader::Admitted { is_public } => is_public,
-        Reader::Answered(response) => return Ok(response),
-    };
-    bring_up(env, context).await;
-    let known = request.headers().get("if-none-match")?;
-    let picked = state::with(|gate| {
-        let lists = gate.verifier().revocations().ok_or(Error::NotFound)?;
-        let manifest = lists.snapshot().ok_or(Error::SourceUnavailable)?.manifest();
-        let name = SegmentName::from_digest(*manifest.hash());
-        let is_known = matches_etag(known.as_deref(), &name);
-        Ok((name, if is_known { Picked::Known } else { Picked::Here(Uint8Array::from(manifest.text())) }))
-    });
     let label = Label { content_type: "application/jwt", caching: "no-cache" };
-    answer(picked.unwrap_or(Err(Error::SourceUnavailable)), &label, is_public, request, env).await
+    let pick = async |known: Option<&str>| {
+        let picked = state::with(|gate| {
+            let lists = gate.verifier().revocations().ok_or(Error::NotFound)?;
+            let manifest = lists.snapshot().ok_or(Error::SourceUnavailable)?.manifest();
+            let name = SegmentName::from_digest(*manifest.hash());
+            let is_known = matches_etag(known, &name);
+            Ok((name, if is_known { Picked::Known } else { Picked::Here(Uint8Array::from(manifest.text())) }))
+        });
+        picked.unwrap_or(Err(Error::SourceUnavailable))
+    };
+    serve(request, env, context, &label, pick).await
 }
 
 pub(crate) async fn segment(
@@ -54,42 +51,50 @@ pub(crate) async fn segment(
     context: &Context,
     name: &str,
 ) -> worker::Result<Response> {
+    let label = Label { content_type: "application/octet-stream", caching: IMMUTABLE };
+    let pick = async |known: Option<&str>| {
+        let picked = state::with(|gate| pick_segment(gate, name, known));
+        picked.unwrap_or(Err(Error::SourceUnavailable))
+    };
+    serve(request, env, context, &label, pick).await
+}
+
+fn pick_segment(gate: &Gate, name: &str, known: Option<&str>) -> Result<(SegmentName, Picked), Error> {
+    let lists = gate.verifier().revocations().ok_or(Error::NotFound)?;
+    let in_ledger = gate.authority().is_some().then_some(Picked::InLedger);
+    let Some(snapshot) = lists.snapshot() else {
+        let name = SegmentName::from_hex(name).filter(|_| in_ledger.is_some());
+        return name.zip(in_ledger).ok_or(Error::SourceUnavailable);
+    };
+    let name = SegmentName::from_hex(name).ok_or(Error::NotFound)?;
+    let Some(length) = snapshot.manifest().length_of(&name) else {
+        return Ok((name, in_ledger.ok_or(Error::NotFound)?));
+    };
+    let picked = match snapshot.segment(&name) {
+        // Who has it already gets no copy of it.
+        _ if matches_etag(known, &name) => Picked::Known,
+        Some(bytes) => Picked::Here(Uint8Array::from(bytes)),
+        None => Picked::Elsewhere(length),
+    };
+    Ok((name, picked))
+}
+
+/// Answers a reader, if it may read, with what `pick` finds in the snapshot as it then is. That is told by what ETag the reader
+/// knows what it asks for.
+pub(crate) async fn serve(
+    request: &Request,
+    env: &Env,
+    context: &Context,
+    label: &Label,
+    pick: impl AsyncFnOnce(Option<&str>) -> Result<(SegmentName, Picked), Error>,
+) -> worker::Result<Response> {
     let is_public = match readers::admit(request, env, METHODS)? {
         Reader::Admitted { is_public } => is_public,
         Reader::Answered(response) => return Ok(response),
     };
     bring_up(env, context).await;
     let known = request.headers().get("if-none-match")?;
-    let picked = state::with(|gate| {
-        let lists = gate.verifier().revocations().ok_or(Error::NotFound)?;
-        let in_ledger = gate.authority().is_some().then_some(Picked::InLedger);
-        let Some(snapshot) = lists.snapshot() else {
-            let name = SegmentName::from_hex(name).filter(|_| in_ledger.is_some());
-            return name.zip(in_ledger).ok_or(Error::SourceUnavailable);
-        };
-        let name = SegmentName::from_hex(name).ok_or(Error::NotFound)?;
-        let Some(length) = snapshot.manifest().length_of(&name) else {
-            return Ok((name, in_ledger.ok_or(Error::NotFound)?));
-        };
-        let picked = match snapshot.segment(&name) {
-            // Who has it already gets no copy of it.
-            _ if matches_etag(known.as_deref(), &name) => Picked::Known,
-            Some(bytes) => Picked::Here(Uint8Array::from(bytes)),
-            None => Picked::Elsewhere(length),
-        };
-        Ok((name, picked))
-    });
-    let label = Label { content_type: "application/octet-stream", caching: IMMUTABLE };
-    answer(picked.unwrap_or(Err(Error::SourceUnavailable)), &label, is_public, request, env).await
-}
-
-pub(crate) async fn answer(
-    picked: Result<(SegmentName, Picked), Error>,
-    label: &Label,
-    is_public: bool,
-    request: &Request,
-    env: &Env,
-) -> worker::Result<Response> {
+    let picked = pick(known.as_deref()).await;
     let origin = request.headers().get("origin")?;
     let origin = origin.as_deref();
     let (name, picked) = match picked {
