@@ -235,7 +235,9 @@ fn documents_that_are_good_are_good_for_both() {
         authority(json!({ "epsilonBits": 8, "validFor": 900, "hashOnly": true, "kvWritesPerDay": 300 })),
         authority(json!({ "epsilonBits": 64, "validFor": 604_800, "kvWritesPerDay": 86_400 })),
         authority(json!({ "succeeds": 9_007_199_254_740_990_u64 })),
-        authority(json!({ "keys": [], "rate": {} })),
+        gate(json!({ "readRate": {} })),
+        gate(json!({ "publicSnapshot": true, "readRate": { "perSecond": 1, "burst": 100_000 } })),
+        authority(json!({ "keys": [], "rate": {}, "logoutRate": {} })),
         authority(json!({ "keys": [
             admin_key(json!({ "until": 253_402_300_799_u64 })),
             admin_key(json!({ "hash": "1".repeat(64) })),
@@ -244,6 +246,7 @@ fn documents_that_are_good_are_good_for_both() {
         ] })),
         authority(json!({ "rate": { "perSecond": 1, "burst": 1 } })),
         authority(json!({ "rate": { "perSecond": 10_000, "burst": 100_000 } })),
+        authority(json!({ "logoutRate": { "perSecond": 10_000, "burst": 1 } })),
         authority(json!({ "clients": [], "tokens": [], "logout": {}, "events": [], "clockSkew": 300 })),
         client(json!({ "azp": [], "introspect": true })),
         client(json!({ "id": "https://app.example/?a=%C3%A9", "azp": ["app-1", "web"] })),
@@ -355,6 +358,10 @@ fn documents_with_one_fault_are_bad_for_both() {
         gate(json!({ "readKey": { "secret": "K", "value": "V" } })),
         gate(json!({ "readKey": ["K"] })),
         gate(json!({ "readKey": "K" })),
+        gate(json!({ "readRate": 500 })),
+        gate(json!({ "readRate": { "perMinute": 50 } })),
+        gate(json!({ "readRate": { "perSecond": 0 } })),
+        gate(json!({ "readRate": { "burst": 100_001 } })),
         gate(json!({ "unknown": "pass" })),
         gate(json!({ "unknown": { "later": "allow" } })),
         gate(json!({ "unknown": { "tooOld": true } })),
@@ -424,6 +431,9 @@ fn documents_with_one_fault_are_bad_for_both() {
         authority(json!({ "rate": { "burst": 0 } })),
         authority(json!({ "rate": { "burst": 100_001 } })),
         authority(json!({ "rate": { "burst": u64::MAX } })),
+        authority(json!({ "logoutRate": [] })),
+        authority(json!({ "logoutRate": { "perSecond": 10_001 } })),
+        authority(json!({ "logoutRate": { "burst": 0 } })),
         authority(json!({ "clients": {} })),
         authority(json!({ "clients": ["app-1"] })),
         authority(json!({ "clients": vec![json!({ "id": "a", "secretHashes": ["0".repeat(64)] }); 901] })),
@@ -811,9 +821,11 @@ fn fields(place: &str) -> BTreeSet<String> {
         "follow." => gate(json!({ "follow": { "?": 1 } })),
         "cors." => gate(json!({ "cors": { "?": 1 } })),
         "readKey." => gate(json!({ "readKey": { "?": 1 } })),
+        "readRate." => gate(json!({ "readRate": { "?": 1 } })),
         "authority." => authority(json!({ "?": 1 })),
         "authority.keys[0]." => authority(json!({ "keys": [{ "?": 1 }] })),
         "authority.rate." => authority(json!({ "rate": { "?": 1 } })),
+        "authority.logoutRate." => authority(json!({ "logoutRate": { "?": 1 } })),
         "authority.clients[0]." => client(json!({ "?": 1 })),
         "authority.tokens[0]." => tokens(json!({ "?": 1 })),
         "authority.logout." => logout(json!({ "?": 1 })),
@@ -836,7 +848,7 @@ fn fields(place: &str) -> BTreeSet<String> {
 fn every_field_that_the_parser_knows_is_in_the_schema_with_a_description_and_no_other() {
     let schema = schema();
     for (place, pointer, count) in [
-        ("", "", 12),
+        ("", "", 13),
         ("issuers[0].", "/$defs/issuer", 17),
         ("lists[0].", "/$defs/list", 3),
         ("routes[0].", "/properties/routes/items", 3),
@@ -846,9 +858,11 @@ fn every_field_that_the_parser_knows_is_in_the_schema_with_a_description_and_no_
         ("follow.", "/properties/follow", 3),
         ("cors.", "/properties/cors", 1),
         ("readKey.", "/$defs/secret", 1),
-        ("authority.", "/$defs/authority", 8),
+        ("readRate.", "/properties/readRate", 2),
+        ("authority.", "/$defs/authority", 9),
         ("authority.keys[0].", "/$defs/adminKey", 4),
         ("authority.rate.", "/$defs/authority/properties/rate", 2),
+        ("authority.logoutRate.", "/$defs/authority/properties/logoutRate", 2),
         ("authority.clients[0].", "/$defs/client", 5),
         ("authority.tokens[0].", "/$defs/tokens", 5),
         ("authority.logout.", "/$defs/logout", 3),
@@ -886,11 +900,17 @@ fn the_defaults_that_the_schema_states_are_those_of_the_parser() {
         let properties = object(schema.pointer(pointer).unwrap().clone());
         properties.into_iter().filter_map(|(field, schema)| Some((field, schema.get("default")?.clone())))
     };
-    let doors = || json!({ "rate": {}, "tokens": [{ "issuer": ISSUER }], "logout": { "everywhere": {} } });
-    let mut spelled_out = authority(doors());
+    let doors = || json!({ "rate": {}, "logoutRate": {}, "tokens": [{ "issuer": ISSUER }], "logout": { "everywhere": {} } });
+    let with_read_rate = |mut document: Value| {
+        document["readRate"] = json!({});
+        document
+    };
+    let mut spelled_out = with_read_rate(authority(doors()));
     for (place, pointer) in [
         ("", "/properties"),
         ("/issuers/0", "/$defs/issuer/properties"),
+        ("/readRate", "/properties/readRate/properties"),
+        ("/authority/logoutRate", "/$defs/authority/properties/logoutRate/properties"),
         ("/authority", "/$defs/authority/properties"),
         ("/authority/rate", "/$defs/authority/properties/rate/properties"),
         ("/authority/tokens/0", "/$defs/tokens/properties"),

@@ -26,6 +26,8 @@ pub(crate) const MOST_SET_SECONDS: u64 = 24 * 3600;
 pub const MAX_SET_BYTES: usize = 64 * 1024;
 /// The most events of one token that mean anything: each is a revocation.
 const MAX_EVENTS: usize = 16;
+/// How soon a sender may try again when our own data is at fault.
+const RETRY_AFTER_SECONDS: u64 = 2;
 
 /// Whose events are heard.
 #[derive(Debug)]
@@ -94,11 +96,13 @@ pub struct EventRefusal {
     status: u16,
     err: &'static str,
     description: Cow<'static, str>,
+    /// How soon to try again, in seconds, where that helps.
+    retry_after: Option<u64>,
 }
 
 impl EventRefusal {
     fn new(err: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: 400, err, description: description.into() }
+        Self { status: 400, err, description: description.into(), retry_after: None }
     }
 
     /// The refusal that an error of the ledger's is.
@@ -108,7 +112,9 @@ impl EventRefusal {
             Error::RevocationInvalid(_) => {
                 Self::new("invalid_request", "the ledger takes no such revocation")
             }
-            Error::RateLimited { .. } => Self { status: 429, ..Self::unavailable() },
+            Error::RateLimited { retry_after } => {
+                Self { status: 429, retry_after: Some(*retry_after), ..Self::unavailable() }
+            }
             _ => Self::unavailable(),
         }
     }
@@ -120,10 +126,11 @@ impl EventRefusal {
     }
 
     fn unavailable() -> Self {
-        Self { status: 503, ..Self::new("temporarily_unavailable", "it cannot be taken now") }
+        let refusal = Self::new("temporarily_unavailable", "it cannot be taken now");
+        Self { status: 503, retry_after: Some(RETRY_AFTER_SECONDS), ..refusal }
     }
 
-    /// The HTTP status: 400 or 413, or 503 where the sender is to try again.
+    /// The HTTP status: 400 or 413, or 429 or 503 where the sender is to try again.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.status
@@ -146,9 +153,7 @@ impl EventRefusal {
     pub fn answer(&self, cors: Vec<(&'static str, String)>) -> Answer {
         let body = json!({ "err": self.err, "description": self.description });
         let mut headers = vec![("content-language", "en".to_owned())];
-        if matches!(self.status, 429 | 503) {
-            headers.push(("retry-after", "2".to_owned()));
-        }
+        headers.extend(self.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
         Answer::json(self.status, body.to_string()).with(headers).with(cors)
     }
 }

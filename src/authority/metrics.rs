@@ -15,6 +15,7 @@ use super::LedgerStatus;
 pub struct Counters {
     decisions: BTreeMap<&'static str, u64>,
     failures: BTreeMap<&'static str, u64>,
+    limited: BTreeMap<&'static str, u64>,
 }
 
 /// What became of a request.
@@ -44,7 +45,7 @@ impl Counters {
     /// None yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { decisions: BTreeMap::new(), failures: BTreeMap::new() }
+        Self { decisions: BTreeMap::new(), failures: BTreeMap::new(), limited: BTreeMap::new() }
     }
 
     /// Counts what became of a request.
@@ -56,12 +57,20 @@ impl Counters {
     pub fn failed(&mut self, what: &'static str) {
         count(&mut self.failures, what);
     }
+
+    /// Counts that somebody asked too often: one of [`LIMITS`].
+    pub fn limited(&mut self, limit: &'static str) {
+        count(&mut self.limited, limit);
+    }
 }
 
 fn count(counters: &mut BTreeMap<&'static str, u64>, name: &'static str) {
     let counter = counters.entry(name).or_default();
     *counter = counter.saturating_add(1);
 }
+
+/// What is counted: actors, logouts, readers, and those that have not proved to be anybody.
+pub const LIMITS: [&str; 4] = ["actor", "logout", "reader", "unproved"];
 
 /// The media type of [`metrics`].
 pub const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -82,6 +91,15 @@ pub fn metrics(gate: &Gate, counters: &Counters, ledger: Option<&LedgerStatus>, 
             &[("what", what)],
             counters.failures.get(what).copied().unwrap_or(0),
         );
+    }
+    page.family(
+        "rate_limited_total",
+        "counter",
+        "Requests that came too often, by what is counted, since this isolate started.",
+    );
+    for limit in LIMITS {
+        let count = counters.limited.get(limit).copied().unwrap_or(0);
+        page.sample("rate_limited_total", &[("limit", limit)], count);
     }
     snapshot(&mut page, gate, now);
     keys(&mut page, gate, now);

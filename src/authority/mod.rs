@@ -13,11 +13,11 @@ mod introspect;
 mod logout;
 mod metrics;
 mod order;
-mod rate;
 mod refusal;
 mod status;
 mod tokens;
 
+use crate::gate::Rate;
 use crate::key::Jwks;
 use crate::publish::{Epsilon, SigningKey, Terms};
 use crate::revocation::Salt;
@@ -30,9 +30,8 @@ pub use clients::{Assertion, Credentials, Identified};
 pub use events::{EventRefusal, MAX_SET_BYTES};
 pub use form::{Form, MAX_FORM_BYTES};
 pub use introspect::Introspector;
-pub use metrics::{Counted, Counters, METRICS_TYPE, metrics};
+pub use metrics::{Counted, Counters, LIMITS, METRICS_TYPE, metrics};
 pub use order::{Once, Order, Outcome, Receipt, Recorded, Wanted};
-pub use rate::{Buckets, Rate};
 pub use refusal::Refusal;
 pub use status::LedgerStatus;
 pub use tokens::RevokeRequest;
@@ -58,6 +57,7 @@ pub struct Authority {
     pub(crate) kv_writes_per_day: u32,
     pub(crate) admin_keys: Vec<AdminKey>,
     pub(crate) rate: Rate,
+    pub(crate) logout_rate: Rate,
     pub(crate) doors: Doors,
 }
 
@@ -116,10 +116,16 @@ impl Authority {
         self.kv_writes_per_day
     }
 
-    /// How often each actor may ask.
+    /// How often each actor may ask, and how often whoever has not proved to be one may try from one network.
     #[must_use]
     pub const fn rate(&self) -> Rate {
         self.rate
+    }
+
+    /// How often logouts may be asked for from one network.
+    #[must_use]
+    pub const fn logout_rate(&self) -> Rate {
+        self.logout_rate
     }
 
     /// What its first manifest says of itself.

@@ -143,6 +143,15 @@ impl<'a> Fields<'a> {
         value.as_u64()
     }
 
+    /// A whole number.
+    pub(crate) fn whole_number(&self, field: &str) -> Option<u64> {
+        let value = self.value(field)?;
+        if !value.is_u64() {
+            self.refuse(field, "expected a whole number");
+        }
+        value.as_u64()
+    }
+
     /// Whether something holds; what is assumed where nothing is said.
     pub(crate) fn flag(&self, field: &str, default: bool) -> bool {
         let Some(value) = self.value(field) else { return default };

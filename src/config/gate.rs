@@ -7,13 +7,14 @@ use crate::engine;
 use crate::engine::Engines;
 use crate::error::Error;
 use crate::flow::{Check, Policy};
-use crate::gate::{Cors, Gate, PathPattern, Places, Readers, Routes, TokenSource, is_token68};
+use crate::gate::{Cors, Gate, PathPattern, Places, Rate, Readers, Routes, TokenSource, is_token68};
 use crate::json::Object;
 use crate::limits::{MAX_RESIDENT_BYTES, MIN_RESIDENT_BYTES};
 
 #[cfg(feature = "authority")]
 use super::authority::AuthorityConfig;
 use super::fields::Fields;
+use super::rate::RateConfig;
 use super::remote::{ConfirmConfig, FollowConfig, SourceConfig};
 use super::verifier::{IssuerConfig, ListConfig, VerifierConfig};
 use super::{Wrong, element, member, policy, wrong};
@@ -48,6 +49,8 @@ pub struct GateConfig {
     pub public_snapshot: bool,
     /// The secret that readers of the manifest and the segments present as a bearer token.
     pub read_key: Option<SecretRef>,
+    /// How often each network may ask to read it, or be refused to; 500 a second and 2000 at once by default.
+    pub read_rate: RateConfig,
     /// Which pages of other origins may read our own answers. By default, none.
     pub cors: Option<CorsConfig>,
     /// The write side, where this gate is an authority too.
@@ -112,6 +115,7 @@ impl GateConfig {
                 token_from: fields.texts_if_any("tokenFrom").unwrap_or_else(|| vec!["header".to_owned()]),
                 public_snapshot: fields.flag("publicSnapshot", false),
                 read_key: fields.nested("readKey", SecretRef::read),
+                read_rate: fields.nested("readRate", RateConfig::read).unwrap_or_default(),
                 cors: fields.nested("cors", CorsConfig::read),
                 #[cfg(feature = "authority")]
                 authority: fields.nested("authority", AuthorityConfig::read),
@@ -188,6 +192,7 @@ impl GateConfig {
         if let Some(follow) = &self.follow {
             routes = routes.max_staleness(follow.max_staleness_millis);
         }
+        let read_rate = self.read_rate.build("readRate", Rate::READERS)?;
         let places = Places {
             source: self.source.map(|source| source.build("source", secret)).transpose()?,
             fallback: self.fallback.map(|fallback| fallback.build("fallback", secret)).transpose()?,
@@ -208,7 +213,8 @@ impl GateConfig {
             Some(bytes) => verifier.lists(|lists| lists.resident_limit(bytes)),
             None => verifier,
         };
-        let gate = Gate::new(verifier, routes, places, sources, readers, cors, self.expose_reason);
+        let gate = Gate::new(verifier, routes, places, sources, readers, cors, self.expose_reason)
+            .with_read_rate(read_rate);
         #[cfg(feature = "authority")]
         let gate = gate.with_authority(authority);
         Ok(gate)
@@ -345,6 +351,7 @@ const GATE_FIELDS: &[&str] = &[
     "tokenFrom",
     "publicSnapshot",
     "readKey",
+    "readRate",
     "cors",
     "authority",
     "exposeReason",

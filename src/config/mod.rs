@@ -7,6 +7,7 @@ mod fields;
 mod gate;
 mod keys;
 mod policy;
+mod rate;
 mod remote;
 mod verifier;
 
@@ -20,11 +21,12 @@ pub const GATE_SCHEMA: &str = include_str!("../../schema/gate.schema.json");
 #[cfg(feature = "authority")]
 pub use authority::{
     AdminKeyConfig, AuthorityConfig, ClientConfig, DoorsConfig, EverywhereConfig, LogoutConfig,
-    MeaningConfig, RateConfig, SenderConfig, TokenConfig,
+    MeaningConfig, SenderConfig, TokenConfig,
 };
 pub(crate) use fields::Fields;
 pub use gate::{CorsConfig, GateConfig, RouteConfig, SecretRef};
 pub use keys::PemConfig;
+pub use rate::RateConfig;
 pub use remote::{ConfirmConfig, FollowConfig, SourceConfig};
 pub use verifier::{IssuerConfig, ListConfig, VerifierConfig};
 

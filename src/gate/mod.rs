@@ -5,6 +5,7 @@ mod answer;
 mod confirm;
 mod cors;
 mod identity;
+mod rate;
 mod remote;
 mod routes;
 mod token_source;
@@ -19,6 +20,7 @@ pub use answer::Answer;
 pub use confirm::{ConfirmQuestion, ConfirmReply};
 pub use cors::Cors;
 pub use identity::is_identity_header;
+pub use rate::{Buckets, Rate, network};
 pub use remote::Remote;
 pub(crate) use routes::DEFAULT_MAX_STALENESS_MILLIS;
 pub use routes::{PathPattern, Routes};
@@ -33,6 +35,7 @@ pub struct Gate {
     places: Places,
     sources: Vec<TokenSource>,
     readers: Readers,
+    read_rate: Rate,
     cors: Cors,
     expose_reason: bool,
     #[cfg(feature = "authority")]
@@ -83,11 +86,18 @@ impl Gate {
             places,
             sources,
             readers,
+            read_rate: Rate::READERS,
             cors,
             expose_reason,
             #[cfg(feature = "authority")]
             authority: None,
         }
+    }
+
+    /// Counts readers otherwise than by default.
+    pub(crate) const fn with_read_rate(mut self, rate: Rate) -> Self {
+        self.read_rate = rate;
+        self
     }
 
     /// Makes it an authority too.
@@ -206,6 +216,12 @@ impl Gate {
     #[must_use]
     pub const fn readers(&self) -> &Readers {
         &self.readers
+    }
+
+    /// How often each [`network`] may ask to read them, with the right key or without it.
+    #[must_use]
+    pub const fn read_rate(&self) -> Rate {
+        self.read_rate
     }
 
     /// The headers by which pages of other origins may read our own answers.

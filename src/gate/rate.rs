@@ -1,11 +1,12 @@
-//! How often anybody may ask: a bucket of tokens for each actor, filled at a steady rate.
+//! How often anybody may ask: a bucket for each, filled at a steady rate.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::error::Error;
 use crate::time::UnixTime;
 
-/// How often each actor may ask.
+/// How often each may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// How often in a second, in the long run; at least 1.
@@ -14,12 +15,12 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// What each actor has left. It is of one place, such as an isolate: what is asked of others is not counted.
+/// What each has left: an actor that has proved who it is, or a [`network`]. It is of one place, such as an isolate: what is
+/// asked of others is not counted.
 #[derive(Debug)]
 pub struct Buckets {
     rate: Rate,
-    actors: BTreeMap<String, Bucket>,
-    strangers: Bucket,
+    buckets: BTreeMap<String, Bucket>,
 }
 
 /// What is left, when it was counted. A thousandth of a request comes in a millisecond for each in a second.
@@ -30,56 +31,74 @@ struct Bucket {
 }
 
 impl Rate {
-    /// Where nothing is said.
+    /// Of whoever revokes, asks by a key or logs out, where nothing is said.
     pub const DEFAULT: Self = Self { per_second: 50, burst: 200 };
+    /// Of readers of the list, where nothing is said: many gates may be behind one address.
+    pub const READERS: Self = Self { per_second: 500, burst: 2000 };
 
     fn full(self) -> u64 {
         u64::from(self.burst).saturating_mul(1000)
     }
 }
 
+/// Whom a request is counted for that has not proved to be of anybody: its sender's IPv4 address, or the /64 that its IPv6 address
+/// is in, because whoever has one address of that has all of them. Those whose address is not known are counted together.
+#[must_use]
+pub fn network(address: Option<&str>) -> String {
+    let address = address.and_then(|address| address.trim().parse::<IpAddr>().ok());
+    match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => {
+            format!("{}/64", Ipv6Addr::from_bits(address.to_bits() & SLASH_64))
+        }
+        None => "unknown".to_owned(),
+    }
+}
+
+/// The first 64 bits of an IPv6 address: what a network is given, of which its hosts may use any (RFC 4291 §2.5.4).
+const SLASH_64: u128 = u128::MAX << 64;
+
 impl Buckets {
-    /// The most actors that are told apart. An authority has a key or a client for each, so that only those who ask for
-    /// themselves can be more.
-    pub const MOST_ACTORS: usize = 1024;
+    /// The most that are told apart. Where there are more, the one that has the most left is forgotten, and a newcomer has what that
+    /// one had left. So nobody is given a full bucket by coming from many addresses: all together they get what so many buckets
+    /// hold. Nor does whoever does that take much from others, unless it keeps all of these buckets empty.
+    pub const MOST: usize = 1024;
 
     /// Full ones.
     #[must_use]
-    pub fn new(rate: Rate, now: UnixTime) -> Self {
-        let strangers = Bucket { thousandths: rate.full(), at: now };
-        Self { rate, actors: BTreeMap::new(), strangers }
+    pub const fn new(rate: Rate) -> Self {
+        Self { rate, buckets: BTreeMap::new() }
     }
 
-    /// Takes what a request costs from whoever has proved to be this actor. What costs more than there is room for takes a full
-    /// bucket.
+    /// Takes what a request costs. What costs more than there is room for takes a full bucket.
     ///
     /// # Errors
     /// [`Error::RateLimited`] when there is not that much left; then nothing is taken.
-    pub fn take(&mut self, actor: &str, cost: u32, now: UnixTime) -> Result<(), Error> {
+    pub fn take(&mut self, who: &str, cost: u32, now: UnixTime) -> Result<(), Error> {
         let rate = self.rate;
-        if let Some(bucket) = self.actors.get_mut(actor) {
+        if let Some(bucket) = self.buckets.get_mut(who) {
             return bucket.take(rate, cost, now);
         }
-        if self.actors.len() >= Self::MOST_ACTORS {
-            // Whose bucket is full again has as much left as somebody who never asked.
-            self.actors.retain(|_, bucket| bucket.filled(rate, now) < rate.full());
-        }
-        if self.actors.len() >= Self::MOST_ACTORS {
-            return self.strangers.take(rate, cost, now);
-        }
-        let mut bucket = Bucket { thousandths: rate.full(), at: now };
+        let mut bucket = if self.buckets.len() < Self::MOST { None } else { self.forget_fullest(now) }
+            .unwrap_or(Bucket { thousandths: rate.full(), at: now });
         let taken = bucket.take(rate, cost, now);
-        self.actors.insert(actor.to_owned(), bucket);
+        self.buckets.insert(who.to_owned(), bucket);
         taken
     }
 
-    /// Counts a request of somebody who did not prove to be anybody. All of these share one bucket, because whatever such a
-    /// request says of itself its sender may choose. Those who do prove it never draw on it while there is room for them.
-    ///
-    /// # Errors
-    /// [`Error::RateLimited`] when there have been too many.
-    pub fn take_unknown(&mut self, now: UnixTime) -> Result<(), Error> {
-        self.strangers.take(self.rate, 1, now)
+    /// Gives back what was taken for a request that is not to be counted after all.
+    pub fn give_back(&mut self, who: &str, cost: u32) {
+        let full = self.rate.full();
+        if let Some(bucket) = self.buckets.get_mut(who) {
+            let back = u64::from(cost).saturating_mul(1000);
+            bucket.thousandths = bucket.thousandths.saturating_add(back).min(full);
+        }
+    }
+
+    fn forget_fullest(&mut self, now: UnixTime) -> Option<Bucket> {
+        let fullest = self.buckets.iter().max_by_key(|(_, bucket)| bucket.filled(self.rate, now));
+        let fullest = fullest.map(|(who, _)| who.clone())?;
+        self.buckets.remove(&fullest)
     }
 }
 
@@ -114,7 +133,7 @@ mod tests {
     const NOW: UnixTime = UnixTime::from_seconds(1_790_000_000);
 
     fn buckets(per_second: u32, burst: u32) -> Buckets {
-        Buckets::new(Rate { per_second, burst }, NOW)
+        Buckets::new(Rate { per_second, burst })
     }
 
     fn refused(retry_after: u64) -> Result<(), Error> {
@@ -163,29 +182,73 @@ mod tests {
     }
 
     #[test]
-    fn strangers_share_one_bucket_which_is_nobody_elses() {
+    fn what_is_given_back_was_not_taken() {
         let mut buckets = buckets(1, 2);
-        assert_eq!((buckets.take_unknown(NOW), buckets.take_unknown(NOW)), (Ok(()), Ok(())));
-        assert_eq!(buckets.take_unknown(NOW), refused(1));
-        assert_eq!(buckets.take("key:a", 2, NOW), Ok(()));
-        assert_eq!(buckets.take_unknown(NOW.plus_seconds(1)), Ok(()));
+        for _ in 0..5 {
+            assert_eq!(buckets.take("a", 2, NOW), Ok(()));
+            buckets.give_back("a", 2);
+        }
+        buckets.give_back("a", u32::MAX);
+        assert_eq!(buckets.take("a", 2, NOW), Ok(()));
+        assert_eq!(buckets.take("a", 1, NOW), refused(1), "no more than it holds");
+        buckets.give_back("never seen", 2);
+        assert_eq!(buckets.buckets.len(), 1);
     }
 
     #[test]
-    fn no_more_actors_are_remembered_than_there_is_room_for() {
-        let mut buckets = buckets(1, 2);
-        for actor in 0..Buckets::MOST_ACTORS {
-            assert_eq!(buckets.take(&actor.to_string(), 2, NOW), Ok(()));
+    fn a_newcomer_past_the_most_has_what_the_fullest_had_left() {
+        let mut buckets = buckets(1, 3);
+        for who in 0..Buckets::MOST {
+            let cost = if who == 7 { 1 } else { 3 };
+            assert_eq!(buckets.take(&who.to_string(), cost, NOW), Ok(()));
         }
-        // All of them have asked a moment ago, so that nobody's bucket may be forgotten.
-        assert_eq!(buckets.take("new", 1, NOW), Ok(()));
-        assert_eq!(buckets.take("newer", 1, NOW), Ok(()));
-        assert_eq!(buckets.take("newest", 1, NOW), refused(1), "they share the strangers'");
-        assert_eq!(buckets.take("0", 1, NOW), refused(1));
-        assert_eq!(buckets.actors.len(), Buckets::MOST_ACTORS);
-        // Two seconds later all are full, and as good as new.
-        assert_eq!(buckets.take("newest", 2, NOW.plus_seconds(2)), Ok(()));
-        assert_eq!(buckets.actors.len(), 1);
-        assert_eq!(buckets.take("newest", 1, NOW.plus_seconds(2)), refused(1));
+        // The seventh had two left, and the others nothing.
+        assert_eq!((buckets.take("new", 1, NOW), buckets.take("new", 1, NOW)), (Ok(()), Ok(())));
+        assert_eq!(buckets.take("new", 1, NOW), refused(1));
+        assert_eq!(buckets.take("newest", 1, NOW), refused(1));
+        assert_eq!(buckets.buckets.len(), Buckets::MOST);
+        // Three seconds later all are full, and a newcomer's is, too.
+        assert_eq!(buckets.take("latest", 3, NOW.plus_seconds(3)), Ok(()));
+        assert_eq!(buckets.take("latest", 1, NOW.plus_seconds(3)), refused(1));
+    }
+
+    #[test]
+    fn many_addresses_get_no_more_than_so_many_buckets_hold() {
+        let (mut buckets, mut passed) = (buckets(1, 2), 0);
+        for _ in 0..4 {
+            for who in 0..3 * Buckets::MOST {
+                passed += usize::from(buckets.take(&who.to_string(), 1, NOW).is_ok());
+            }
+        }
+        assert_eq!(passed, 2 * Buckets::MOST);
+    }
+
+    #[test]
+    fn one_with_many_addresses_leaves_others_nearly_all() {
+        let mut buckets = buckets(1, 100);
+        assert_eq!(buckets.take("flood", 100, NOW), Ok(()));
+        for who in 0..10 * Buckets::MOST {
+            assert_eq!(buckets.take(&format!("one of many {who}"), 1, NOW), Ok(()));
+        }
+        assert_eq!(buckets.take("flood", 1, NOW), refused(1), "who floods is not forgotten");
+        assert_eq!(buckets.take("reader", 80, NOW), Ok(()), "a reader that comes now");
+    }
+
+    #[test]
+    fn a_network_is_an_address_or_the_64_that_it_is_in() {
+        for (address, expected) in [
+            (Some("203.0.113.7"), "203.0.113.7"),
+            (Some(" 203.0.113.7 "), "203.0.113.7"),
+            (Some("::ffff:203.0.113.7"), "203.0.113.7"),
+            (Some("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64"),
+            (Some("2001:DB8:1:2::"), "2001:db8:1:2::/64"),
+            (Some("2001:db8:1:3::"), "2001:db8:1:3::/64"),
+            (Some(""), "unknown"),
+            (Some("203.0.113.7, 198.51.100.1"), "unknown"),
+            (Some("203.0.113.7:80"), "unknown"),
+            (None, "unknown"),
+        ] {
+            assert_eq!(network(address), expected, "{address:?}");
+        }
     }
 }

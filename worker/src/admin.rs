@@ -48,15 +48,19 @@ pub(crate) fn admit(
 /// Who asks, if it may do what is wanted: `key:` and the key's id.
 ///
 /// # Errors
-/// As the library says; and that there have been too many who are nobody.
+/// As the library says; and that too many have come from there who may not.
 pub(crate) fn may(request: &Request, wanted: Permission) -> Result<String, Error> {
-    let admitted = of(|authority| {
+    let attempt = rate::attempt(request)?;
+    let actor = proved(request, wanted)?;
+    attempt.succeeded();
+    Ok(actor)
+}
+
+/// [`may`] for a request that is counted already.
+pub(crate) fn proved(request: &Request, wanted: Permission) -> Result<String, Error> {
+    of(|authority| {
         let id = authority.admit_request(&RequestFields(request.headers()), wanted, host::now())?;
         Ok(format!("key:{id}"))
-    });
-    admitted.map_err(|error| match error {
-        Error::NotAllowed(_) | Error::NotFound => error,
-        error => rate::unknown(error),
     })
 }
 

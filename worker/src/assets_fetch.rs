@@ -3,11 +3,15 @@
 use revocable::Error;
 use worker::{Env, Request, Response};
 
-use crate::reply;
+use crate::{log, rate, reply};
 
 pub(crate) async fn asset(request: &Request, env: &Env, path: &str) -> worker::Result<Response> {
     if !matches!(request.method().as_ref(), "GET" | "HEAD") {
         return reply::not_allowed("GET, HEAD", Vec::new());
+    }
+    if let Err(error) = rate::reader(request) {
+        log::refused(&error, None);
+        return reply::refusal(&error, None);
     }
     let Ok(assets) = env.assets("ASSETS") else { return reply::refusal(&Error::NotFound, None) };
     let mut url = request.url()?;

@@ -27,6 +27,11 @@ pub(crate) fn failed(what: &'static str) {
     COUNTERS.with_borrow_mut(|counters| counters.failed(what));
 }
 
+/// Counts that somebody asked too often.
+pub(crate) fn limited(limit: &'static str) {
+    COUNTERS.with_borrow_mut(|counters| counters.limited(limit));
+}
+
 /// Looks at them.
 pub(crate) fn with<T>(look: impl FnOnce(&Counters) -> T) -> T {
     COUNTERS.with_borrow(look)

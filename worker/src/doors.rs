@@ -5,11 +5,12 @@ use revocable::authority::{
 };
 use revocable::gate::{Answer, RequestHeaders as _};
 use revocable::{Error, Policy};
-use worker::{Env, Request, Response};
+use worker::{Context, Env, Request, Response};
 
 use crate::gate_fetch::RequestFields;
+use crate::rate::Attempt;
 use crate::verify::settle;
-use crate::{authority, host, log, rate, readers, reply, state};
+use crate::{authority, host, log, rate, readers, refresh, reply, state};
 
 /// What becomes of a request.
 pub(crate) enum Asked {
@@ -49,7 +50,7 @@ pub(crate) async fn body(request: &Request, limit: usize) -> worker::Result<Opti
 }
 
 /// The form of a request.
-pub(crate) async fn form(request: &Request) -> worker::Result<Result<Form, Refusal>> {
+async fn form(request: &Request) -> worker::Result<Result<Form, Refusal>> {
     let content_type = request.headers().get("content-type")?;
     Ok(match body(request, MAX_FORM_BYTES).await? {
         Some(body) => Form::parse(content_type.as_deref(), &body),
@@ -57,18 +58,51 @@ pub(crate) async fn form(request: &Request) -> worker::Result<Result<Form, Refus
     })
 }
 
-/// Which client asks.
-pub(crate) async fn identify(request: &Request, form: &Form) -> Result<Identified, Refusal> {
-    let limited = |error: &Error| Refusal::of(error);
-    match prove(request, form).await {
-        Ok(client) => rate::take(&client.actor(), 1).map(|()| client).map_err(|error| limited(&error)),
-        // Whoever guesses at secrets is slowed down with all others who do.
-        Err(refusal) if refusal.status() == 401 => Err(match rate::unknown(Error::ClientInvalid) {
-            Error::ClientInvalid => refusal,
-            too_many => limited(&too_many),
-        }),
-        Err(refusal) => Err(refusal),
+/// Answers a form at one of these endpoints: with what comes of it, JSON or nothing, or as it is refused. Whoever sends it is
+/// counted before it is read, as somebody who has yet to prove who he is.
+pub(crate) async fn by_form(
+    request: &Request,
+    env: &Env,
+    context: &Context,
+    door: &str,
+    act: impl AsyncFnOnce(&Form, Attempt) -> Result<Option<String>, Refusal>,
+) -> worker::Result<Response> {
+    if let Asked::Answered(response) = admit(request)? {
+        return Ok(response);
     }
+    let origin = request.headers().get("origin")?;
+    let origin = origin.as_deref();
+    let attempt = match rate::attempt(request) {
+        Ok(attempt) => attempt,
+        Err(error) => return refuse(door, &Refusal::of(&error), origin),
+    };
+    let form = form(request).await?;
+    refresh::in_background(env, context);
+    let done = match form {
+        Ok(form) => act(&form, attempt).await,
+        Err(refusal) => Err(refusal),
+    };
+    match done {
+        Ok(body) => {
+            let mut headers = headers(origin);
+            let Some(body) = body else { return reply::empty(200, &headers) };
+            headers.push(("content-type", "application/json; charset=utf-8".to_owned()));
+            reply::bytes(200, &headers, body.into_bytes())
+        }
+        Err(refusal) => refuse(door, &refusal, origin),
+    }
+}
+
+/// Which client asks.
+pub(crate) async fn identify(
+    request: &Request,
+    form: &Form,
+    attempt: Attempt,
+) -> Result<Identified, Refusal> {
+    let client = prove(request, form).await?;
+    attempt.succeeded();
+    rate::take(&client.actor(), 1).map_err(|error| Refusal::of(&error))?;
+    Ok(client)
 }
 
 /// Who it is, by whatever proof the request has.

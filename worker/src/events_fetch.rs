@@ -5,6 +5,7 @@ use revocable::authority::{Authority, EventRefusal, MAX_SET_BYTES};
 use worker::{Env, Request, Response};
 
 use crate::doors::{self, Asked};
+use crate::rate::Attempt;
 use crate::verify::settle;
 use crate::{authority, host, log, rate, readers, reply};
 
@@ -14,9 +15,12 @@ pub(crate) async fn events(request: &Request, env: &Env) -> worker::Result<Respo
     }
     let origin = request.headers().get("origin")?;
     let content_type = request.headers().get("content-type")?;
-    let done = match doors::body(request, MAX_SET_BYTES).await? {
-        Some(body) => hear(content_type.as_deref(), &body, env).await,
-        None => Err(EventRefusal::too_long()),
+    let done = match rate::attempt(request) {
+        Ok(attempt) => match doors::body(request, MAX_SET_BYTES).await? {
+            Some(body) => hear(content_type.as_deref(), &body, attempt, env).await,
+            None => Err(EventRefusal::too_long()),
+        },
+        Err(error) => Err(EventRefusal::of(&error)),
     };
     match done {
         Ok(()) => reply::empty(202, &doors::headers(origin.as_deref())),
@@ -27,7 +31,12 @@ pub(crate) async fn events(request: &Request, env: &Env) -> worker::Result<Respo
     }
 }
 
-async fn hear(content_type: Option<&str>, body: &[u8], env: &Env) -> Result<(), EventRefusal> {
+async fn hear(
+    content_type: Option<&str>,
+    body: &[u8],
+    attempt: Attempt,
+    env: &Env,
+) -> Result<(), EventRefusal> {
     let unavailable = || EventRefusal::of(&Error::LedgerUnavailable);
     let token = Authority::event_token(content_type, body)?;
     let decision = settle(
@@ -37,7 +46,9 @@ async fn hear(content_type: Option<&str>, body: &[u8], env: &Env) -> Result<(), 
     let decision = decision.await.ok_or_else(unavailable)?;
     let order =
         doors::with(|authority| authority.event(&decision, host::now())).ok_or_else(unavailable)??;
+    // What means nothing stays counted, as what is forged does: there is nobody else for whom it would be.
     let Some(order) = order else { return Ok(()) };
+    attempt.succeeded();
     rate::take(&order.actor, 1).map_err(|error| EventRefusal::of(&error))?;
     // What was heard before is taken, and nothing comes of it (RFC 8935 §2.2).
     authority::record(env, &order).await.map(|_| ()).map_err(|error| {

@@ -3,34 +3,25 @@
 use revocable::authority::{Authority, Form, Introspector, Permission, Refusal};
 use worker::{Context, Env, Request, Response};
 
-use crate::doors::{self, Asked};
 use crate::gate_fetch::{RequestFields, decide};
-use crate::{admin, rate, refresh, reply};
+use crate::rate::Attempt;
+use crate::{admin, doors, rate};
 
 pub(crate) async fn introspect(request: &Request, env: &Env, context: &Context) -> worker::Result<Response> {
-    if let Asked::Answered(response) = doors::admit(request)? {
-        return Ok(response);
-    }
-    let origin = request.headers().get("origin")?;
-    let origin = origin.as_deref();
-    let form = doors::form(request).await?;
-    refresh::in_background(env, context);
-    let answer = match form {
-        Ok(form) => answer(request, &form, env, context).await,
-        Err(refusal) => Err(refusal),
-    };
-    match answer {
-        Ok(body) => {
-            let mut headers = doors::headers(origin);
-            headers.push(("content-type", "application/json; charset=utf-8".to_owned()));
-            reply::bytes(200, &headers, body.into_bytes())
-        }
-        Err(refusal) => doors::refuse("introspect", &refusal, origin),
-    }
+    doors::by_form(request, env, context, "introspect", async |form, attempt| {
+        answer(request, form, attempt, env, context).await.map(Some)
+    })
+    .await
 }
 
-async fn answer(request: &Request, form: &Form, env: &Env, context: &Context) -> Result<String, Refusal> {
-    let who = who(request, form).await?;
+async fn answer(
+    request: &Request,
+    form: &Form,
+    attempt: Attempt,
+    env: &Env,
+    context: &Context,
+) -> Result<String, Refusal> {
+    let who = who(request, form, attempt).await?;
     let token = Authority::introspected(form)?;
     let (actor, once) = match &who {
         Introspector::Reader => ("introspect".to_owned(), None),
@@ -44,11 +35,12 @@ async fn answer(request: &Request, form: &Form, env: &Env, context: &Context) ->
 }
 
 /// Who wants to know: whoever holds an admin key with which the ledger may be looked at, or a client.
-async fn who(request: &Request, form: &Form) -> Result<Introspector, Refusal> {
+async fn who(request: &Request, form: &Form, attempt: Attempt) -> Result<Introspector, Refusal> {
     let fields = RequestFields(request.headers());
     if Authority::has_bearer(&fields) {
-        let admitted = admin::may(request, Permission::Read).and_then(|actor| rate::take(&actor, 1));
-        return admitted.map(|()| Introspector::Reader).map_err(|error| Refusal::of(&error));
+        let actor = admin::proved(request, Permission::Read).map_err(|error| Refusal::of(&error))?;
+        attempt.succeeded();
+        return rate::take(&actor, 1).map(|()| Introspector::Reader).map_err(|error| Refusal::of(&error));
     }
-    doors::identify(request, form).await.map(Introspector::Client)
+    doors::identify(request, form, attempt).await.map(Introspector::Client)
 }

@@ -8,7 +8,7 @@ use worker::{Context, Env, Request, Response};
 
 use crate::doors::{self, Asked};
 use crate::gate_fetch::{RequestFields, decide};
-use crate::{authority, host, log, refresh, reply, state};
+use crate::{authority, host, log, rate, refresh, reply, state};
 
 pub(crate) async fn logout(request: &Request, env: &Env, context: &Context) -> worker::Result<Response> {
     if let Asked::Answered(response) = doors::admit(request)? {
@@ -16,6 +16,9 @@ pub(crate) async fn logout(request: &Request, env: &Env, context: &Context) -> w
     }
     let origin = request.headers().get("origin")?;
     let origin = origin.as_deref();
+    if let Err(error) = rate::logout(request) {
+        return refuse(&error, None, origin);
+    }
     let everywhere = match Authority::logout_everywhere(request.url()?.query()) {
         Ok(everywhere) => everywhere,
         Err(refusal) => return doors::refuse("logout", &refusal, origin),

@@ -5,7 +5,7 @@ use revocable::gate::Readers;
 use worker::{Env, Request, Response};
 
 use crate::gate_fetch::RequestFields;
-use crate::{log, reply, state};
+use crate::{log, rate, reply, state};
 
 /// What becomes of a request to such an endpoint.
 pub(crate) enum Reader {
@@ -26,6 +26,11 @@ pub(crate) fn admit(request: &Request, env: &Env, methods: &[&str]) -> worker::R
     if !methods.contains(&method.as_ref()) {
         let allow = [methods, &["OPTIONS"]].concat().join(", ");
         return Ok(Reader::Answered(reply::not_allowed(&allow, cors(origin.as_deref()))?));
+    }
+    // Before the key is looked at: whoever guesses at it is told nothing by being let in past the limit.
+    if let Err(error) = rate::reader(request) {
+        log::refused(&error, None);
+        return Ok(Reader::Answered(reply::refusal(&error, origin.as_deref())?));
     }
     let admitted = state::with(|gate| {
         let secret = |name: &str| env.secret(name).ok().map(|secret| secret.to_string());

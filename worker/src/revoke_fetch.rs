@@ -4,33 +4,22 @@ use revocable::authority::{Form, Order, Refusal, RevokeRequest};
 use revocable::{Decision, Error, Recognised};
 use worker::{Context, Env, Request, Response};
 
-use crate::doors::{self, Asked};
+use crate::rate::Attempt;
 use crate::verify::settle;
-use crate::{host, refresh, reply, state};
+use crate::{doors, host, refresh, state};
 
 /// The keys of an issuer may have to be read, once.
 const MOST_REMEDIES: usize = 2;
 
 pub(crate) async fn revoke(request: &Request, env: &Env, context: &Context) -> worker::Result<Response> {
-    if let Asked::Answered(response) = doors::admit(request)? {
-        return Ok(response);
-    }
-    let origin = request.headers().get("origin")?;
-    let origin = origin.as_deref();
-    let form = doors::form(request).await?;
-    refresh::in_background(env, context);
-    let done = match form {
-        Ok(form) => take_back(request, &form, env).await,
-        Err(refusal) => Err(refusal),
-    };
-    match done {
-        Ok(()) => reply::empty(200, &doors::headers(origin)),
-        Err(refusal) => doors::refuse("revoke", &refusal, origin),
-    }
+    doors::by_form(request, env, context, "revoke", async |form, attempt| {
+        take_back(request, form, attempt, env).await.map(|()| None)
+    })
+    .await
 }
 
-async fn take_back(request: &Request, form: &Form, env: &Env) -> Result<(), Refusal> {
-    let who = doors::identify(request, form).await?;
+async fn take_back(request: &Request, form: &Form, attempt: Attempt, env: &Env) -> Result<(), Refusal> {
+    let who = doors::identify(request, form, attempt).await?;
     let wanted = RevokeRequest::of(form)?;
     let token = recognise(wanted.token(), env).await.ok_or_else(doors::unavailable)?;
     let order: Option<Order> = doors::with(|authority| authority.revoke(&who, &wanted, token, host::now()))

@@ -1,14 +1,12 @@
-//! Who may ask the authority by a key, and how often anybody may ask.
+//! Who may ask the authority by a key.
 
 use serde_json::Value;
 
-use crate::authority::{AdminKey, Permission, Rate};
+use crate::authority::{AdminKey, Permission};
 use crate::config::fields::Fields;
 use crate::config::{Wrong, element, member, wrong};
 use crate::limits::{MAX_ADMIN_KEYS, MAX_UNIX_SECONDS};
 use crate::time::UnixTime;
-
-use super::number;
 
 /// A key for the admin API, of which the configuration has the hash alone.
 ///
@@ -24,15 +22,6 @@ pub struct AdminKeyConfig {
     pub may: String,
     /// The second from which it is good no longer. By default, it stays.
     pub until: Option<u64>,
-}
-
-/// How often each actor may ask.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RateConfig {
-    /// How often in a second, in the long run; 50 by default, 1 to 10000.
-    pub per_second: Option<u64>,
-    /// How often at once; 200 by default, 1 to 100000.
-    pub burst: Option<u64>,
 }
 
 impl AdminKeyConfig {
@@ -89,27 +78,6 @@ impl AdminKeyConfig {
     }
 }
 
-impl RateConfig {
-    pub(super) fn read(value: &Value, path: String) -> Result<Self, Wrong> {
-        Fields::read(value, path, &["perSecond", "burst"], |fields| Self {
-            per_second: number(fields, "perSecond"),
-            burst: number(fields, "burst"),
-        })
-    }
-
-    pub(super) fn build(self, path: &str) -> Result<Rate, Wrong> {
-        let within = |value: Option<u64>, default: u32, most: u32| match value {
-            None => Some(default),
-            Some(value) => u32::try_from(value).ok().filter(|value| (1..=most).contains(value)),
-        };
-        let per_second = within(self.per_second, Rate::DEFAULT.per_second, MOST_PER_SECOND)
-            .ok_or_else(|| wrong(member(path, "perSecond"), "expected a whole number, 1 to 10000"))?;
-        let burst = within(self.burst, Rate::DEFAULT.burst, MOST_AT_ONCE)
-            .ok_or_else(|| wrong(member(path, "burst"), "expected a whole number, 1 to 100000"))?;
-        Ok(Rate { per_second, burst })
-    }
-}
-
 /// What stands in logs and listings as it is, and never needs to be quoted.
 fn is_actor(id: &str) -> bool {
     (1..=MAX_ID_BYTES).contains(&id.len())
@@ -117,5 +85,3 @@ fn is_actor(id: &str) -> bool {
 }
 
 const MAX_ID_BYTES: usize = 64;
-const MOST_PER_SECOND: u32 = 10_000;
-const MOST_AT_ONCE: u32 = 100_000;

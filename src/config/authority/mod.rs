@@ -11,19 +11,21 @@ use serde_json::Value;
 
 use crate::authority::Authority;
 use crate::engine::Engines;
+use crate::gate::Rate;
 use crate::key::{Jwks, Key, KeyOptions, Secrets};
 use crate::limits::MAX_SEQ;
 use crate::publish::{Epsilon, SigningKey};
 
 use super::fields::Fields;
 use super::gate::SecretRef;
+use super::rate::RateConfig;
 use super::verifier::ListConfig;
 use super::{Wrong, member, wrong};
 
 pub use clients::ClientConfig;
 pub use doors::DoorsConfig;
 pub use events::{MeaningConfig, SenderConfig};
-pub use keys::{AdminKeyConfig, RateConfig};
+pub use keys::AdminKeyConfig;
 pub use logout::{EverywhereConfig, LogoutConfig};
 pub use tokens::TokenConfig;
 
@@ -48,8 +50,11 @@ pub struct AuthorityConfig {
     pub kv_writes_per_day: Option<u64>,
     /// Who may ask by a key; by default, nobody.
     pub keys: Vec<AdminKeyConfig>,
-    /// How often each actor may ask.
+    /// How often each actor may ask, and how often whoever has not proved to be one may try from one network; 50 a second and 200
+    /// at once by default.
     pub rate: RateConfig,
+    /// How often logouts may be asked for from one network; 50 a second and 200 at once by default.
+    pub logout_rate: RateConfig,
     /// The endpoints for tokens.
     pub doors: DoorsConfig,
 }
@@ -63,13 +68,14 @@ impl AuthorityConfig {
                 signing_key: fields
                     .nested("signingKey", SecretRef::read)
                     .unwrap_or(SecretRef { secret: String::new() }),
-                succeeds: number(fields, "succeeds"),
-                epsilon_bits: number(fields, "epsilonBits"),
+                succeeds: fields.whole_number("succeeds"),
+                epsilon_bits: fields.whole_number("epsilonBits"),
                 valid_for: fields.seconds("validFor"),
                 hash_only: fields.flag("hashOnly", false),
-                kv_writes_per_day: number(fields, "kvWritesPerDay"),
+                kv_writes_per_day: fields.whole_number("kvWritesPerDay"),
                 keys: AdminKeyConfig::read_all(fields),
                 rate: fields.nested("rate", RateConfig::read).unwrap_or_default(),
+                logout_rate: fields.nested("logoutRate", RateConfig::read).unwrap_or_default(),
                 doors: DoorsConfig::of(fields),
             }
         })
@@ -133,23 +139,24 @@ impl AuthorityConfig {
             hash_only: self.hash_only,
             kv_writes_per_day,
             admin_keys: AdminKeyConfig::build_all(self.keys, &member(path, "keys"))?,
-            rate: self.rate.build(&member(path, "rate"))?,
+            rate: self.rate.build(&member(path, "rate"), Rate::DEFAULT)?,
+            logout_rate: self.logout_rate.build(&member(path, "logoutRate"), Rate::DEFAULT)?,
             doors: self.doors.build(path, &list.speaks_for, engines)?,
         })
     }
 }
 
-/// A whole number that may be left out.
-fn number(fields: &Fields<'_>, field: &str) -> Option<u64> {
-    let value = fields.value(field)?;
-    if !value.is_u64() {
-        fields.refuse(field, "expected a whole number");
-    }
-    value.as_u64()
-}
-
-const FIELDS: &[&str] =
-    &["signingKey", "succeeds", "epsilonBits", "validFor", "hashOnly", "kvWritesPerDay", "keys", "rate"];
+const FIELDS: &[&str] = &[
+    "signingKey",
+    "succeeds",
+    "epsilonBits",
+    "validFor",
+    "hashOnly",
+    "kvWritesPerDay",
+    "keys",
+    "rate",
+    "logoutRate",
+];
 const DEFAULT_VALID_FOR_SECONDS: u64 = 3600;
 const LEAST_VALID_FOR_SECONDS: u64 = 900;
 const MOST_VALID_FOR_SECONDS: u64 = 7 * 24 * 3600;
