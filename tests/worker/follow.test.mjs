@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 
 import { startStack, until } from "../../xtask/node/stack.mjs";
 import { line, segmentsOf, startFolder } from "./lists.mjs";
-import { bearer } from "./support.mjs";
+import { bearer, inRuntime } from "./support.mjs";
 
 /** @typedef {import("../../xtask/node/stack.mjs").Snapshot} Snapshot */
 
@@ -54,7 +54,7 @@ describe("a gate that follows an authority", () => {
   }
 
   /** An authority over HTTP, and a gate that follows it. KV shows `kv`, and the authority's newest is what `newest` says. */
-  async function start(/** @type {Snapshot | undefined} */ kv, /** @type {Snapshot} */ newest, follow = {}) {
+  async function start(/** @type {Snapshot | undefined} */ kv, /** @type {Snapshot} */ newest, follow = {}, worker = {}) {
     const objects = new Map();
     for (const snapshot of [one, two]) {
       for (const name of segmentsOf(snapshot).main) objects.set(name, snapshot.objects.get(name));
@@ -70,7 +70,7 @@ describe("a gate that follows an authority", () => {
       routes: ROUTES,
       follow: { url: folder.url, readKey: { secret: "FOLLOW_KEY" }, ...follow },
     };
-    const gate = await stack.startFreshGate({ config, objects: kv?.objects, bindings: { FOLLOW_KEY: "f-1" } });
+    const gate = await stack.startFreshGate({ config, objects: kv?.objects, bindings: { FOLLOW_KEY: "f-1" }, worker });
     const ask = async (/** @type {string} */ path, /** @type {string} */ token) => {
       const response = await gate.fetch(path, { headers: bearer(token) });
       const body = /** @type {any} */ (await response.json());
@@ -127,6 +127,30 @@ describe("a gate that follows an authority", () => {
     }
     assert.ok(heads() >= 3 && heads() <= 6, `${heads()}`);
   });
+
+  // No test counts what isolates share: here there is one of them, which keeps the last head itself.
+  for (const [what, before] of Object.entries({
+    "is absent": `Object.defineProperty(globalThis, "caches", { value: undefined });`,
+    "has nothing in it": `Object.defineProperty(globalThis, "caches", { value: {} });`,
+    "cannot be looked at": `Object.defineProperty(globalThis, "caches", { get() { throw new Error("no caches"); } });`,
+    fails: `
+      for (const name of ["match", "put"]) {
+        Cache.prototype[name] = async () => {
+          console.log("the cache was asked");
+          throw new Error("the cache is away");
+        };
+      }`,
+  })) {
+    test(`asks by itself where the Cache API ${what}`, async () => {
+      const { ask, gate, state } = await start(one, one, {}, inRuntime(before));
+      assert.deepEqual(await ask("/", tokens.second), passes("1", "head"));
+      assert.deepEqual(await ask("/live/a", tokens.second), passes("1", "live"));
+      state.head = () => head(two);
+      assert.deepEqual(await until(() => ask("/", tokens.second), ({ status }) => status === 401), REVOKED);
+      assert.deepEqual(await ask("/live/a", tokens.good), passes("2", "live"));
+      assert.equal(gate.logs.some((log) => log.includes("the cache was asked")), what === "fails", gate.logs.join());
+    });
+  }
 
   test("an authority that is away: what must be compared with its head is unavailable", async () => {
     const { ask, folder, state } = await start(one, one, { maxStaleness: 0.5 });

@@ -9,11 +9,11 @@ import { after, before, describe, test } from "node:test";
 import { createAuthority, revocable } from "../../xtask/node/authority.mjs";
 import { startGate } from "../../xtask/node/gate.mjs";
 import { startIssuer } from "../../xtask/node/issuer.mjs";
-import { AUDIENCE, AUTHORITY, ISSUER, ROOT } from "../../xtask/node/names.mjs";
+import { AUDIENCE, AUTHORITY, ISSUER } from "../../xtask/node/names.mjs";
 import { startOrigin } from "../../xtask/node/origin.mjs";
 import { until } from "../../xtask/node/stack.mjs";
 import { targetId } from "./lists.mjs";
-import { ask } from "./support.mjs";
+import { ask, inRuntime } from "./support.mjs";
 
 /** @typedef {import("../../xtask/node/gate.mjs").Gate} Gate */
 /** @typedef {import("../../xtask/node/gate.mjs").Ledger} Ledger */
@@ -69,7 +69,7 @@ async function start(options, more) {
 
 /** Options for a gate whose clock is ahead. @param {number} seconds */
 function ahead(seconds) {
-  return changed(`
+  return inRuntime(`
     const Real = Date;
     globalThis.Date = class extends Real {
       constructor(...of) { super(...(of.length > 0 ? of : [Real.now() + ${seconds * 1000}])); }
@@ -83,7 +83,7 @@ function ahead(seconds) {
  * has written and has not.
  */
 function faulty() {
-  return changed(`
+  return inRuntime(`
     import { env } from "cloudflare:workers";
     const real = Object.getPrototypeOf(env.REVOCATIONS);
     const put = real.put;
@@ -95,27 +95,6 @@ function faulty() {
       return put.call(this, name, ...rest);
     };
   `);
-}
-
-/** Options for a gate in whose runtime this runs first. @param {string} before @returns {Partial<import("miniflare").WorkerOptions>} */
-function changed(before) {
-  const build = join(ROOT, "worker/build");
-  const wasm = /from\s*"\.\/([^"]+\.wasm)"/.exec(readFileSync(join(build, "index.js"), "utf8"))?.[1] ?? "index_bg.wasm";
-  const contents = `
-    ${before}
-    export * from "./index.js";
-    export { default } from "./index.js";
-  `;
-  return {
-    modules: [
-      { type: "ESModule", path: join(build, "changed.mjs"), contents },
-      { type: "ESModule", path: join(build, "index.js") },
-      { type: "CompiledWasm", path: join(build, wasm) },
-    ],
-    modulesRoot: build,
-    scriptPath: undefined,
-    modulesRules: undefined,
-  };
 }
 
 /** The processes of the runtime that this one has started. */

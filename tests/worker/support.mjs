@@ -1,5 +1,9 @@
 // What the Worker's tests share.
 import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { ROOT } from "../../xtask/node/names.mjs";
 
 /** @param {string} token */
 export const bearer = (token) => ({ authorization: `Bearer ${token}` });
@@ -43,4 +47,29 @@ export async function ask(gate, token) {
   const response = await gate.fetch("/", { headers: bearer(token) });
   const body = await response.json();
   return { status: response.status, code: body.code, seq: body.headers?.["x-revocable-seq"] };
+}
+
+/**
+ * Options for a gate in whose runtime something else runs first.
+ * @param {string} before
+ * @returns {Partial<import("miniflare").WorkerOptions>}
+ */
+export function inRuntime(before) {
+  const build = join(ROOT, "worker/build");
+  const wasm = /from\s*"\.\/([^"]+\.wasm)"/.exec(readFileSync(join(build, "index.js"), "utf8"))?.[1] ?? "index_bg.wasm";
+  const contents = `
+    ${before}
+    export * from "./index.js";
+    export { default } from "./index.js";
+  `;
+  return {
+    modules: [
+      { type: "ESModule", path: join(build, "changed.mjs"), contents },
+      { type: "ESModule", path: join(build, "index.js") },
+      { type: "CompiledWasm", path: join(build, wasm) },
+    ],
+    modulesRoot: build,
+    scriptPath: undefined,
+    modulesRules: undefined,
+  };
 }

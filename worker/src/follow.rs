@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use futures_util::future::join;
+use js_sys::Reflect;
 use revocable::{Check, Error, Head, Heard, OfferedHead, Policy, Remedy, SegmentName, UnixTime};
 use worker::{Cache, Context, Delay, Env, Headers, Response};
 
@@ -155,7 +156,7 @@ async fn shared(since: UnixTime) -> Option<Asked> {
     if since >= now {
         return None;
     }
-    let mut kept = Cache::default().get(key()?, false).await.ok()??;
+    let mut kept = cache()?.get(key()?, false).await.ok()??;
     let at = kept.headers().get(ASKED_AT).ok()??.parse().ok()?;
     let asked = Asked { text: kept.bytes().await.ok()?, at: UnixTime::from_millis(at) };
     is_one(&asked).then_some(asked)
@@ -168,13 +169,20 @@ async fn share(asked: &Asked) {
         headers.set("cache-control", "max-age=1")?;
         headers.set(ASKED_AT, &asked.at.as_millis().to_string())?;
         let response = Response::from_bytes(asked.text.clone())?.with_headers(headers);
-        match key() {
-            Some(key) => Cache::default().put(key, response).await,
+        match cache().zip(key()) {
+            Some((cache, key)) => cache.put(key, response).await,
             None => Ok(()),
         }
     };
     // Its absence is no fault: see above.
     let _: worker::Result<()> = share.await;
+}
+
+/// The data centre's cache, where there is one: it is looked for first, because to ask for one that is absent throws.
+fn cache() -> Option<Cache> {
+    let caches = Reflect::get(&js_sys::global(), &"caches".into()).ok()?;
+    let default = Reflect::get(&caches, &"default".into()).ok()?;
+    default.is_object().then(Cache::default)
 }
 
 /// Under what the head is kept: a URL of nobody's, by whose head it is.
