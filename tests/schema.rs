@@ -269,6 +269,8 @@ fn documents_that_are_good_are_good_for_both() {
         ),
         sender(json!({})),
         sender(json!({ "jwks": { "keys": [public_jwk(&other_key())] } })),
+        sender(json!({ "jwks": null, "jwksUri": "https://idp.example/jwks" })),
+        sender(json!({ "jwks": null, "jwksUri": "http://127.0.0.1:8787/jwks" })),
         meaning(json!({})),
         meaning(json!({ "rule": ["@key"], "values": ["key"] })),
         meaning(json!({ "rule": ["sub", "azp"], "values": ["sub", "client.id"] })),
@@ -487,6 +489,9 @@ fn documents_with_one_fault_are_bad_for_both() {
         sender(json!({ "map": [] })),
         sender(json!({ "map": { "urn:event": "cutoff" } })),
         sender(json!({ "jwksUri": "https://idp.example/jwks" })),
+        sender(json!({ "jwks": null, "jwksUri": "http://idp.example/jwks" })),
+        sender(json!({ "jwks": null, "jwksUri": "idp.example" })),
+        sender(json!({ "jwks": null, "jwksUri": 1 })),
         meaning(json!({ "rule": null })),
         meaning(json!({ "rule": [], "values": [] })),
         meaning(json!({ "rule": ["@kid"] })),
@@ -867,7 +872,7 @@ fn every_field_that_the_parser_knows_is_in_the_schema_with_a_description_and_no_
         ("authority.tokens[0].", "/$defs/tokens", 5),
         ("authority.logout.", "/$defs/logout", 3),
         ("authority.logout.everywhere.", "/$defs/logout/properties/everywhere", 3),
-        ("authority.events[0].", "/$defs/sender", 4),
+        ("authority.events[0].", "/$defs/sender", 5),
         ("authority.events[0].map.urn:event.", "/$defs/meaning", 7),
     ] {
         let described = object(schema.pointer(&format!("{pointer}/properties")).unwrap().clone());

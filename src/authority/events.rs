@@ -165,6 +165,11 @@ impl Authority {
         &self.doors.events.verifier
     }
 
+    /// [`Authority::senders`], so that their keys can be refreshed.
+    pub const fn senders_mut(&mut self) -> &mut Verifier {
+        &mut self.doors.events.verifier
+    }
+
     /// The security event token of a request (RFC 8935 §2.1). `content_type` is the header of that name.
     ///
     /// # Errors

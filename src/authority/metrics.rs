@@ -53,7 +53,7 @@ impl Counters {
         count(&mut self.decisions, what.name());
     }
 
-    /// Counts that something could not be read: `keys` or `snapshot`.
+    /// Counts that something could not be read: `keys`, `sender_keys` (of those who send events) or `snapshot`.
     pub fn failed(&mut self, what: &'static str) {
         count(&mut self.failures, what);
     }
@@ -85,7 +85,7 @@ pub fn metrics(gate: &Gate, counters: &Counters, ledger: Option<&LedgerStatus>, 
     }
     let help = "Readings that came to nothing, by what was read, since this isolate started.";
     page.family("refresh_failures_total", "counter", help);
-    for what in ["keys", "snapshot"] {
+    for what in ["keys", "sender_keys", "snapshot"] {
         page.sample(
             "refresh_failures_total",
             &[("what", what)],

@@ -114,6 +114,12 @@ impl Gate {
         self.authority.as_ref()
     }
 
+    /// The write side, so that the keys of those who send it events can be refreshed.
+    #[cfg(feature = "authority")]
+    pub const fn authority_mut(&mut self) -> Option<&mut Authority> {
+        self.authority.as_mut()
+    }
+
     /// Has this gate look for a newer manifest a little earlier than others. See [`crate::Revocations::jitter`].
     #[must_use]
     pub fn jitter(mut self, fraction: f64) -> Self {

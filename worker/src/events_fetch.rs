@@ -1,15 +1,15 @@
 //! `POST /_revocable/events` (RFC 8935): somebody says that a password was changed, an account disabled, a session ended.
 
-use revocable::Error;
 use revocable::authority::{Authority, EventRefusal, MAX_SET_BYTES};
-use worker::{Env, Request, Response};
+use revocable::{Decision, Error, Remedy};
+use worker::{Context, Env, Request, Response};
 
 use crate::doors::{self, Asked};
 use crate::rate::Attempt;
 use crate::verify::settle;
-use crate::{authority, host, log, rate, readers, reply};
+use crate::{authority, host, log, rate, readers, refresh, reply, state};
 
-pub(crate) async fn events(request: &Request, env: &Env) -> worker::Result<Response> {
+pub(crate) async fn events(request: &Request, env: &Env, context: &Context) -> worker::Result<Response> {
     if let Asked::Answered(response) = doors::admit(request)? {
         return Ok(response);
     }
@@ -22,6 +22,7 @@ pub(crate) async fn events(request: &Request, env: &Env) -> worker::Result<Respo
         },
         Err(error) => Err(EventRefusal::of(&error)),
     };
+    refresh::sender_keys_in_background(context);
     match done {
         Ok(()) => reply::empty(202, &doors::headers(origin.as_deref())),
         Err(refusal) => {
@@ -39,11 +40,7 @@ async fn hear(
 ) -> Result<(), EventRefusal> {
     let unavailable = || EventRefusal::of(&Error::LedgerUnavailable);
     let token = Authority::event_token(content_type, body)?;
-    let decision = settle(
-        |gate| Some(gate.authority()?.senders().start(token, host::now())),
-        |gate, asking, answer| Some(gate.authority()?.senders().resume(asking, answer, host::now())),
-    );
-    let decision = decision.await.ok_or_else(unavailable)?;
+    let decision = decide(token).await.ok_or_else(unavailable)?;
     let order =
         doors::with(|authority| authority.event(&decision, host::now())).ok_or_else(unavailable)??;
     // What means nothing stays counted, as what is forged does: there is nobody else for whom it would be.
@@ -55,4 +52,22 @@ async fn hear(
         log::failed("record", &error, None);
         EventRefusal::of(&error)
     })
+}
+
+/// Decides of an event token; reads its sender's keys, once, where they may be what is lacking.
+async fn decide(token: &str) -> Option<Decision> {
+    let decision = verify(token).await?;
+    let remedy =
+        state::with(|gate| gate.authority()?.senders().remedy(token, &decision, host::now())).flatten();
+    let Some(Remedy::Keys(sender)) = remedy else { return Some(decision) };
+    refresh::sender_keys(sender).await;
+    verify(token).await
+}
+
+async fn verify(token: &str) -> Option<Decision> {
+    settle(
+        |gate| Some(gate.authority()?.senders().start(token, host::now())),
+        |gate, asking, answer| Some(gate.authority()?.senders().resume(asking, answer, host::now())),
+    )
+    .await
 }

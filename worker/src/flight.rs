@@ -32,6 +32,8 @@ const MANY_FAILURES: usize = 256;
 pub(crate) enum Work {
     /// Keys of an issuer, or the snapshot.
     Remedy(Remedy),
+    /// Keys of whoever sends security events, by his index.
+    SenderKeys(usize),
     /// A segment that a decision lacked.
     Segment(SegmentName),
     /// Confirmations that a decision lacked, by a hash of the question. Whoever waits for one looks whether it was his.

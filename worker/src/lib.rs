@@ -108,7 +108,7 @@ async fn endpoint(request: &Request, env: &Env, context: &Context, path: &str) -
         "introspect" => introspect_fetch::introspect(request, env, context).await,
         "feed" => feed_fetch::feed(request, env).await,
         "logout" => logout_fetch::logout(request, env, context).await,
-        "events" => events_fetch::events(request, env).await,
+        "events" => events_fetch::events(request, env, context).await,
         path => match path.strip_prefix("segments/") {
             Some(name) => snapshot_fetch::segment(request, env, context, name).await,
             None => match path.strip_prefix("manifests/") {

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 
 use futures_util::{StreamExt, stream};
 use revocable::{
-    AuthenticManifest, Error, Fetched, Incoming, Offer, Offered, Remedy, SegmentName, UnixTime, Wanted,
+    AuthenticManifest, Error, Fetched, Gate, Incoming, KeyCache, Offer, Offered, Remedy, SegmentName,
+    UnixTime, Verifier, Wanted,
 };
 use worker::{Context, Env};
 
@@ -60,7 +61,7 @@ fn begin(remedy: Remedy) {
 /// Reads what has been begun.
 async fn read(remedy: Remedy, flight: Flight, env: &Env) {
     let (what, outcome) = match remedy {
-        Remedy::Keys(issuer) => ("keys", keys(issuer, flight).await),
+        Remedy::Keys(issuer) => ("keys", keys(Whose::Tokens, issuer, flight).await),
         Remedy::Snapshot => ("snapshot", snapshot(env, flight).await),
         // These are a decision's own, and read for it.
         Remedy::Head => ("head", Ok(())),
@@ -73,22 +74,78 @@ async fn read(remedy: Remedy, flight: Flight, env: &Env) {
     }
 }
 
-async fn keys(issuer: usize, flight: Flight) -> Result<(), Failure> {
-    let first = state::with(|gate| {
-        gate.verifier().issuers().get(issuer).and_then(|issuer| issuer.keys().next_fetch(host::now()))
-    });
-    let mut next = first.flatten();
+/// Has the keys of a sender of security events read by the time this returns, as [`remedy`] does.
+pub(crate) async fn sender_keys(sender: usize) {
+    if let Some(flight) = flight::turn(Work::SenderKeys(sender)).await {
+        read_sender_keys(sender, flight).await;
+    }
+}
+
+/// Reads, after the answer, what keys of senders have passed their soft limit.
+pub(crate) fn sender_keys_in_background(context: &Context) {
+    let due = with_senders(|senders| senders.due(host::now())).unwrap_or_default();
+    for due in due {
+        if let Remedy::Keys(sender) = due
+            && !flight::is_under_way(Work::SenderKeys(sender))
+        {
+            let flight = flight::begin(Work::SenderKeys(sender));
+            context.wait_until(read_sender_keys(sender, flight));
+        }
+    }
+}
+
+async fn read_sender_keys(sender: usize, flight: Flight) {
+    let work = Remedy::Keys(sender);
+    with_senders(|senders| senders.begin(work, host::now()));
+    let outcome = keys(Whose::Events, sender, flight).await;
+    if let (true, Err(Failure { error, detail })) = (flight::end(Work::SenderKeys(sender), flight), outcome) {
+        with_senders(|senders| senders.fail(work, host::now()));
+        counters::failed("sender_keys");
+        log::failed("sender_keys", &error, detail.as_deref());
+    }
+}
+
+fn with_senders<T>(change: impl FnOnce(&mut Verifier) -> T) -> Option<T> {
+    state::with_mut(|gate| Whose::Events.verifier(gate).map(change)).flatten()
+}
+
+/// Whose keys: of an issuer of tokens, or of a sender of security events.
+#[derive(Clone, Copy)]
+enum Whose {
+    Tokens,
+    Events,
+}
+
+impl Whose {
+    fn verifier(self, gate: &mut Gate) -> Option<&mut Verifier> {
+        match self {
+            Self::Tokens => Some(gate.verifier_mut()),
+            Self::Events => gate.authority_mut().map(|authority| authority.senders_mut()),
+        }
+    }
+
+    fn keys<T>(self, index: usize, change: impl FnOnce(&mut KeyCache) -> T) -> Option<T> {
+        state::with_mut(|gate| Some(change(self.verifier(gate)?.issuer_mut(index)?.keys_mut()))).flatten()
+    }
+
+    const fn work(self, index: usize) -> Work {
+        match self {
+            Self::Tokens => Work::Remedy(Remedy::Keys(index)),
+            Self::Events => Work::SenderKeys(index),
+        }
+    }
+}
+
+async fn keys(whose: Whose, index: usize, flight: Flight) -> Result<(), Failure> {
+    let mut next = whose.keys(index, |keys| keys.next_fetch(host::now())).flatten();
     while let Some(fetch) = next {
         let asked_at = host::now();
         let got = host::get(&fetch, KEYS_TIMEOUT_MILLIS).await;
         let got = got.map_err(|fault| Failure::of(Error::JwksUnavailable, &host::describe(&fault)))?;
-        flight::progress(Work::Remedy(Remedy::Keys(issuer)), flight);
+        flight::progress(whose.work(index), flight);
         let fetched = Fetched { document: &got.body, asked_at, freshness: got.freshness };
-        let installed = state::with_mut(|gate| {
-            let issuer = gate.verifier_mut().issuer_mut(issuer)?;
-            Some(issuer.keys_mut().install(&fetch, &fetched, host::now()))
-        });
-        next = installed.flatten().unwrap_or(Ok(None))?;
+        let installed = whose.keys(index, |keys| keys.install(&fetch, &fetched, host::now()));
+        next = installed.unwrap_or(Ok(None))?;
     }
     Ok(())
 }

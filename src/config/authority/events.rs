@@ -11,6 +11,7 @@ use crate::engine::Engines;
 use crate::flow::Expectations;
 use crate::json::Object;
 use crate::key::KeyCache;
+use crate::key::discovery::may_be_fetched;
 use crate::revocation::{Kind, Rule};
 use crate::verifier::{Issuer, Verifier};
 
@@ -23,8 +24,10 @@ pub struct SenderConfig {
     pub issuer: String,
     /// What `aud` must be or hold.
     pub audience: String,
-    /// Its public keys.
-    pub jwks: Object,
+    /// Its public keys. Exactly one of this and `jwks_uri`.
+    pub jwks: Option<Object>,
+    /// Where its public keys are read: `https`, or `http` on a loopback host.
+    pub jwks_uri: Option<String>,
     /// What its events mean, by their URIs. Others are accepted, and mean nothing.
     pub map: BTreeMap<String, MeaningConfig>,
 }
@@ -55,10 +58,11 @@ impl SenderConfig {
     }
 
     fn read(value: &Value, path: String) -> Result<Self, Wrong> {
-        Fields::read(value, path, &["issuer", "audience", "jwks", "map"], |fields| Self {
+        Fields::read(value, path, &["issuer", "audience", "jwks", "jwksUri", "map"], |fields| Self {
             issuer: fields.text("issuer"),
             audience: fields.text("audience"),
-            jwks: fields.object("jwks"),
+            jwks: fields.object_if_any("jwks"),
+            jwks_uri: fields.text_if_any("jwksUri"),
             map: {
                 fields.required("map");
                 fields.nested("map", meanings).unwrap_or_default()
@@ -78,7 +82,7 @@ impl SenderConfig {
             if sender.issuer.is_empty() || all.iter().any(|earlier| earlier.issuer == sender.issuer) {
                 return Err(wrong(member(&path, "issuer"), "it is empty, or configured twice"));
             }
-            let jwks = public_keys(&sender.jwks, &path, "jwks", engines)?;
+            let keys = keys(sender.jwks.as_ref(), sender.jwks_uri, &path, engines)?;
             // RFC 8417 §2.2 wants no `exp`; how old a token may be says its `iat`.
             let expected = Expectations::new(&sender.issuer)
                 .audience([&sender.audience])
@@ -86,7 +90,7 @@ impl SenderConfig {
                 .require_exp(false)
                 .required_claims(["jti", "events"])
                 .max_token_age(MOST_SET_SECONDS);
-            issuers.push(Issuer::new(expected, KeyCache::fixed(jwks)));
+            issuers.push(Issuer::new(expected, keys));
             let mut map = BTreeMap::new();
             for (uri, meaning) in sender.map {
                 let path = member(&member(&path, "map"), &uri);
@@ -96,6 +100,17 @@ impl SenderConfig {
             all.push(Sender { issuer: sender.issuer, map });
         }
         Ok(Events { verifier: Verifier::without_revocation(issuers), senders: all })
+    }
+}
+
+fn keys(jwks: Option<&Object>, uri: Option<String>, path: &str, engines: Engines) -> Result<KeyCache, Wrong> {
+    match (jwks, uri) {
+        (Some(jwks), None) => public_keys(jwks, path, "jwks", engines).map(KeyCache::fixed),
+        (None, Some(uri)) if may_be_fetched(&uri) => Ok(KeyCache::remote(uri, Vec::new(), engines)),
+        (None, Some(_)) => {
+            Err(wrong(member(path, "jwksUri"), "expected an https URL, or http on a loopback host"))
+        }
+        _ => Err(wrong(path, "expected exactly one of `jwks` and `jwksUri`")),
     }
 }
 
