@@ -13,7 +13,7 @@ use super::epsilon::lookups;
 use super::table::{Record, TableKey};
 use super::terms::Terms;
 use super::wire::WireSegment;
-use super::{SigningKey, invalid};
+use super::{Epsilon, SigningKey, invalid};
 
 /// What is known of a table before its entries are.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct Assembly {
     tables: Vec<(Tally, Table)>,
     lookups: u64,
     references: Vec<SegmentRef>,
+    /// Which key ranges of tables have been put.
+    ranges: Vec<(usize, KeyRange)>,
     entries: u64,
     expired: u64,
 }
@@ -115,25 +117,49 @@ impl Assembly {
         let tables = tables.collect();
         let epsilon = terms.epsilon.reachable(lookups);
         let terms = terms.epsilon(epsilon);
-        Ok(Self { terms, rules, tables, lookups, references: Vec::new(), entries: 0, expired: 0 })
+        let (references, ranges) = (Vec::new(), Vec::new());
+        Ok(Self { terms, rules, tables, lookups, references, ranges, entries: 0, expired: 0 })
     }
 
     /// How many leading bits the ids of one key range of a table share: 2 to the power of this is how many ranges there are.
     #[must_use]
     pub fn range_bits(&self, table: usize) -> u8 {
-        let Some((tally, _)) = self.tables.get(table) else { return 0 };
-        let fits = |bits: &u8| {
-            let share = tally.entries.checked_shr(u32::from(*bits)).unwrap_or(0);
-            // Ids are spread evenly; eight standard deviations more than the share are not seen.
-            let most = share.saturating_add(share.isqrt().saturating_mul(8)).saturating_add(64);
-            let entries = u32::try_from(most).unwrap_or(u32::MAX);
-            let shape = self.shape(entries);
-            let exact = if self.is_coarse(entries) { Shape::exact(entries).cost(entries) } else { 0 };
-            let cost = shape.cost(entries).max(exact).saturating_add(tally.value_bits().saturating_mul(256));
-            let bytes = u128::from(most).saturating_mul(u128::from(cost)) / (256 * 8);
-            bytes.saturating_add(256) <= u128::from(self.terms.max_segment)
-        };
+        let fits = |bits: &u8| self.range_bytes(table, *bits) <= self.terms.max_segment;
         (0..MAX_SHARD_BITS).find(fits).unwrap_or(MAX_SHARD_BITS)
+    }
+
+    /// How many bytes there are at most for one of 2 to the power of `bits` key ranges of a table: of its segment, and as many
+    /// more of the one that confirms.
+    #[must_use]
+    pub fn range_bytes(&self, table: usize, bits: u8) -> u64 {
+        let Some((tally, _)) = self.tables.get(table) else { return 0 };
+        let share = tally.entries.checked_shr(u32::from(bits)).unwrap_or(0);
+        // Ids are spread evenly; eight standard deviations more than the share are not seen.
+        let most = share.saturating_add(share.isqrt().saturating_mul(8)).saturating_add(64);
+        let entries = u32::try_from(most).unwrap_or(u32::MAX);
+        let shape = self.shape(entries);
+        let exact = if self.is_coarse(entries) { Shape::exact(entries).cost(entries) } else { 0 };
+        let cost = shape.cost(entries).max(exact).saturating_add(tally.value_bits().saturating_mul(256));
+        let bytes = u128::from(most).saturating_mul(u128::from(cost)) / (256 * 8);
+        u64::try_from(bytes.saturating_add(256)).unwrap_or(u64::MAX)
+    }
+
+    /// How seldom a decision is wrong by what it makes: as was asked for, or as far as there is room for.
+    #[must_use]
+    pub const fn epsilon(&self) -> Epsilon {
+        self.terms.epsilon
+    }
+
+    /// How many entries its segments have so far.
+    #[must_use]
+    pub const fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Its tables, which key ranges of them were put, and the segments that came of it.
+    pub(super) fn into_parts(self) -> (Vec<TableKey>, Vec<(usize, KeyRange)>, Vec<SegmentRef>) {
+        let tables = self.tables.into_iter().map(|(tally, _)| tally.table).collect();
+        (tables, self.ranges, self.references)
     }
 
     fn shape(&self, entries: u32) -> Shape {
@@ -154,6 +180,7 @@ impl Assembly {
         if records.windows(2).any(|pair| matches!(pair, [one, other] if one.key() >= other.key())) {
             return Err(invalid("the records are not in ascending order of id, each once"));
         }
+        self.ranges.push((table, range));
         let mut windows: Vec<Window> = (0..=self.terms.expiry_windows).map(|_| Window::default()).collect();
         let latest = self.tables.get(table).and_then(|(tally, _)| tally.latest);
         let kind = self.tables.get(table).map(|(tally, _)| tally.table.kind());

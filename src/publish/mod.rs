@@ -19,6 +19,7 @@ mod assembly;
 mod epsilon;
 mod head;
 mod merge;
+mod piece;
 mod publisher;
 mod revocation;
 mod signing_key;
@@ -43,3 +44,10 @@ pub use update::Update;
 fn invalid(reason: &str) -> Error {
     Error::RevocationInvalid(reason.to_owned())
 }
+
+/// [`Update::wants_full_build`].
+fn full_build() -> Error {
+    invalid(FULL_BUILD)
+}
+
+const FULL_BUILD: &str = "so much has changed since the last full build that another one is due";

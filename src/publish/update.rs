@@ -4,7 +4,7 @@
 //! ```text
 //! operations ≤ 2,048     the manifest before + operations
 //! more                   adds become a layer of each table; what is taken back stays an operation
-//! no layer left          a full build is due, by `Publisher` or `Assembly`
+//! no layer left          a full build is due, by `Publisher` or `Assembly`, unless there were pieces in time
 //! ```
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::key::Jwks;
 use crate::limits::{MAX_LAYERS, MAX_RECENT, MAX_RULES, MAX_SHARD_BITS, MAX_TABLES};
 use crate::revocation::{
-    Entry, Id, KeyRange, Kind, Manifest, Rule, Segment, SegmentName, SegmentRef, Shape, Table, encode, pack,
+    Entry, Id, KeyRange, Kind, Rule, Segment, SegmentName, SegmentRef, Shape, Table, encode, pack,
 };
 use crate::time::UnixTime;
 
@@ -22,17 +22,17 @@ use super::epsilon::lookups;
 use super::table::{Record, TableKey};
 use super::terms::Terms;
 use super::wire::{WireOperations, WireSegment, round_up};
-use super::{Revocation, SigningKey, invalid};
+use super::{FULL_BUILD, Revocation, SigningKey, full_build, invalid};
 
 /// The snapshot after another, made of what changed meanwhile.
 #[derive(Debug)]
 pub struct Update {
-    terms: Terms,
-    previous: Manifest,
+    pub(super) terms: Terms,
+    pub(super) references: Vec<SegmentRef>,
     rules: Vec<Rule>,
     tables: Vec<Table>,
     /// For each table, what is to be done to ids.
-    operations: Vec<BTreeMap<Id, Operation>>,
+    pub(super) operations: Vec<BTreeMap<Id, Operation>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,8 @@ impl Update {
             }
         }
         let (rules, tables) = (previous.rules().to_vec(), previous.tables().to_vec());
-        Ok(Self { terms, previous, rules, tables, operations })
+        let references = previous.segments().to_vec();
+        Ok(Self { terms, references, rules, tables, operations })
     }
 
     /// Changes what the snapshot says of itself: how long it may be relied on, which issuers it covers. Its error stays that of
@@ -101,7 +102,7 @@ impl Update {
         Ok(())
     }
 
-    fn table(&mut self, key: &TableKey) -> Result<usize, Error> {
+    pub(super) fn table(&mut self, key: &TableKey) -> Result<usize, Error> {
         let rule = match self.rules.iter().position(|rule| rule == key.rule()) {
             Some(rule) => rule,
             None if self.rules.len() >= MAX_RULES => return Err(invalid("there are too many rules")),
@@ -151,7 +152,7 @@ impl Update {
         let is_over = |expires: Option<UnixTime>| !terms.is_live(expires);
         let mut expired = 0_u64;
         let mut references: Vec<SegmentRef> = Vec::new();
-        for reference in self.previous.segments() {
+        for reference in &self.references {
             if is_over(reference.expires) {
                 expired = expired.saturating_add(reference.entries);
             } else {
@@ -188,7 +189,7 @@ impl Update {
             self.fold(&mut references, &mut stored, &mut segment)?;
         }
         if self.operations() > MAX_RECENT {
-            return Err(invalid(FULL_BUILD));
+            return Err(full_build());
         }
         let entries = references.iter().fold(0_u64, |sum, one| sum.saturating_add(one.entries));
         let mut manifest = self.terms.manifest()?;
@@ -228,11 +229,11 @@ impl Update {
             if adds.is_empty() {
                 continue;
             }
-            let layer = layer.ok_or_else(|| invalid(FULL_BUILD))?;
+            let layer = layer.ok_or_else(full_build)?;
             let lookups = self.rules.get(table.rule).map_or(1, lookups);
             let mut segments = Vec::new();
             shard(&self.terms, table.kind, lookups, KeyRange::default(), &adds, &mut segments)
-                .ok_or_else(|| invalid(FULL_BUILD))?;
+                .ok_or_else(full_build)?;
             let expiries = || adds.iter().map(|(id, _)| operations.get(id).and_then(|one| one.expires));
             let expires = if expiries().any(|one| one.is_none()) { None } else { expiries().flatten().max() };
             for (range, bytes, kept) in segments {
@@ -392,4 +393,3 @@ const GROUP_BYTES: u64 = 80;
 /// A group costs some hundred bytes.
 const OPERATIONS_A_GROUP: usize = 64;
 const MOST_GROUPS: u64 = 8;
-const FULL_BUILD: &str = "so much has changed since the last full build that another one is due";

@@ -151,7 +151,7 @@ impl KeyRange {
     }
 
     /// Where it begins and ends among the numbers of 16 bits that ids begin with, both included.
-    pub(super) fn ends(&self) -> (u32, u32) {
+    pub(crate) fn ends(&self) -> (u32, u32) {
         let unused = u32::from(crate::limits::MAX_SHARD_BITS.saturating_sub(self.bits));
         let begin = self.shard.checked_shl(unused).unwrap_or(0);
         (begin, begin | 1_u32.checked_shl(unused).unwrap_or(0).wrapping_sub(1))
