@@ -444,6 +444,73 @@ for (const seed of SEEDS) {
   });
 }
 
+test("a compaction goes piece by piece, answers meanwhile, and goes on after a crash", async (context) => {
+  const work = mkdtempSync(join(folder, "pieces-"));
+  const storage = join(work, "storage");
+  const model = new Model();
+  let running = await start({ storage });
+  let names = 0;
+  const fresh = (/** @type {number} */ many) =>
+    Array.from({ length: many }, () => ({ rule: ["jti"], issuer: ISSUER, values: [`piece-${(names += 1)}`] }));
+  const place = async (/** @type {Line[]} */ changes) => {
+    const wanted = { actor: ADMIN, changes };
+    const { status: code, body } = await send(running.ledger, wanted);
+    assert.equal(code, 200, JSON.stringify(body));
+    model.answered(wanted, body.receipt);
+  };
+  try {
+    // Two key ranges of some 660 KB: more than one piece makes.
+    for (let call = 0; call < 20; call += 1) await place(fresh(10_000));
+    // A compaction that this has begun is not the one that is looked at.
+    await until(() => status(running.ledger), ({ compacting }) => !compacting, 60_000);
+    await running.gate.dispose();
+
+    // What is made otherwise than is configured is made anew.
+    running = await start({ storage }, { epsilonBits: 48 });
+    const first = await newest(running.ledger);
+    assert.equal((await call(running.ledger, "tick", "")).status, 200);
+    assert.equal((await status(running.ledger)).compacting, true);
+    /** @type {{ seq: number, made: number, all: number, is_told: string }[]} */
+    const seen = [];
+    let known = new Set(first.claims.segments.map((/** @type {any} */ one) => one.hash));
+    const old = known;
+    const look = async () => {
+      const { seq, claims } = await newest(running.ledger);
+      const sum = (/** @type {any[]} */ of) => of.reduce((total, one) => total + one.bytes, 0);
+      const made = sum(claims.segments.filter((/** @type {any} */ one) => !known.has(one.hash)));
+      if (seq !== seen.at(-1)?.seq) seen.push({ seq, made, all: sum(claims.segments), is_told: claims.epsilon });
+      known = new Set(claims.segments.map((/** @type {any} */ one) => one.hash));
+      if (seq > model.seq) model.takes(seq, model.seq), (model.seq = seq);
+      return made;
+    };
+    await until(look, (made) => made > 0);
+    // One piece is made. Whoever revokes now is answered before the next.
+    await place([...fresh(3), ...[1, 150_000].map((n) => ({ rule: ["jti"], issuer: ISSUER, values: [`piece-${n}`], undo: true, kind: "outright" }))]);
+    assert.equal((await status(running.ledger)).compacting, true, "answered in between");
+    await look();
+    for (const pid of running.pids) process.kill(pid, "SIGKILL");
+    await running.gate.dispose().catch(() => undefined);
+
+    running = await start({ storage }, { epsilonBits: 48 });
+    assert.equal((await status(running.ledger)).compacting, true, "the plan is kept");
+    const done = async () => {
+      await look();
+      return status(running.ledger);
+    };
+    assert.equal((await until(done, ({ compacting }) => !compacting, 20_000)).compacting, false, "and is carried out");
+    await look();
+    const pieces = seen.filter(({ made }) => made > 0);
+    context.diagnostic(JSON.stringify(seen));
+    assert.ok(pieces.length >= 2, "more than one manifest");
+    for (const { made, all } of pieces) assert.ok(made <= Math.max(all / 4, 1024 * 1024), `${made} of ${all} bytes are new`);
+    assert.deepEqual([...known].filter((name) => old.has(name)), [], "nothing is left of what was replaced");
+    assert.deepEqual([...new Set(seen.map((one) => one.is_told))], ["2^-50", "2^-47", "2^-48"], "what is promised meanwhile holds");
+    await check(running.gate, running.ledger, model, work);
+  } finally {
+    await running.gate.dispose().catch(() => undefined);
+  }
+});
+
 describe("a KV that is not what the ledger made it", () => {
   /** @type {Awaited<ReturnType<typeof start>>} */
   let running;

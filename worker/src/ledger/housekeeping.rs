@@ -1,10 +1,11 @@
 //! What the alarm does: forgets what has expired, signs anew what would grow old, compacts, writes to KV, and clears up after it.
 
+use revocable::UnixTime;
 use revocable::authority::Authority;
-use revocable::{Manifest, UnixTime};
 use serde_json::{Value, json};
 use worker::SqlStorageValue as Sql;
 
+use super::compact::is_compacting;
 use super::press::{Printed, names, over};
 use super::store::{Store, number};
 use super::{Fault, Ledger, authority, kv};
@@ -17,20 +18,28 @@ impl Ledger {
         let mut outcome = self.broadcast();
         let now = host::now();
         // The alarm goes off much more often than there is something to clear up.
-        if now.as_millis().saturating_sub(self.cleared.get()) >= CLEAR_UP_MILLIS {
+        let is_due = now.as_millis().saturating_sub(self.cleared.get()) >= CLEAR_UP_MILLIS;
+        let store = self.store()?;
+        let each = |work: &dyn Fn(&Authority) -> Result<(), Fault>| {
+            store.atomically(|| authority(|authority| work(authority)))
+        };
+        // It also goes off for every order, and is not to be busy with pieces for that.
+        if is_due || (is_compacting(store)? && now.as_millis() >= self.rested.get()) {
+            outcome = outcome.and(each(&|authority| self.compact(store, authority, now)));
+            self.rested.set(host::now().as_millis().saturating_add(self.pause_millis()));
+        }
+        if is_due {
             self.cleared.set(now.as_millis());
-            let store = self.store()?;
-            let each = |work: &dyn Fn(&Authority) -> Result<(), Fault>| {
-                store.atomically(|| authority(|authority| work(authority)))
-            };
             outcome = outcome
                 .and(each(&|authority| self.sign_anew(authority, now)))
-                .and(each(&|authority| self.compact(store, authority, now)))
                 .and(each(&|authority| self.clear_up(store, authority, now)));
             outcome = outcome.and(self.sweep_kv().await).and(self.recheck_kv().await);
         }
         outcome = outcome.and(self.write_kv().await);
         outcome = outcome.and(self.beat().await);
+        if is_compacting(store)? {
+            self.wake_in(self.rested.get().saturating_sub(host::now().as_millis())).await?;
+        }
         let next = self.newest()?.at.plus_seconds(RESIGN_SECONDS).millis_since(host::now());
         self.wake_in(next.max(LEAST_PAUSE_MILLIS)).await?;
         outcome
@@ -40,14 +49,6 @@ impl Ledger {
     fn sign_anew(&self, authority: &Authority, now: UnixTime) -> Result<(), Fault> {
         if self.newest()?.at.plus_seconds(RESIGN_SECONDS) <= now {
             self.print(authority, &Vec::new(), now)?;
-        }
-        Ok(())
-    }
-
-    /// Makes the segments anew, where that is worth it.
-    fn compact(&self, store: &Store, authority: &Authority, now: UnixTime) -> Result<(), Fault> {
-        if self.wants_compaction(store, authority, &self.newest()?)? {
-            self.reprint(authority, now)?;
         }
         Ok(())
     }
@@ -78,29 +79,6 @@ impl Ledger {
         unused_segments(store, authority, &self.newest()?, now)
     }
 
-    /// Whether the segments have become many, hold much that is over, or are made otherwise than is configured.
-    fn wants_compaction(
-        &self,
-        store: &Store,
-        authority: &Authority,
-        newest: &Printed,
-    ) -> Result<bool, Fault> {
-        let Ok(manifest) = Manifest::inspect(newest.text.as_bytes(), authority.keys()) else {
-            return Ok(true);
-        };
-        if store.meta("epsilon")? != Some(u64::from(authority.epsilon().bits())) {
-            return Ok(true);
-        }
-        let layers = manifest.segments().iter().map(|one| one.layer).max().unwrap_or(0);
-        let recent = manifest.recent().iter().flat_map(|group| group.all());
-        let taken_back = recent.filter(|(_, entry)| entry.is_none()).count();
-        let held: u64 = manifest.segments().iter().fold(0, |sum, one| sum.saturating_add(one.entries));
-        let live = store.meta("entries")?.unwrap_or(0);
-        Ok(layers >= MANY_LAYERS
-            || taken_back >= MANY_TAKEN_BACK
-            || held > live.saturating_mul(2).saturating_add(SOME_ENTRIES))
-    }
-
     /// Numbers for operators.
     pub(super) fn status(&self) -> Result<Value, Fault> {
         self.settle()?;
@@ -124,6 +102,7 @@ impl Ledger {
             "kvSeq": kv_seq,
             "kvBehindMillis": behind,
             "kvWritesToday": budget.spend(0, now).used,
+            "compacting": is_compacting(store)?,
             "conflict": store.meta("conflict")? == Some(1),
             "subscribers": self.subscribers(),
         }))
@@ -184,9 +163,3 @@ const EVENTS_AT_A_TIME: u64 = 50_000;
 const MANIFEST_SECONDS: u64 = 120;
 /// How much clocks may differ.
 pub(super) const CLOCKS_SECONDS: u64 = 300;
-/// Of 16; the rest is for what comes before the next alarm.
-const MANY_LAYERS: u8 = 10;
-/// Of the 2,048 operations that a manifest may have.
-const MANY_TAKEN_BACK: usize = 1_024;
-/// So few are not worth it.
-const SOME_ENTRIES: u64 = 8_192;

@@ -11,11 +11,12 @@
 //! GET  feed               every change, as it is published
 //! POST confirm            exact answers by id
 //! POST tick               the cron trigger: does what the alarm does
-//! alarm                   forgets what has expired, signs anew, compacts, writes to KV
+//! alarm                   forgets what has expired, signs anew, compacts piece by piece, writes to KV
 //! ```
 //!
 //! Nobody but this Worker can ask it. Whoever asks has been checked before.
 
+mod compact;
 mod confirm;
 mod feed;
 mod housekeeping;
@@ -50,6 +51,8 @@ pub struct Ledger {
     feed: Feed,
     /// When it was last cleared up, in milliseconds.
     cleared: Cell<u64>,
+    /// Until when the next piece of a compaction is not to be made, in milliseconds.
+    rested: Cell<u64>,
     /// Until when KV is being written to.
     writing_until: Cell<Option<UnixTime>>,
 }
@@ -78,6 +81,7 @@ impl DurableObject for Ledger {
             alarm: Cell::new(None),
             feed: Feed::default(),
             cleared: Cell::new(0),
+            rested: Cell::new(0),
             writing_until: Cell::new(None),
         }
     }

@@ -8,6 +8,7 @@ use revocable::publish::{Assembly, Record, Signed, Stored, TableKey, Tally, Term
 use revocable::{Error, Id, KeyRange, Kind, Manifest, Rule, SegmentName, UnixTime};
 use worker::SqlStorageValue as Sql;
 
+use super::compact::forget_plan;
 use super::record::{Changes, salt};
 use super::store::{Row, Store, number};
 use super::{Fault, Ledger, authority};
@@ -71,24 +72,14 @@ impl Ledger {
             None => None,
             Some(_) => update(store, authority, &self.newest()?, changes, seq, now)?,
         };
-        let (signed, segments) = match updated {
-            Some(updated) => updated,
-            None => build(store, authority, seq, now)?,
-        };
-        keep(store, signed, segments, now)
-    }
-
-    /// Makes all segments anew. Within a transaction.
-    pub(super) fn reprint(&self, authority: &Authority, now: UnixTime) -> Result<Printed, Fault> {
-        let store = self.store()?;
-        let seq = next_seq(store, authority)?;
-        let (signed, segments) = build(store, authority, seq, now)?;
-        keep(store, signed, segments, now)
+        let Some((signed, segments)) = updated else { return build(store, authority, seq, now) };
+        keep_segments(store, segments)?;
+        keep(store, signed, now)
     }
 }
 
 /// The next number; one of events and of manifests is never another's.
-fn next_seq(store: &Store, authority: &Authority) -> Result<u64, Fault> {
+pub(super) fn next_seq(store: &Store, authority: &Authority) -> Result<u64, Fault> {
     let seq = store.meta("seq")?.unwrap_or(0).max(authority.succeeds()).checked_add(1);
     let seq = seq.filter(|seq| *seq < MAX_SEQ).ok_or(Error::LedgerUnavailable)?;
     store.set_meta("seq", seq)?;
@@ -127,8 +118,9 @@ fn update(
     }
 }
 
-/// All that is revoked, in new segments: one key range at a time, so that of the entries no more than one range is held.
-fn build(store: &Store, authority: &Authority, seq: u64, now: UnixTime) -> Result<Made, Fault> {
+/// All that is revoked, in new segments, and the manifest of them: one key range at a time, so that of entries and segments no more
+/// than one range is held.
+pub(super) fn build(store: &Store, authority: &Authority, seq: u64, now: UnixTime) -> Result<Printed, Fault> {
     let salt = salt(store)?;
     let newest = store.row("SELECT text FROM manifests ORDER BY seq DESC LIMIT 1", vec![])?;
     let following = match &newest {
@@ -153,22 +145,22 @@ fn build(store: &Store, authority: &Authority, seq: u64, now: UnixTime) -> Resul
         }
     }
     let mut assembly = Assembly::new(terms, rules, tallies)?;
-    let mut segments = Vec::new();
     for (index, table) in numbers.into_iter().enumerate() {
         let bits = assembly.range_bits(index);
         let mut reading = Reading::of(store, table, now);
         for shard in 0..1_u32.checked_shl(u32::from(bits)).unwrap_or(0) {
             let range = KeyRange { bits, shard };
-            segments.extend(assembly.put(index, range, &reading.up_to(range)?)?);
+            keep_segments(store, assembly.put(index, range, &reading.up_to(range)?)?)?;
         }
     }
+    forget_plan(store)?;
     // As it was asked for: what could be had may be less, and is not to be tried again and again.
     store.set_meta("epsilon", u64::from(authority.epsilon().bits()))?;
-    Ok((assembly.finish(authority.signing_key())?, segments))
+    keep(store, assembly.finish(authority.signing_key())?, now)
 }
 
 /// What is known of a table's entries before they are read.
-fn tally(store: &Store, table: u64, key: TableKey, now: UnixTime) -> Result<Tally, Fault> {
+pub(super) fn tally(store: &Store, table: u64, key: TableKey, now: UnixTime) -> Result<Tally, Fault> {
     let row = store.row(
         "SELECT COUNT(*), MIN(value), MAX(value), MAX(expires) FROM entries WHERE tbl = ? AND (expires IS NULL OR expires > ?)",
         vec![number(table), number(over(now))],
@@ -189,7 +181,7 @@ pub(super) fn over(now: UnixTime) -> u64 {
 }
 
 /// The entries of a table in ascending order of id, some thousands at a time.
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     store: &'a Store,
     table: u64,
     over: u64,
@@ -200,12 +192,17 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn of(store: &'a Store, table: u64, now: UnixTime) -> Self {
-        let (after, ahead) = (Vec::new(), VecDeque::new());
+        Self::in_range(store, table, KeyRange::default(), now)
+    }
+
+    /// From the first of a key range.
+    pub(super) fn in_range(store: &'a Store, table: u64, range: KeyRange, now: UnixTime) -> Self {
+        let (after, ahead) = (before(range), VecDeque::new());
         Self { store, table, over: over(now), after, ahead, ended: false }
     }
 
     /// All that are not read yet and in this range, or before it.
-    fn up_to(&mut self, range: KeyRange) -> Result<Vec<Record>, Fault> {
+    pub(super) fn up_to(&mut self, range: KeyRange) -> Result<Vec<Record>, Fault> {
         let mut records = Vec::new();
         loop {
             while let Some(record) =
@@ -248,6 +245,12 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// What every id of a key range comes after, and every id before it does not: the bytes that its first begins with.
+fn before(range: KeyRange) -> Vec<u8> {
+    let unused = u32::BITS.saturating_sub(u32::from(range.bits));
+    range.shard.checked_shl(unused).unwrap_or(0).to_be_bytes().to_vec()
+}
+
 fn record(text: &str) -> Option<Record> {
     let mut fields = text.split(',');
     let (id, value, expires) = (fields.next()?, fields.next()?, fields.next()?);
@@ -255,14 +258,22 @@ fn record(text: &str) -> Option<Record> {
     Some(Record::entry(Id::from_hex(&id.to_ascii_lowercase())?, value.parse().ok()?, expires))
 }
 
-/// Keeps what was made.
-fn keep(store: &Store, signed: Signed, segments: Vec<Stored>, now: UnixTime) -> Result<Printed, Fault> {
+/// Keeps segments, before the manifest that names them.
+pub(super) fn keep_segments(store: &Store, segments: Vec<Stored>) -> Result<(), Fault> {
     for (name, bytes) in segments {
+        let hash = || Sql::Blob(name.as_bytes().to_vec());
         store.run(
             "INSERT INTO segments (hash, bytes) VALUES (?, ?) ON CONFLICT (hash) DO UPDATE SET unused_since = NULL",
-            vec![Sql::Blob(name.as_bytes().to_vec()), Sql::Blob(bytes)],
+            vec![hash(), Sql::Blob(bytes)],
         )?;
+        // It may be the very bytes of one that is being replaced. This one stays.
+        store.run("DELETE FROM replaced WHERE hash = ?", vec![hash()])?;
     }
+    Ok(())
+}
+
+/// Keeps a manifest.
+pub(super) fn keep(store: &Store, signed: Signed, now: UnixTime) -> Result<Printed, Fault> {
     let hash = SegmentName::of(signed.manifest.as_bytes());
     store.run(
         "INSERT INTO manifests VALUES (?, ?, ?, ?)",

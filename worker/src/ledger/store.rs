@@ -18,6 +18,8 @@ use super::Fault;
 /// | `entries` | what is revoked now: one row a target | when no token that it could match can pass any more |
 /// | `manifests` | one that was signed | two minutes after a newer one |
 /// | `segments` | one that a manifest names or named | when none has named it for longer than the hard limit |
+/// | `compaction` | a table that is made anew in key ranges, and which is next | when all are made |
+/// | `replaced` | a segment that the compaction under way is to replace | the same |
 /// | `orders` | the answer to an order with an idempotency key | after a day |
 /// | `onces` | a message that may be acted on once | when its sender's proof has expired |
 /// | `written` | the hash of a manifest that was written to KV | after a week |
@@ -37,6 +39,9 @@ const SCHEMA: &[&str] = &[
      at INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS segments (hash BLOB PRIMARY KEY, bytes BLOB NOT NULL, in_kv INTEGER NOT NULL \
      DEFAULT 0, unused_since INTEGER) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS compaction (tbl INTEGER PRIMARY KEY, bits INTEGER NOT NULL, shard INTEGER NOT NULL, \
+     entries INTEGER NOT NULL, bytes INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS replaced (hash BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS orders (actor TEXT NOT NULL, name TEXT NOT NULL, digest BLOB NOT NULL, \
      receipt TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (actor, name)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS onces (sender TEXT NOT NULL, jti TEXT NOT NULL, until INTEGER NOT NULL, \
