@@ -168,7 +168,7 @@ fn of_ledger(page: &mut Page, ledger: &LedgerStatus) {
     }
     let help = "For how long KV has been without the newest manifest.";
     page.seconds("publish_lag_seconds", help, ledger.kv_behind_millis);
-    page.one("kv_writes_today", "The day's writes of the manifest to KV.", ledger.kv_writes_today);
+    page.one("kv_writes_today", "The day's writes to KV, of manifests and segments.", ledger.kv_writes_today);
     let help = "Whether KV has a manifest of another ledger: then two authorities publish under one name.";
     page.one("ledger_conflict", help, u64::from(ledger.conflict));
     page.one("feed_subscribers", "Those who follow the ledger's feed.", ledger.subscribers);

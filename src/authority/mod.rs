@@ -110,7 +110,7 @@ impl Authority {
         self.hash_only
     }
 
-    /// How often in a day the manifest may be written to KV.
+    /// How many writes to KV there may be in a day, of manifests and of the segments that they bring.
     #[must_use]
     pub const fn kv_writes_per_day(&self) -> u32 {
         self.kv_writes_per_day

@@ -511,6 +511,58 @@ test("a compaction goes piece by piece, answers meanwhile, and goes on after a c
   }
 });
 
+test("segments count among the day's writes to KV, and what is too much waits for the next day while the head goes on", async () => {
+  const storage = mkdtempSync(join(folder, "budget-"));
+  // Two hours before midnight (UTC), of which an alarm knows nothing: ticks do what it would.
+  const evening = 22 * 3600 - (Math.floor(Date.now() / 1000) % 86_400);
+  const kvWritesPerDay = 300;
+  let running = await start({ storage, worker: ahead(evening) }, { kvWritesPerDay });
+  let names = 0;
+  // More than a manifest takes: a segment for each of sixty tables.
+  const many = () =>
+    Array.from({ length: 2_100 }, (_, n) => {
+      const target = { rule: [`claim-${n % 30}`], issuer: ISSUER, values: [`budget-${(names += 1)}`] };
+      return Math.floor(n / 30) % 2 ? { ...target, before: EPOCH - 1_000 } : target;
+    });
+  /** What KV has is whole: the manifest's number and how many segments it names. */
+  const held = async () => {
+    const kv = await running.gate.kv();
+    const text = Buffer.from((await kv.get("manifest.jwt", "arrayBuffer")) ?? assert.fail("there is a manifest"));
+    const { seq, segments } = claimsOf(text.toString());
+    for (const { hash } of segments) assert.ok(await kv.get(`segments/${hash}`, "arrayBuffer"), "a segment that KV's manifest names");
+    return { seq, segments: segments.length };
+  };
+  const tick = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    assert.equal((await call(running.ledger, "tick", "")).status, 200);
+    return status(running.ledger);
+  };
+  try {
+    for (let time = 1; time <= 6; time += 1) {
+      const { status: code, body } = await send(running.ledger, { actor: ADMIN, changes: many() });
+      assert.equal(code, 200, JSON.stringify(body));
+      const { seq, claims } = await newest(running.ledger);
+      assert.deepEqual([seq, claims.segments.length], [body.receipt.seq, 60 * time], "the head goes on");
+      const { kvWritesToday, kvSeq } = await tick();
+      assert.ok(kvWritesToday <= kvWritesPerDay, `${kvWritesToday} writes`);
+      assert.ok(kvWritesToday >= 60 * Math.min(time, 4), `${kvWritesToday} writes: what there is room for is written`);
+      assert.equal((await held()).seq, kvSeq);
+      assert.equal(kvSeq === seq, time <= 4, `${time}: ${kvWritesToday} writes`);
+    }
+    assert.equal((await held()).segments, 240, "the last that there was room for");
+    const day = await newest(running.ledger);
+    await running.gate.dispose();
+
+    running = await start({ storage, worker: ahead(evening + 86_400) }, { kvWritesPerDay });
+    const { kvWritesToday, kvSeq, seq } = await tick();
+    assert.ok(seq >= day.seq && kvSeq === seq, "caught up on the next day");
+    assert.ok(kvWritesToday > 60 && kvWritesToday <= 122, `${kvWritesToday}: what was written in advance is not written again`);
+    assert.equal((await held()).segments, 360);
+  } finally {
+    await running.gate.dispose().catch(() => undefined);
+  }
+});
+
 describe("a KV that is not what the ledger made it", () => {
   /** @type {Awaited<ReturnType<typeof start>>} */
   let running;

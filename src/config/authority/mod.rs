@@ -46,7 +46,7 @@ pub struct AuthorityConfig {
     /// Whether the ledger keeps ids alone, and no values. Then nobody can search it by value, and a listing shows none. By
     /// default, no.
     pub hash_only: bool,
-    /// How often in a day the manifest may be written to KV; 900 by default.
+    /// How many writes to KV there may be in a day, of manifests and segments; 900 by default.
     pub kv_writes_per_day: Option<u64>,
     /// Who may ask by a key; by default, nobody.
     pub keys: Vec<AdminKeyConfig>,

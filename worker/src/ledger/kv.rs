@@ -48,12 +48,15 @@ impl Ledger {
         if store.meta("kv_seq")? == Some(newest.seq) {
             return Ok(());
         }
-        let budget = budget(store)?;
+        let mut budget = budget(store)?;
         let now = host::now();
-        let at = budget.next(now);
-        if at > now {
-            self.wake_in(at.millis_since(now)).await?;
-            return Ok(());
+        let lacking = lacking(store, &newest)?;
+        let writes = u32::try_from(lacking.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let at = budget.next(writes, now);
+        // Segments may be written in advance, as far as the budget has more than the manifests to come need.
+        let ahead = if budget.spare(now) < writes { budget.spare(now) } else { 0 };
+        if at > now && (ahead == 0 || lacking.is_empty()) {
+            return self.wait_for_kv(writes, budget, now).await;
         }
         if self.is_another_authoritys(&kv, &newest).await? {
             if store.meta("conflict")? != Some(1) {
@@ -64,39 +67,41 @@ impl Ledger {
             return Ok(());
         }
         store.set_meta("conflict", 0)?;
-        let mut writes = 0_u32;
-        for name in names(&newest.text)? {
-            let row = store.row(
-                "SELECT bytes FROM segments WHERE hash = ? AND in_kv = 0",
-                vec![Sql::Blob(name.as_bytes().to_vec())],
-            )?;
-            let Some(row) = row else { continue };
-            kv.put_bytes(&name.object_name(), row.bytes(0)?)
-                .map_err(kv_fault)?
-                .execute()
-                .await
-                .map_err(kv_fault)?;
-            writes = writes.saturating_add(1);
-            store.run(
-                "UPDATE segments SET in_kv = 1 WHERE hash = ?",
-                vec![Sql::Blob(name.as_bytes().to_vec())],
-            )?;
-            keep_budget(store, budget.spend(writes, host::now()))?;
+        let many = if at > now { usize::try_from(ahead).unwrap_or(usize::MAX) } else { usize::MAX };
+        for name in lacking.iter().take(many) {
+            let Some(bytes) = store.segment(name)? else { continue };
+            // Before it is written: one that fails may have been counted by the platform.
+            budget = budget.spend(1, host::now());
+            keep_budget(store, budget)?;
+            kv.put_bytes(&name.object_name(), &bytes).map_err(kv_fault)?.execute().await.map_err(kv_fault)?;
+            let hash = Sql::Blob(name.as_bytes().to_vec());
+            store.run("UPDATE segments SET in_kv = 1 WHERE hash = ?", vec![hash])?;
+        }
+        if at > now {
+            let left = lacking.len().saturating_sub(many).saturating_add(1);
+            return self.wait_for_kv(u32::try_from(left).unwrap_or(u32::MAX), budget, now).await;
         }
         // Before it is written: what is found there later must be known, also when this ends in between.
         store.run(
             "INSERT OR IGNORE INTO written VALUES (?, ?)",
             vec![Sql::Blob(newest.hash.as_bytes().to_vec()), number(now.as_millis())],
         )?;
-        keep_budget(store, budget.spend(writes.saturating_add(1), host::now()))?;
+        keep_budget(store, budget.spend(1, host::now()))?;
         kv.put(MANIFEST, newest.text.as_str()).map_err(kv_fault)?.execute().await.map_err(kv_fault)?;
         store.set_meta("kv_seq", newest.seq)?;
         // There may be a newer one by now.
-        if self.newest()?.seq != newest.seq {
-            let budget = budget_wait(store)?;
-            self.wake_in(budget).await?;
+        let then = self.newest()?;
+        if then.seq != newest.seq {
+            let writes = self::lacking(store, &then)?.len().saturating_add(1);
+            let writes = u32::try_from(writes).unwrap_or(u32::MAX);
+            self.wait_for_kv(writes, self::budget(store)?, host::now()).await?;
         }
         Ok(())
+    }
+
+    /// Has the alarm go off when so much may be written.
+    async fn wait_for_kv(&self, writes: u32, budget: KvBudget, now: UnixTime) -> Result<(), Fault> {
+        Ok(self.wake_in(budget.next(writes, now).millis_since(now)).await?)
     }
 
     /// Whether the manifest in KV is none of this ledger's, nor of whom it succeeds. KV may show an older one of ours.
@@ -186,9 +191,16 @@ fn keep_budget(store: &Store, budget: KvBudget) -> Result<(), Fault> {
     store.set_meta("kv_last", budget.last.as_millis())
 }
 
-fn budget_wait(store: &Store) -> Result<u64, Fault> {
-    let now = host::now();
-    Ok(budget(store)?.next(now).millis_since(now))
+/// The segments of a manifest that KV does not have.
+fn lacking(store: &Store, printed: &Printed) -> Result<Vec<SegmentName>, Fault> {
+    let mut lacking = Vec::new();
+    for name in names(&printed.text)? {
+        let hash = vec![Sql::Blob(name.as_bytes().to_vec())];
+        if store.row("SELECT 1 FROM segments WHERE hash = ? AND in_kv = 0", hash)?.is_some() {
+            lacking.push(name);
+        }
+    }
+    Ok(lacking)
 }
 
 fn kv_fault(fault: worker::kv::KvError) -> Fault {
