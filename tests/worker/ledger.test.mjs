@@ -720,6 +720,24 @@ describe("a KV that is not what the ledger made it", () => {
     }
   });
 
+  test("an alarm that is the first to wake the ledger brings KV up to date", async () => {
+    const storage = mkdtempSync(join(folder, "woken-"));
+    let one = await start({ storage, worker: faulty() });
+    try {
+      const store = await one.gate.kv();
+      await store.put("fault", "fails");
+      const manifest = await publish(one.ledger);
+      for (const pid of one.pids) process.kill(pid, "SIGKILL");
+      await one.gate.dispose().catch(() => undefined);
+      one = await start({ storage });
+      // Nobody asks the Worker anything.
+      const kv = await one.gate.kv();
+      assert.equal(await until(() => held(kv), (now) => now === manifest, 20_000), manifest);
+    } finally {
+      await one.gate.dispose().catch(() => undefined);
+    }
+  });
+
   test("a segment that KV has lost is written again within ten minutes", async () => {
     const storage = mkdtempSync(join(folder, "lost-"));
     let one = await start({ storage });

@@ -94,9 +94,14 @@ impl DurableObject for Ledger {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
+        // It may be the first that this isolate hears of, and find nothing configured.
         // Whatever went wrong is tried again at the next one: an alarm that fails is repeated by the platform, and six times only.
         self.alarm.set(None);
-        if let Err(fault) = self.keep_house().await {
+        let done = match state::configure(&self.env) {
+            Ok(()) => self.keep_house().await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(fault) = done {
             fault.log("alarm");
             self.wake_in(RETRY_MILLIS).await?;
         }
