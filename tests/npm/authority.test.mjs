@@ -156,7 +156,13 @@ test("a feed is followed over breaks without loss or repetition, and ends with i
   const { url, asked } = await authority((request, response, _, before) => {
     if (before === 1) return response.writeHead(503, { "retry-after": "0" }).end();
     stream(response);
-    const messages = [[{ type: "heartbeat", seq: 3, head: "" }, change(4, 3), change(5, 4)], [], [change(5, 4), change(6, 5), change(9, 8)], [change(8, 6), change(9, 8)]];
+    const messages = [
+      [{ type: "heartbeat", seq: 3, prev: 2, head: "" }, change(4, 3), change(5, 4)],
+      [],
+      // The list was signed anew as 7, and nothing is missing before 9; then something is, and the next tells all of it.
+      [change(5, 4), { type: "heartbeat", seq: 7, prev: 5, head: "" }, change(9, 5), { type: "heartbeat", seq: 12, prev: 10, head: "" }],
+      [change(12, 9), { type: "heartbeat", seq: 13, prev: 12, head: "" }],
+    ];
     for (const message of messages[before] ?? []) send(response, message);
     // Within a message, and in the middle of a character.
     if (before === 0) response.end("data: {\"type\":\"change\"");
@@ -168,8 +174,8 @@ test("a feed is followed over breaks without loss or repetition, and ends with i
     seen.push([type, seq]);
     if (type === "reset") controller.abort();
   }
-  assert.deepEqual(seen, [["heartbeat", 3], ["change", 4], ["change", 5], ["change", 6], ["change", 8], ["change", 9], ["reset", 20]]);
-  assert.deepEqual(asked.map(({ url }) => url), ["2", "5", "5", "6"].map((after) => `/_revocable/feed?after=${after}`));
+  assert.deepEqual(seen, [["heartbeat", 3], ["change", 4], ["change", 5], ["heartbeat", 7], ["change", 9], ["change", 12], ["heartbeat", 13], ["reset", 20]]);
+  assert.deepEqual(asked.map(({ url }) => url), ["2", "5", "5", "9"].map((after) => `/_revocable/feed?after=${after}`));
   assert.equal(asked[0].headers.accept, "text/event-stream");
   const refused = await authority(json(401, {}));
   await assert.rejects(createAuthorityClient({ url: refused.url, key }).feed().next(), { code: "ERR_CLIENT_INVALID" });

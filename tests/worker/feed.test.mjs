@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { createConnection } from "node:net";
 import { after, before, describe, test } from "node:test";
 
 import { WebSocket } from "undici";
 
 import { ISSUER } from "../../xtask/node/names.mjs";
-import { startStack } from "../../xtask/node/stack.mjs";
-import { ask, bearer } from "./support.mjs";
+import { startStack, until } from "../../xtask/node/stack.mjs";
+import { ask, bearer, withClock } from "./support.mjs";
 
 const KEY = randomBytes(32).toString("base64url");
 const PATH = "/_revocable/admin/revocations";
@@ -257,3 +258,199 @@ describe("the ledger, as it is seen", { timeout: 120_000 }, () => {
     assert.equal((await ask(slow, await stack.issuer.mint({ jti: "calm" }))).status, 200);
   });
 });
+
+describe("the feed, to those who do not keep up and where nothing changes", { timeout: 240_000 }, () => {
+  /** @type {import("../../xtask/node/stack.mjs").Stack} */
+  let stack;
+  /** @type {import("../../xtask/node/stack.mjs").Gate} */
+  let gate;
+  /** @type {import("../../xtask/node/gate.mjs").Ledger} */
+  let ledger;
+  before(async () => {
+    stack = await startStack();
+    const authority = { signingKey: { secret: "AUTHORITY_KEY" }, keys: [{ id: "ops", hash: "a".repeat(64), may: "admin" }] };
+    gate = await stack.startFreshGate({
+      config: { ...stack.config, authority },
+      bindings: { AUTHORITY_KEY: await readFile(stack.authority.keyFile, "utf8") },
+      worker: withClock(),
+    });
+    ledger = await gate.ledger();
+  });
+  after(() => stack.dispose());
+
+  /** How far the clock is ahead, in seconds. @param {number} seconds */
+  const clock = async (seconds) => assert.equal((await gate.fetch(`/clock?${seconds * 1000}`)).status, 200);
+  const tick = async () => assert.equal((await ledger.fetch("https://ledger/tick", { method: "POST" })).status, 200);
+  const subscribers = async () => (await (await ledger.fetch("https://ledger/status")).json()).subscribers;
+
+  let named = 0;
+  /** Revokes so many tokens in one order. */
+  async function revoke(count = 1) {
+    const changes = Array.from({ length: count }, () => ({ rule: ["jti"], issuer: ISSUER, values: [`slow-${(named += 1)}`] }));
+    const response = await ledger.fetch("https://ledger/orders", { method: "POST", body: JSON.stringify({ actor: "key:ops", changes }) });
+    assert.equal(response.status, 200);
+    return (await response.json()).receipt.seq;
+  }
+
+  /** A WebSocket, once it has its first message. */
+  async function listen(query = "") {
+    const socket = new WebSocket(`${gate.url.replace("http", "ws")}/_revocable/feed${query}`);
+    const heard = /** @type {any[]} */ ([]);
+    const closed = /** @type {number[]} */ ([]);
+    socket.addEventListener("message", (/** @type {any} */ event) => heard.push(event.data === "pong" ? "pong" : JSON.parse(event.data)));
+    socket.addEventListener("close", (/** @type {any} */ event) => closed.push(event.code));
+    await heardBy(heard, 1);
+    return { socket, heard, closed };
+  }
+  /** The connection of a WebSocket that says nothing at all. */
+  async function silent() {
+    const { hostname, port } = new URL(gate.url);
+    const socket = createConnection({ host: hostname, port: Number(port) });
+    const chunks = /** @type {Buffer[]} */ ([]);
+    socket.on("data", (chunk) => chunks.push(chunk));
+    const key = randomBytes(16).toString("base64");
+    const fields = ["connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13", `sec-websocket-key: ${key}`];
+    socket.write(`GET /_revocable/feed HTTP/1.1\r\nhost: ${hostname}\r\n${fields.join("\r\n")}\r\n\r\n`);
+    const bytes = () => Buffer.concat(chunks);
+    assert.ok(await until(async () => bytes().includes("heartbeat"), Boolean), "it is told something");
+    return { socket, bytes };
+  }
+
+  /** A reader of server-sent events. */
+  async function events(query = "") {
+    const abort = new AbortController();
+    const response = await fetch(`${gate.url}/_revocable/feed${query}`, { headers: { accept: "text/event-stream" }, signal: abort.signal });
+    assert.equal(response.status, 200);
+    const heard = /** @type {any[]} */ ([]);
+    const read = async () => {
+      let text = "";
+      for await (const chunk of /** @type {any} */ (response.body).pipeThrough(new TextDecoderStream())) {
+        const lines = (text + chunk).split("\n");
+        text = lines.pop() ?? "";
+        for (const line of lines) if (line.startsWith("data: ")) heard.push(JSON.parse(line.slice(6)));
+      }
+    };
+    read().catch(() => undefined);
+    await heardBy(heard, 1);
+    return { heard, close: () => abort.abort() };
+  }
+
+  /** @param {any[]} heard @param {number} count */
+  async function heardBy(heard, count) {
+    assert.ok(await until(async () => heard.length >= count, Boolean), `${count} messages`);
+  }
+
+  test("a WebSocket that has said nothing for two minutes is sent away, and one that pings is not until it stops", async () => {
+    await clock(-130);
+    // As bytes, because the platform leaves the connection of one that has never said anything to its other end.
+    const quiet = await silent();
+    const pinging = await listen();
+    pinging.socket.send("ping");
+    await heardBy(pinging.heard, 2);
+    assert.equal(pinging.heard[1], "pong");
+    await clock(0);
+    await tick();
+    const goodbye = Buffer.concat([Buffer.from([0x88, 2 + SILENT.length, 1013 >> 8, 1013 & 0xff]), Buffer.from(SILENT)]);
+    assert.ok(await until(async () => quiet.bytes().includes(goodbye), Boolean), "it is closed with 1013");
+    quiet.socket.destroy();
+    assert.equal(await until(subscribers, (count) => count === 1), 1);
+    assert.deepEqual(pinging.closed, []);
+    await heardBy(pinging.heard, 3);
+    assert.equal(pinging.heard[2].type, "heartbeat");
+    await clock(125);
+    await tick();
+    assert.deepEqual(await until(async () => pinging.closed, ({ length }) => length > 0), [1013]);
+    assert.equal(await until(subscribers, (count) => count === 0), 0);
+    await clock(0);
+  });
+
+  test("a WebSocket outlives the ledger, which sleeps meanwhile, and is not taken for one that has long been silent", async () => {
+    const before = Number(await (await gate.fetch("/clock")).text());
+    const { socket, heard, closed } = await listen();
+    // The alarm of the next heart-beat wakes it.
+    const made = async () => Number(await (await gate.fetch("/clock")).text());
+    assert.ok((await until(made, (count) => count > before, 60_000)) > before, "it has not slept");
+    await heardBy(heard, 2);
+    assert.deepEqual([heard.at(-1).type, closed], ["heartbeat", []]);
+    const seq = await revoke();
+    await until(async () => heard, (heard) => heard.at(-1).seq >= seq);
+    assert.deepEqual([heard.at(-1).type, heard.at(-1).seq], ["change", seq]);
+    socket.close();
+  });
+
+  test("a manifest that was signed anew is a number that has moved, and no gap", async () => {
+    const follower = await events();
+    const { heard } = follower;
+    const first = await revoke();
+    await heardBy(heard, 2);
+    await clock(601);
+    await tick();
+    const next = await revoke();
+    assert.ok(next > first + 2, "one number is the change's, one is its manifest's, and one that of what was signed anew");
+    await until(async () => heard, (heard) => heard.at(-1).seq >= next);
+    // Whoever hears no heart-beat between them has what came before this change all the same.
+    const [before, change] = heard.filter(({ type }) => type === "change");
+    assert.equal(before.seq, first);
+    assert.ok(change.prev <= first, `${change.prev} is of the change before, which came with ${first}`);
+    for (const { type, seq, prev } of heard) if (type === "heartbeat") assert.ok(prev <= seq && (seq >= next || prev <= first));
+    await clock(1202);
+    await tick();
+    await until(async () => heard, (heard) => heard.at(-1).seq > next);
+    const { type, seq, prev } = heard.at(-1);
+    assert.deepEqual([type, prev <= next], ["heartbeat", true], "nothing has changed");
+    // Who comes back has missed nothing either, and whoever was away for the change is told of it.
+    const [same, away] = [await events(`?after=${next}`), await events(`?after=${first}`)];
+    assert.deepEqual([same.heard[0].type, same.heard[0].seq, same.heard[0].prev], ["heartbeat", seq, prev]);
+    assert.deepEqual([away.heard[0].type, away.heard[0].changes.length], ["change", 1]);
+    assert.ok(away.heard[0].prev <= first);
+    // A heart-beat alone would show a reader with `first` that it has missed something.
+    assert.ok(prev > first);
+    for (const one of [follower, same, away]) one.close();
+    // Those who are gone are noticed with the next message to them.
+    const told = async () => (await revoke(), subscribers());
+    assert.equal(await until(told, (count) => count === 0), 0);
+    await clock(0);
+  });
+
+  test("a reader of server-sent events that does not read is cut off, others are not, and it comes back without a gap", async () => {
+    const { hostname, port } = new URL(gate.url);
+    const slow = createConnection({ host: hostname, port: Number(port) });
+    let text = "";
+    let ended = false;
+    slow.setEncoding("utf8").on("data", (chunk) => (text += chunk)).on("end", () => (ended = true)).on("close", () => (ended = true));
+    slow.write(`GET /_revocable/feed HTTP/1.1\r\nhost: ${hostname}\r\naccept: text/event-stream\r\nconnection: close\r\n\r\n`);
+    await until(async () => text, (text) => text.includes("event: heartbeat"));
+    slow.pause();
+    const other = await listen();
+    let seq = 0;
+    let orders = 0;
+    for (; orders < MOST_ORDERS && (await subscribers()) === 2; orders += 1) seq = await revoke(4000);
+    assert.equal(await subscribers(), 1, `it is still told after ${orders} orders`);
+    // What had left the ledger arrives, whole and in order; then the stream ends.
+    slow.resume();
+    await until(async () => ended, Boolean, 60_000);
+    assert.ok(ended, "the stream ends");
+    const messages = text.split("\n").filter((line) => line.startsWith("data: ")).map((line) => JSON.parse(line.slice(6)));
+    let last = 0;
+    for (const { type, seq, prev, more } of messages) {
+      if (type === "change") assert.ok(last === 0 || prev <= last, `${prev} comes after ${last}`);
+      if (!more) last = seq;
+    }
+    assert.ok(last > 0 && last < seq, `${last} of ${seq}`);
+    const heard = () => other.heard.filter(({ type }) => type === "change").flatMap(({ changes }) => changes).length;
+    assert.equal(await until(async () => heard(), (count) => count === orders * 4000), orders * 4000);
+    // So much has happened that it begins anew; who is one order behind is told of that one.
+    const back = await listen(`?after=${last}`);
+    assert.equal(back.heard[0].type, "reset");
+    const behind = other.heard.filter(({ type }) => type === "change").at(-1).prev;
+    const near = await listen(`?after=${behind}`);
+    await until(async () => near.heard, (heard) => !heard.at(-1).more);
+    assert.equal(near.heard.flatMap(({ changes }) => changes).length, 4000);
+    for (const { socket } of [other, back, near]) socket.close();
+  });
+});
+
+/** What one that is sent away is told. */
+const SILENT = "say `ping` every minute";
+/** Each is several messages of a hundred kilobytes; the way to the reader holds some of them. */
+const MOST_ORDERS = 200;

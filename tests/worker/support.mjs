@@ -73,3 +73,28 @@ export function inRuntime(before) {
     modulesRules: undefined,
   };
 }
+
+/**
+ * Options for a gate whose clock the test sets: `GET /clock?<milliseconds>` is how far it is ahead, and the answer how many ledgers
+ * have been made in this process so far. What the platform itself notes goes by the real clock.
+ */
+export function withClock() {
+  return inRuntime(`
+    import Gate, { Ledger as Built } from "./index.js";
+    let [ahead, ledgers] = [0, 0];
+    const Real = Date;
+    globalThis.Date = class extends Real {
+      constructor(...of) { super(...(of.length > 0 ? of : [Real.now() + ahead])); }
+      static now() { return Real.now() + ahead; }
+      static [Symbol.hasInstance](one) { return one instanceof Real; }
+    };
+    const { fetch } = Gate.prototype;
+    Gate.prototype.fetch = function (request) {
+      const { pathname, search } = new URL(request.url);
+      if (pathname !== "/clock") return fetch.call(this, request);
+      if (search !== "") ahead = Number(search.slice(1));
+      return new Response(String(ledgers));
+    };
+    export const Ledger = new Proxy(Built, { construct: (...of) => (ledgers += 1, Reflect.construct(...of)) });
+  `);
+}

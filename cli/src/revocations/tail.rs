@@ -129,15 +129,12 @@ impl Following {
         // What a newer authority may say beside is not ours to understand.
         let (Some(kind), Some(seq)) = (kind, number("seq")) else { return Ok(true) };
         self.check_head(message, seq)?;
+        // Whose number is greater may be a manifest that says nothing new: what counts is the change before.
+        let follows = number("prev").zip(self.last).is_none_or(|(prev, last)| prev <= last);
         match kind {
+            "change" if self.last.is_some_and(|last| seq <= last) => {}
+            "change" | "heartbeat" if !follows && !self.is_first => return Ok(false),
             "change" => {
-                if self.last.is_some_and(|last| seq <= last) {
-                    return Ok(true);
-                }
-                let follows = number("prev").zip(self.last).is_none_or(|(prev, last)| prev <= last);
-                if !follows && !self.is_first {
-                    return Ok(false);
-                }
                 self.show(message, seq)?;
                 // Of a change in several messages all come again until the last has come.
                 if message.get("more").and_then(Value::as_bool) != Some(true) {
@@ -252,8 +249,11 @@ mod tests {
             (change(8, 7, false), false, 6),
             (change(7, 6, true), true, 6),
             (change(7, 6, false), true, 7),
-            (json!({ "type": "heartbeat", "seq": 9 }), true, 9),
-            (json!({ "type": "heartbeat", "seq": 8 }), true, 9),
+            (json!({ "type": "heartbeat", "seq": 9, "prev": 7 }), true, 9),
+            (json!({ "type": "heartbeat", "seq": 8, "prev": 7 }), true, 9),
+            (change(11, 7, false), true, 11),
+            (json!({ "type": "heartbeat", "seq": 14, "prev": 12 }), false, 11),
+            (change(15, 12, false), false, 11),
             (json!({ "type": "reset", "seq": 3 }), true, 3),
             (json!({ "type": "news", "seq": 30 }), true, 3),
             (json!("nothing"), true, 3),

@@ -10,7 +10,7 @@ export interface FeedChange {
   type: "change";
   /** The number of the list that has it. */
   seq: number;
-  /** The number that this one follows. */
+  /** The number of the last change before: whoever has a lower one has missed something. */
   prev: number;
   /** A JWT in which the authority signs how far it has come. Nobody has checked it yet. */
   head: string;
@@ -39,10 +39,12 @@ export interface FeedReset {
   head: string;
 }
 
-/** There is nothing new. */
+/** Nothing has changed since `prev`. `seq` may be greater all the same: a list that says nothing new is signed anew now and then. */
 export interface FeedHeartbeat {
   type: "heartbeat";
   seq: number;
+  /** The number of the last change: whoever has a lower one has missed something. */
+  prev: number;
   head: string;
 }
 
@@ -75,11 +77,9 @@ export async function* messagesOf({ base, headers, fetch, after, signal, onBreak
       if (response.body === null) throw new Error("it has no body");
       let isFirst = true;
       for await (const message of connection.messages(response.body)) {
-        if (message.type === "change") {
-          if (last !== undefined && message.seq <= last) continue;
-          // What comes first on a connection is all that follows `last`, whatever it says it follows.
-          if (!isFirst && last !== undefined && message.prev > last) throw new Error("a message was missed");
-        }
+        if (message.type === "change" && last !== undefined && message.seq <= last) continue;
+        // What comes first on a connection is all that follows `last`, whatever it says it follows.
+        if (message.type !== "reset" && !isFirst && last !== undefined && message.prev > last) throw new Error("a message was missed");
         isFirst = false;
         failures = 0;
         yield message;

@@ -4,14 +4,16 @@
 //! | subscriber | how | when it does not keep up |
 //! |---|---|---|
 //! | WebSocket | sleeps with the object (hibernation); says `ping` every minute and is answered `pong` | who has said nothing for two minutes is sent away (1013) |
-//! | server-sent events | a stream that keeps the object awake | with 256 messages waiting, the stream ends |
+//! | server-sent events | a stream that keeps the object awake | with 256 messages waiting, the stream ends, and they are dropped |
 //!
-//! Both come back with the last number that they have, and miss nothing.
+//! Both come back with the last number that they have, and miss nothing. Each message says which number the change before it has
+//! (`prev`): whoever has a lower one has missed something, and whoever has not knows that nothing but the manifest's number moved.
 
 use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
 
-use futures_channel::mpsc::{Sender, channel};
-use futures_util::StreamExt;
+use futures_channel::mpsc::{Receiver, Sender, channel};
+use futures_util::{StreamExt, stream};
 use js_sys::{Date, Function, Reflect};
 use revocable::Error;
 use serde_json::{Map, Value, json};
@@ -26,12 +28,21 @@ use crate::host;
 /// Who is told, and what they have been told.
 #[derive(Default)]
 pub(super) struct Feed {
-    streams: RefCell<Vec<Sender<Vec<u8>>>>,
+    streams: RefCell<Vec<Stream>>,
     /// What has a greater number has not been told.
     told: Cell<Option<u64>>,
     /// When something was told last, and when all were told that there is nothing to tell; in milliseconds.
     at: Cell<u64>,
     beat: Cell<u64>,
+}
+
+/// An event, as all who wait for it share it.
+type Event = Rc<[u8]>;
+
+/// A subscriber that is told by server-sent events.
+struct Stream {
+    sender: Sender<Event>,
+    waiting: Weak<RefCell<Receiver<Event>>>,
 }
 
 impl Ledger {
@@ -59,12 +70,16 @@ impl Ledger {
             }
             return Ok(Response::from_websocket(pair.client)?);
         }
-        let (mut sender, receiver) = channel(MOST_WAITING);
+        let (sender, receiver) = channel(MOST_WAITING);
+        let receiver = Rc::new(RefCell::new(receiver));
+        let mut subscriber = Stream { sender, waiting: Rc::downgrade(&receiver) };
         for message in &missed {
-            let _ = sender.try_send(event(message));
+            subscriber.send(&event(message));
         }
-        self.feed.streams.borrow_mut().push(sender);
-        let response = Response::from_stream(receiver.map(Ok::<Vec<u8>, worker::Error>))?;
+        self.feed.streams.borrow_mut().push(subscriber);
+        let events = stream::poll_fn(move |context| receiver.borrow_mut().poll_next_unpin(context));
+        let response =
+            Response::from_stream(events.map(|event| Ok::<Vec<u8>, worker::Error>(event.to_vec())))?;
         response.headers().set("content-type", "text/event-stream; charset=utf-8")?;
         Ok(response)
     }
@@ -72,12 +87,9 @@ impl Ledger {
     /// What somebody has missed who has all up to a number: the changes, or that they are too many or too long ago.
     fn missed(&self, after: Option<u64>) -> Result<Vec<Value>, Fault> {
         let seq = self.newest()?.seq;
-        let Some(after) = after else { return Ok(vec![self.message("heartbeat")?]) };
-        if after == seq {
-            return Ok(vec![self.message("heartbeat")?]);
-        }
+        let Some(after) = after else { return Ok(vec![self.heartbeat()?]) };
         if after > seq || after < self.store()?.meta("log_from")?.unwrap_or(0) {
-            return Ok(vec![self.message("reset")?]);
+            return Ok(vec![self.reset()?]);
         }
         self.changes(after)
     }
@@ -129,14 +141,14 @@ impl Ledger {
                     let _ = socket.close(Some(TRY_AGAIN_LATER), Some("say `ping` every minute"));
                 }
             }
-            self.send(&[self.message("heartbeat")?]);
+            self.send(&[self.heartbeat()?]);
         }
         Ok(self.wake_in(BEAT_MILLIS).await?)
     }
 
     /// How many subscribers there are.
     pub(super) fn subscribers(&self) -> usize {
-        self.feed.streams.borrow_mut().retain(|sender| !sender.is_closed());
+        self.feed.streams.borrow_mut().retain(|stream| !stream.sender.is_closed());
         self.state.get_websockets().len().saturating_add(self.feed.streams.borrow().len())
     }
 
@@ -147,8 +159,8 @@ impl Ledger {
                 // One that is closing is gone at the next look.
                 let _ = socket.send_with_str(&text);
             }
-            // One that does not keep up ends here, and comes back with what it has.
-            self.feed.streams.borrow_mut().retain_mut(|sender| sender.try_send(event(message)).is_ok());
+            let event = event(message);
+            self.feed.streams.borrow_mut().retain_mut(|stream| stream.send(&event));
         }
     }
 
@@ -166,9 +178,23 @@ impl Ledger {
         worker::Date::from(date).as_millis().into()
     }
 
-    /// A message without changes.
-    fn message(&self, kind: &str) -> Result<Value, Fault> {
-        Ok(json!({ "type": kind, "seq": self.newest()?.seq, "head": self.head()? }))
+    /// That nothing has changed since `prev`, whatever number the manifest has.
+    fn heartbeat(&self) -> Result<Value, Fault> {
+        let seq = self.newest()?.seq;
+        let prev = self.changed_last(seq)?;
+        Ok(json!({ "type": "heartbeat", "seq": seq, "prev": prev, "head": self.head()? }))
+    }
+
+    /// That what has changed is too much or too long ago to be told.
+    fn reset(&self) -> Result<Value, Fault> {
+        Ok(json!({ "type": "reset", "seq": self.newest()?.seq, "head": self.head()? }))
+    }
+
+    /// The number of the last change up to this number, as far as it is remembered. A manifest's number is greater than those of
+    /// its changes.
+    fn changed_last(&self, seq: u64) -> Result<u64, Fault> {
+        let row = self.store()?.row("SELECT MAX(seq) FROM events WHERE seq <= ?", vec![number(seq)])?;
+        Ok(row.map(|row| row.number_if_any(0)).transpose()?.flatten().unwrap_or(0))
     }
 
     /// The messages of all changes after a number.
@@ -179,16 +205,19 @@ impl Ledger {
             vec![number(after), number(MOST_TOLD.saturating_add(1))],
         )?;
         if u64::try_from(rows.len()).unwrap_or(u64::MAX) > MOST_TOLD {
-            return Ok(vec![self.message("reset")?]);
+            return Ok(vec![self.reset()?]);
+        }
+        if rows.is_empty() {
+            // A manifest may say the same anew.
+            return Ok(vec![self.heartbeat()?]);
         }
         let changes = rows.iter().map(change).collect::<Result<Vec<Value>, Fault>>()?;
-        let (seq, head) = (self.newest()?.seq, self.head()?);
-        // Also without any: a manifest may say the same anew.
+        let (seq, prev, head) = (self.newest()?.seq, self.changed_last(after)?, self.head()?);
         let mut parts: Vec<&[Value]> = changes.chunks(CHANGES_A_MESSAGE).collect();
         let last = parts.pop().unwrap_or_default();
         let part = |changes: &[Value], is_more: bool| {
             let mut message =
-                json!({ "type": "change", "seq": seq, "prev": after, "head": head, "changes": changes });
+                json!({ "type": "change", "seq": seq, "prev": prev, "head": head, "changes": changes });
             if let (true, Some(message)) = (is_more, message.as_object_mut()) {
                 message.insert("more".to_owned(), true.into());
             }
@@ -198,12 +227,28 @@ impl Ledger {
     }
 }
 
+impl Stream {
+    /// Has an event wait for its reader. One that does not keep up ends here, and comes back with what it has: nothing is kept for
+    /// it, as it may never read on.
+    fn send(&mut self, event: &Event) -> bool {
+        if self.sender.try_send(Rc::clone(event)).is_ok() {
+            return true;
+        }
+        if let Some(waiting) = self.waiting.upgrade() {
+            let mut waiting = waiting.borrow_mut();
+            waiting.close();
+            while waiting.try_recv().is_ok() {}
+        }
+        false
+    }
+}
+
 /// A message as a server-sent event. Of several parts the last alone has the number: who has not all of them begins again.
-fn event(message: &Value) -> Vec<u8> {
+fn event(message: &Value) -> Event {
     let kind = message.get("type").and_then(Value::as_str).unwrap_or_default();
     let is_last = message.get("more").is_none();
     let id = message.get("seq").filter(|_| is_last).map(|seq| format!("id: {seq}\n")).unwrap_or_default();
-    format!("{id}event: {kind}\ndata: {message}\n\n").into_bytes()
+    format!("{id}event: {kind}\ndata: {message}\n\n").into_bytes().into()
 }
 
 fn change(row: &Row) -> Result<Value, Fault> {
