@@ -18,8 +18,10 @@ use std::{env, fs};
 use serde_json::{Value as Json, json};
 
 use jwt_simple::algorithms::{HS256Key, MACLike as _};
-use revocable::publish::{Built, Epsilon, Publisher, Revocation, Terms};
-use revocable::{Id, Kind, Rule, Salt, Segment, Snapshot, Target, UnixTime, Value};
+use revocable::publish::{Built, Epsilon, Publisher, Revocation, SigningKey, Terms, sign_head};
+use revocable::{
+    Heard, Id, Kind, OfferedHead, Rule, Salt, Segment, SegmentName, Snapshot, Target, UnixTime, Value,
+};
 
 use common::*;
 
@@ -53,6 +55,7 @@ fn publishing_gives_these_very_bytes() {
     files.insert("snapshot/manifest.jwt".into(), built.manifest.clone().into_bytes());
     files.insert("snapshot/config.json".into(), pretty(&vector_config()));
     files.insert("snapshot/tokens.json".into(), pretty(&tokens()));
+    files.insert("heads.json".into(), pretty(&heads()));
     files.insert("snapshot/segments.in".into(), include_list(&built).into_bytes());
     if env::var_os("REVOCABLE_BLESS").is_some() {
         bless(&files);
@@ -75,6 +78,36 @@ fn the_tokens_fare_as_they_say() {
     for row in document["tokens"].as_array().unwrap() {
         let decision = verifier.verify(row["token"].as_str().unwrap(), now());
         assert_eq!(outcome(&decision), row["outcome"], "{}", row["name"]);
+    }
+}
+
+#[test]
+fn the_heads_say_of_the_snapshot_what_they_should() {
+    let document = heads();
+    let now = UnixTime::from_seconds(document["now"].as_u64().unwrap());
+    let mut outcomes = Vec::new();
+    for row in document["heads"].as_array().unwrap() {
+        let mut verifier = build(&vector_config()).unwrap();
+        install(&mut verifier, &built(), now).unwrap();
+        let lists = verifier.revocations_mut().unwrap();
+        let offered = lists.start_head(row["head"].as_str().unwrap().as_bytes());
+        let head = offered.and_then(|offered| match offered {
+            OfferedHead::Authentic(head) => head.read(now),
+            OfferedHead::Asking(_) => panic!("the engine is at hand"),
+        });
+        let outcome = match head.and_then(|head| lists.heard(&head, now, now)) {
+            Ok(Heard::Current) => "current".to_owned(),
+            Ok(Heard::Older) => "older".to_owned(),
+            Ok(Heard::Newer(wanted)) => ["newer ", &wanted.object_name()].concat(),
+            Err(error) => error.code().as_str().to_owned(),
+        };
+        assert_eq!(outcome, row["outcome"], "{}", row["name"]);
+        // Only the authority's word that this manifest is its newest makes what is known recent.
+        assert_eq!(lists.heard_at(), (outcome == "current").then_some(now), "{}", row["name"]);
+        outcomes.push(outcome);
+    }
+    for outcome in ["current", "older", "newer manifests/43.jwt"] {
+        assert!(outcomes.iter().any(|one| one == outcome), "{outcome}");
     }
 }
 
@@ -304,6 +337,57 @@ fn tokens() -> Json {
         .map(|(name, token, outcome)| json!({ "name": name, "token": token, "outcome": outcome }))
         .collect();
     json!({ "now": now().as_seconds(), "tokens": rows })
+}
+
+/// Heads, and what each is to whoever has the snapshot and has just asked.
+fn heads() -> Json {
+    let (seq, hash) = (built().seq, *SegmentName::of(built().manifest.as_bytes()).as_bytes());
+    let hex = SegmentName::from_digest(hash).to_string();
+    let signed =
+        |seq: u64, hash: [u8; 32], at: UnixTime| sign_head(&authority_key(), AUTHORITY, seq, hash, at);
+    let header = json!({ "alg": "EdDSA", "kid": authority_key().kid(), "typ": "revocations-head+jwt" });
+    let (iat, exp) = (SECONDS, SECONDS + 60);
+    let claims = |changes: Json| {
+        let mut claims = json!({ "iss": AUTHORITY, "seq": seq, "manifest": hex, "iat": iat, "exp": exp });
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        claims
+    };
+    let said = |changes: Json| raw_eddsa(&header, &claims(changes), [7; 32]);
+    let typed = |typ: &str| {
+        let header = json!({ "alg": "EdDSA", "kid": authority_key().kid(), "typ": typ });
+        raw_eddsa(&header, &claims(json!({})), [7; 32])
+    };
+    let impostor = sign_head(&SigningKey::from_seed([8; 32]), AUTHORITY, seq, hash, NOW);
+    let (invalid, untrusted) = ("ERR_REVOCATION_MANIFEST_INVALID", "ERR_REVOCATION_MANIFEST_UNTRUSTED");
+    let rows = [
+        ("of the snapshot's manifest", signed(seq, hash, NOW), "current"),
+        ("with the longest media type", typed("application/Revocations-Head+JWT"), "current"),
+        ("with a claim that nobody knows", said(json!({ "unknown": [1] })), "current"),
+        ("of a newer manifest", signed(seq + 1, [1; 32], NOW), "newer manifests/43.jwt"),
+        ("of an older manifest", signed(seq - 1, [1; 32], NOW), "older"),
+        (
+            "of another manifest with the number",
+            signed(seq, [1; 32], NOW),
+            "ERR_REVOCATION_MANIFEST_CONFLICT",
+        ),
+        ("in its last second", signed(seq, hash, now().minus_seconds(59)), "current"),
+        ("expired", signed(seq, hash, now().minus_seconds(60)), invalid),
+        ("from a clock a minute ahead", signed(seq, hash, now().plus_seconds(60)), "current"),
+        ("from the future", signed(seq, hash, now().plus_seconds(61)), invalid),
+        ("good for longer than a minute", said(json!({ "exp": exp + 1 })), invalid),
+        ("without a number", said(json!({ "seq": null })), invalid),
+        ("with a hash in capitals", said(json!({ "manifest": hex.to_uppercase() })), invalid),
+        ("of another authority's name", said(json!({ "iss": ISSUER })), untrusted),
+        ("signed with another key", impostor, untrusted),
+        ("a manifest", built().manifest, invalid),
+        ("of a bearer token's typ", typed("JWT"), invalid),
+        ("with a fourth part", format!("{}.AAAA", signed(seq, hash, NOW)), invalid),
+    ];
+    let rows: Vec<Json> = rows
+        .into_iter()
+        .map(|(name, head, outcome)| json!({ "name": name, "head": head, "outcome": outcome }))
+        .collect();
+    json!({ "now": now().as_seconds(), "heads": rows })
 }
 
 fn without(mut claims: Json, claim: &str) -> Json {
