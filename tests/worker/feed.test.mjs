@@ -81,7 +81,7 @@ describe("the ledger, as it is seen", { timeout: 120_000 }, () => {
     assert.equal(hello.event, "heartbeat");
     const first = await post(revocation("f-1", { expires: 4_000_000_000 }));
     const message = await feed.next();
-    assert.deepEqual([message.event, message.data.prev, message.data.seq], ["change", hello.data.seq, first.seq]);
+    assert.deepEqual([message.event, message.data.prev, message.data.seq], ["change", hello.data.prev, first.seq]);
     assert.equal(message.id, String(first.seq));
     const [change] = message.data.changes;
     assert.deepEqual(
