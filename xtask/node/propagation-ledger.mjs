@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { PLENTY, cells, markdown, round, say, summary } from "./figures.mjs";
+import { MEMORY_HEADER, measureCompaction, measureMemory, memoryRows } from "./memory.mjs";
 import { ISSUER } from "./names.mjs";
 import { startRevoking } from "./revoking.mjs";
 import { startStack } from "./stack.mjs";
@@ -48,8 +49,10 @@ export async function measureLedger(entries) {
     await home.dispose();
     const again = await startRevoking(stack, { authority: { ...PLENTY, epsilonBits: 49 }, options: { storage } });
     const opening = await timed(async () => void (await ask(again.home, "head", "GET")));
-    const compaction = await timed(async () => void (await ask(again.home, "tick", "POST")));
+    const compaction = await measureCompaction(again.home);
     const after = await readStatus(again.home);
+    await again.home.dispose();
+    const memory = await measureMemory(stack, storage, PLENTY, say);
     return {
       bulk: {
         entries,
@@ -65,6 +68,7 @@ export async function measureLedger(entries) {
       opening,
       compaction,
       after,
+      memory,
     };
   } finally {
     await stack.dispose();
@@ -132,7 +136,8 @@ export function ledgerOf(ledger) {
     orderWhenFull: summary(ledger.full.orders),
     head: summary(ledger.full.heads),
     openingMs: round(ledger.opening),
-    compactionMs: round(ledger.compaction),
+    compaction: ledger.compaction,
+    memory: ledger.memory,
     before: ledger.before,
     after: ledger.after,
   };
@@ -155,8 +160,12 @@ export function printLedger(filled) {
   console.log(`\n${Math.round(bulk.perSecond)} entries a second in bulk; the first call ${first} ms, the last ${last} ms\n`);
   markdown(["", "entries", "segments", "segments, bytes", "manifest, bytes", "storage, bytes"], [
     ["filled", ...sizes(before)],
-    [`all made anew, in ${Math.round(filled.compactionMs)} ms`, ...sizes(after)],
+    [`all made anew, in ${filled.compaction.pieces} pieces`, ...sizes(after)],
   ]);
+  const { ms, longestMs } = filled.compaction;
+  console.log(`\nThat took ${Math.round(ms)} ms with its pauses; the head that was answered last meanwhile took ${Math.round(longestMs)} ms.\n`);
+  markdown(MEMORY_HEADER, memoryRows(filled.memory));
+  console.log(`\nOne change among ${filled.memory.entries} entries takes ${Math.round(filled.memory.processorMs)} ms of the isolate's time.`);
   console.log(`\nBefore that the Worker started anew, which took ${Math.round(filled.openingMs)} ms to its first answer.`);
 }
 
