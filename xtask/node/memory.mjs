@@ -78,7 +78,7 @@ export async function measureMemory(stack, storage, authority, say) {
   });
   const compaction = { pieces: 0, ms: 0, longestMs: 0, processorMs: 0 };
   await isolate("a compaction of all of it", { epsilonBits: 48 }, async ({ home }, inspector) => {
-    compaction.processorMs = await inspector.profiled(async () => Object.assign(compaction, await measureCompaction(home)));
+    compaction.processorMs = await inspector.profiled(async () => void Object.assign(compaction, await measureCompaction(home)));
   });
   const { entries } = JSON.parse(await withLedger(stack, storage, authority, (home) => ask(home, "status")));
   return { entries, taken, processorMs, compaction };
@@ -90,17 +90,20 @@ export async function measureMemory(stack, storage, authority, say) {
  * @param {Gate} gate
  */
 export async function measureCompaction(gate) {
+  const newest = async () => {
+    const [, payload] = (await ask(gate, "head")).split(".");
+    return JSON.parse(Buffer.from(payload ?? "", "base64url").toString()).seq;
+  };
+  let known = await newest();
   const begun = performance.now();
   await ask(gate, "tick", "POST");
   let longestMs = 0;
   let pieces = 0;
-  let known = "";
   for (;;) {
     const asked = performance.now();
-    const head = await ask(gate, "head");
+    const seq = await newest();
     longestMs = Math.max(longestMs, performance.now() - asked);
-    const seq = String(JSON.parse(Buffer.from(head.split(".")[1] ?? "", "base64url").toString()).seq);
-    if (known && seq !== known) pieces += 1;
+    if (seq !== known) pieces += 1;
     known = seq;
     if (!JSON.parse(await ask(gate, "status")).compacting) return { pieces, longestMs, ms: performance.now() - begun };
     await pause(5);
