@@ -163,7 +163,7 @@ export function printLedger(filled) {
     [`all made anew, in ${filled.compaction.pieces} pieces`, ...sizes(after)],
   ]);
   const { ms, longestMs } = filled.compaction;
-  console.log(`\nThat took ${Math.round(ms)} ms with its pauses; the head that was answered last meanwhile took ${Math.round(longestMs)} ms.\n`);
+  console.log(`\nThat took ${Math.round(ms)} ms with its pauses; the slowest head meanwhile took ${Math.round(longestMs)} ms.\n`);
   markdown(MEMORY_HEADER, memoryRows(filled.memory));
   console.log(`\nOne change among ${filled.memory.entries} entries takes ${Math.round(filled.memory.processorMs)} ms of the isolate's time.`);
   console.log(`\nBefore that the Worker started anew, which took ${Math.round(filled.openingMs)} ms to its first answer.`);
