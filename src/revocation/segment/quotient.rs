@@ -81,6 +81,10 @@ impl Quotient {
     pub(super) fn get(&self, bytes: &[u8], id: &Id) -> Option<Entry> {
         let (bucket, remainder) = self.fingerprint(id)?;
         let (index, count) = self.place(bytes, bucket)?;
+        // Of ids that were not put in, a third come to a bucket that has none, and need not wait for a remainder.
+        if count == 0 {
+            return None;
+        }
         let remainders = bytes.get(self.remainders..)?;
         let first = self.three(remainders, index);
         // A bit for each that is the one looked for, without those that are another bucket's. They are one number, and a bucket
