@@ -31,7 +31,7 @@ pub struct Update {
     pub(super) references: Vec<SegmentRef>,
     rules: Vec<Rule>,
     tables: Vec<Table>,
-    /// For each table, what is to be done to ids.
+    /// For each table, what is to be done to ids, each as [kept](Id::kept).
     pub(super) operations: Vec<BTreeMap<Id, Operation>>,
 }
 
@@ -97,7 +97,8 @@ impl Update {
     pub fn add_record(&mut self, table: &TableKey, record: &Record) -> Result<(), Error> {
         let index = self.table(table)?;
         if let Some(operations) = self.operations.get_mut(index) {
-            operations.insert(record.id(), Operation { value: record.value(), expires: record.expires() });
+            operations
+                .insert(record.id().kept(), Operation { value: record.value(), expires: record.expires() });
         }
         Ok(())
     }

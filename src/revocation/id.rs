@@ -46,6 +46,9 @@ impl Id {
     /// The size of an id.
     pub const BYTES: usize = 16;
 
+    /// The bytes that lists keep, at most: a segment looks at no more than 16 bits of its key range and 96 that follow.
+    pub const KEPT_BYTES: usize = 14;
+
     /// The id of the target that `values`, one for each of the rule's members in their order, name at `issuer`.
     ///
     /// ```
@@ -70,6 +73,12 @@ impl Id {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
+    }
+
+    /// As much of it as lists keep: its first [`Id::KEPT_BYTES`], followed by zeros.
+    #[must_use]
+    pub const fn kept(&self) -> Self {
+        Self::from_number(self.as_number() >> 16 << 16)
     }
 
     /// The id that 32 lower-case hexadecimal digits spell.

@@ -154,9 +154,9 @@ class Snapshot:
         for group in self.claims.get("recent", []):
             width = group.get("width", 0)
             data, before = base64url(group["data"]), b""
-            assert data and len(data) % (16 + width) == 0
-            for at in range(0, len(data), 16 + width):
-                ident, value = data[at:at + 16], data[at + 16:at + 16 + width]
+            assert data and len(data) % (14 + width) == 0
+            for at in range(0, len(data), 14 + width):
+                ident, value = data[at:at + 14], data[at + 14:at + 14 + width]
                 assert before < ident and (self.table(group), ident) not in self.recent
                 before = ident
                 added = group.get("base", 0) + int.from_bytes(value, "little")
@@ -175,8 +175,8 @@ class Snapshot:
 
     def say(self, table, ident):
         """The strictest that the segments say, and what is said for certain; an operation replaces both."""
-        if (table, ident) in self.recent:
-            return [self.recent[table, ident]] * 2
+        if (table, ident[:14]) in self.recent:
+            return [self.recent[table, ident[:14]]] * 2
         found, certain, layers = [], [], set()
         for of, layer, segment, exact in self.parts:
             if of != table or segment.rest(ident) is None:

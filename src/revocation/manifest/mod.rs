@@ -65,7 +65,7 @@ pub(crate) const ID_HASH: &str = "sha-256-128";
 /// | `op` | `add` or `remove` | what they do |
 /// | `base`, `width` | integers, where values are added | the least value, and the bytes of each value beyond it, 0 to 7 |
 /// | `expires` | seconds, optional | when the last token expires that an entry added here could match; for pruning only |
-/// | `data` | base64url | the ids, 16 bytes each, ascending strictly, each followed by its value less `base` in `width` bytes, little-endian |
+/// | `data` | base64url | the first 14 bytes of each id, ascending strictly, each followed by its value less `base` in `width` bytes, little-endian |
 #[derive(Clone, Debug)]
 pub struct Manifest {
     text: Box<[u8]>,

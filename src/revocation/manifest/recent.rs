@@ -21,7 +21,7 @@ const MAX_WIDTH: usize = 7;
 pub struct Operations {
     /// Which of the manifest's tables, as an index.
     pub table: usize,
-    /// In ascending order of id.
+    /// In ascending order of id, each as [kept](Id::kept).
     operations: Vec<(Id, Option<Entry>)>,
     /// In the same order.
     expiries: Vec<Option<UnixTime>>,
@@ -31,18 +31,20 @@ impl Operations {
     /// What was done to an id, if anything: `Some(None)` when its entry was taken back.
     #[must_use]
     pub fn get(&self, id: &Id) -> Option<Option<Entry>> {
-        let place = self.operations.binary_search_by(|(other, _)| other.cmp(id)).ok()?;
-        self.operations.get(place).map(|(_, entry)| *entry)
+        self.operations.get(self.place(id)?).map(|(_, entry)| *entry)
     }
 
     /// When the last token expires that the entry added for an id could match; `None` where that is not known.
     #[must_use]
     pub fn expiry(&self, id: &Id) -> Option<UnixTime> {
-        let place = self.operations.binary_search_by(|(other, _)| other.cmp(id)).ok()?;
-        self.expiries.get(place).copied().flatten()
+        self.expiries.get(self.place(id)?).copied().flatten()
     }
 
-    /// All of them, in ascending order of id.
+    fn place(&self, id: &Id) -> Option<usize> {
+        self.operations.binary_search_by(|(other, _)| other.cmp(&id.kept())).ok()
+    }
+
+    /// All of them, in ascending order of id, each as [kept](Id::kept).
     #[must_use]
     pub fn all(&self) -> &[(Id, Option<Entry>)] {
         &self.operations
@@ -113,7 +115,7 @@ fn read_group(
     if width > MAX_WIDTH {
         return Err("its `width` is more than 7".into());
     }
-    let each = Id::BYTES.saturating_add(width);
+    let each = Id::KEPT_BYTES.saturating_add(width);
     let text = string(group, "data")?;
     if text.len() > most.saturating_mul(each).div_ceil(3).saturating_mul(4) {
         return Err(LENGTH.into());
@@ -129,8 +131,12 @@ fn read_group(
     };
     let mut operations: Vec<Read> = Vec::with_capacity(chunks.len());
     for chunk in chunks {
-        let (id, value) = chunk.split_first_chunk().ok_or(LENGTH)?;
-        let id = Id::from_bytes(*id);
+        let (kept, value) = chunk.split_first_chunk::<{ Id::KEPT_BYTES }>().ok_or(LENGTH)?;
+        let mut id = [0; Id::BYTES];
+        for (into, from) in id.iter_mut().zip(kept) {
+            *into = *from;
+        }
+        let id = Id::from_bytes(id);
         if operations.last().is_some_and(|(before, ..)| *before >= id) {
             return Err("its ids do not ascend strictly".into());
         }
@@ -156,9 +162,9 @@ pub(crate) fn pack(operations: &[(Id, i64)], has_values: bool) -> (i64, usize, S
         if has_values { (values().min().unwrap_or(0), values().max().unwrap_or(0)) } else { (0, 0) };
     let bits = u64::BITS.saturating_sub(most.abs_diff(base).leading_zeros());
     let width = usize::try_from(bits.div_ceil(8)).unwrap_or(MAX_WIDTH);
-    let mut data = Vec::with_capacity(operations.len().saturating_mul(Id::BYTES.saturating_add(width)));
+    let mut data = Vec::with_capacity(operations.len().saturating_mul(Id::KEPT_BYTES.saturating_add(width)));
     for (id, value) in operations {
-        data.extend_from_slice(id.as_bytes());
+        data.extend(id.as_bytes().iter().take(Id::KEPT_BYTES));
         let more = if has_values { value.abs_diff(base) } else { 0 };
         data.extend(more.to_le_bytes().into_iter().take(width));
     }

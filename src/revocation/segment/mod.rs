@@ -309,6 +309,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_kept_of_an_id_makes_no_difference_to_any_segment() {
+        let entries = ids(200, (0, 0));
+        for prefix_bits in 0..=crate::limits::MAX_SHARD_BITS {
+            for (id, _) in &entries {
+                let other = Id::from_number(id.as_number() ^ 0xffff);
+                assert_eq!((id.kept(), id.leading(16)), (other.kept(), other.leading(16)));
+                let shard = id.leading(prefix_bits);
+                let print = |id: Id| quotient::fingerprint(&id, prefix_bits, shard, u32::MAX, 64).unwrap();
+                assert_eq!([print(id.kept()), print(other)], [print(*id), print(*id)]);
+            }
+        }
+    }
+
+    #[test]
     fn a_bucket_has_all_its_entries_however_many_they_are() {
         for crowd in 1..40_u128 {
             // All in the first bucket, but for the last two.
