@@ -149,7 +149,7 @@ impl Record {
 /// Sorts records and leaves of those with one id the last; those that are taken back go. What comes is in the order in which
 /// it was said.
 pub fn settle(records: &mut Vec<Record>) {
-    sort(records);
+    sort(records.as_mut_slice());
     let mut kept = 0_usize;
     for index in 0..records.len() {
         let next = records.get(index.saturating_add(1)).map(Record::key);
@@ -167,9 +167,10 @@ pub fn settle(records: &mut Vec<Record>) {
 
 /// Sorts records by id; those of one id stay in order.
 ///
-/// Many are spread over parts by the first bits of their ids before each part is sorted, in a cache: for ten million that takes 0.8
-/// seconds where sorting them at once took 1.2.
-fn sort(records: &mut Vec<Record>) {
+/// Many are spread over parts by the first bits of their ids. What is sorted of a part, in a cache, is where each record lies and the
+/// 64 bits that its id begins with; then the records are brought into that order. All of a build of ten million takes 1.1 seconds so,
+/// and 1.3 where each part's records themselves are sorted.
+fn sort(records: &mut [Record]) {
     if records.len() < LEAST_SPREAD || records.is_sorted_by_key(Record::key) {
         records.sort_by_key(Record::key);
         return;
@@ -186,7 +187,7 @@ fn sort(records: &mut Vec<Record>) {
         next.push(start);
         start = start.saturating_add(*length);
     }
-    let mut spread = records.clone();
+    let mut spread = records.to_vec();
     for record in records.iter() {
         let Some(place) = next.get_mut(record.part()) else { continue };
         if let Some(slot) = spread.get_mut(*place) {
@@ -194,14 +195,26 @@ fn sort(records: &mut Vec<Record>) {
         }
         *place = place.saturating_add(1);
     }
-    let mut rest = spread.as_mut_slice();
+    let mut order: Vec<(u64, usize)> = Vec::new();
+    let (mut from, mut into) = (spread.as_slice(), records);
     for length in lengths {
         // The lengths come to that of the whole.
-        let (part, after) = rest.split_at_mut(length.min(rest.len()));
-        part.sort_by_key(Record::key);
-        rest = after;
+        let (part, rest) = from.split_at(length.min(from.len()));
+        let (sorted, others) = into.split_at_mut(part.len().min(into.len()));
+        order.clear();
+        order.extend(part.iter().zip(0..).map(|(record, place)| (record.high, place)));
+        order.sort_unstable();
+        for (slot, (_, place)) in sorted.iter_mut().zip(&order) {
+            if let Some(record) = part.get(*place) {
+                *slot = *record;
+            }
+        }
+        // As good as never do two ids begin with the same 64 bits and go on otherwise.
+        if !sorted.is_sorted_by_key(Record::key) {
+            sorted.sort_by_key(Record::key);
+        }
+        (from, into) = (rest, others);
     }
-    *records = spread;
 }
 
 /// How many leading bits say which part a record is in.
@@ -250,8 +263,9 @@ mod tests {
     }
     #[test]
     fn many_records_are_settled_as_few_are() {
-        // Ids in every part, each of them twice.
-        let id = |at: u64| Id::from_number(u128::from(at.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64);
+        // Ids in every part, each of them twice, and two that begin with the same 64 bits, the greater one first.
+        let begin = |at: u64| u128::from((at / 2).wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64;
+        let id = |at: u64| Id::from_number(begin(at) | u128::from(at % 2 == 0));
         let many = u64::try_from(LEAST_SPREAD).unwrap();
         let mut records: Vec<Record> = (0..many).map(|at| Record::entry(id(at), 1, None)).collect();
         records.extend((0..many).map(|at| match at % 3 {
