@@ -59,7 +59,8 @@ describe("kinds and operations", () => {
 
   test("a recent operation adds to what the segments say, or takes it back", async () => {
     const snapshot = await stack.authority.build([line(["jti"], ["old"]), line(["jti"], ["kept"])]);
-    const id = (/** @type {string} */ jti) => targetId(saltOf(snapshot), ["jti"], [jti]).toString("base64url");
+    // A manifest has 14 bytes of each id.
+    const id = (/** @type {string} */ jti) => targetId(saltOf(snapshot), ["jti"], [jti]).subarray(0, 14).toString("base64url");
     const rule = snapshot.manifest.rules.findIndex((/** @type {string[]} */ rule) => rule.join() === "jti");
     const objects = await changed(stack.authority, snapshot, (claims) => {
       claims.recent = [
