@@ -1,15 +1,17 @@
 //! What the ledger is told to record, and what it says of it.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::gate::Answer;
 use crate::limits::MAX_REASON_BYTES;
 use crate::publish::Revocation;
 
-/// Revocations to be recorded together. As JSON it goes from whoever was asked to whoever keeps the ledger.
-#[derive(Clone, Debug, PartialEq)]
+/// Revocations to be recorded together. As JSON it goes from whoever was asked to whoever keeps the ledger; there may be megabytes of
+/// it, so nothing here makes a tree of values of more than one change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     /// Who wants it: the kind of door it came through and a name from the configuration, such as `key:ops`, `client:app-1`,
     /// `events:https://idp.example`, `logout`. Never a credential.
@@ -66,9 +68,11 @@ pub struct Outcome {
 }
 
 /// What the ledger says to an order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Recorded {
     /// It is recorded.
+    #[serde(rename = "receipt")]
     Done(Receipt),
     /// The message of [`Order::once`] has been acted on before; nothing was recorded.
     Replayed,
@@ -78,7 +82,28 @@ impl Receipt {
     /// What is answered to whoever wanted it, with these headers besides: those of CORS.
     #[must_use]
     pub fn answer(&self, cors: Vec<(&'static str, String)>) -> Answer {
-        Answer::json(200, json!({ "seq": self.seq, "outcomes": self.outcomes }).to_string()).with(cors)
+        #[derive(Serialize)]
+        struct Said<'a> {
+            seq: u64,
+            outcomes: &'a [Outcome],
+        }
+        Answer::json(200, written(&Said { seq: self.seq, outcomes: &self.outcomes })).with(cors)
+    }
+}
+
+impl Recorded {
+    /// As JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        written(self)
+    }
+
+    /// What [`Recorded::to_json`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::LedgerUnavailable`] when it is something else.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        serde_json::from_str(text).map_err(|_| Error::LedgerUnavailable)
     }
 }
 
@@ -92,15 +117,7 @@ impl Order {
     /// As JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let changes = self.changes.iter().map(|change| {
-            let mut line = change.revocation.to_json();
-            if let (Some(reason), Some(line)) = (&change.reason, line.as_object_mut()) {
-                line.insert("reason".to_owned(), Value::String(reason.clone()));
-            }
-            line
-        });
-        let changes: Vec<Value> = changes.collect();
-        json!({ "actor": self.actor, "changes": changes, "key": self.key, "once": self.once }).to_string()
+        written(self)
     }
 
     /// The order that [`Order::to_json`] wrote.
@@ -108,17 +125,29 @@ impl Order {
     /// # Errors
     /// [`Error::RevocationInvalid`] when it is none.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        #[derive(Deserialize)]
-        struct Wire {
-            actor: String,
-            changes: Vec<Value>,
-            key: Option<String>,
-            once: Option<Once>,
+        serde_json::from_str(text)
+            .map_err(|_| Error::RevocationInvalid("this is no order to a ledger".to_owned()))
+    }
+}
+
+/// What is always written: it has no maps but those with names, and nothing that refuses.
+pub(super) fn written(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+impl Serialize for Wanted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = self.revocation.to_json();
+        if let (Some(reason), Some(line)) = (&self.reason, line.as_object_mut()) {
+            line.insert("reason".to_owned(), Value::String(reason.clone()));
         }
-        let wire: Wire = serde_json::from_str(text)
-            .map_err(|_| Error::RevocationInvalid("this is no order to a ledger".to_owned()))?;
-        let changes = wire.changes.into_iter().map(Wanted::from_value).collect::<Result<_, _>>()?;
-        Ok(Self { actor: wire.actor, changes, key: wire.key, once: wire.once })
+        line.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Wanted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_value(Value::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
@@ -143,6 +172,8 @@ impl Wanted {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -158,6 +189,31 @@ mod tests {
         let once = Once { sender: "s".into(), jti: "j".into(), until: 9 };
         let order = Order { key: Some("k".into()), once: Some(once), ..Order::new("key:ops", changes) };
         assert_eq!(Order::from_json(&order.to_json()).unwrap(), order);
+    }
+
+    #[test]
+    fn what_is_no_order_and_no_answer_to_one_is_refused() {
+        let line = json!({ "rule": ["jti"], "issuer": "i", "values": ["t"] });
+        let good = json!({ "actor": "key:ops", "changes": [line], "key": null, "once": null });
+        assert!(Order::from_json(&good.to_string()).is_ok());
+        for wrong in [json!({}), json!([]), json!({ "actor": "key:ops", "changes": [{ "rule": ["jti"] }] })] {
+            assert!(
+                matches!(Order::from_json(&wrong.to_string()), Err(Error::RevocationInvalid(_))),
+                "{wrong}"
+            );
+        }
+        for text in ["", "{}", r#"{"receipt":{}}"#, r#""done""#] {
+            assert_eq!(Recorded::from_json(text), Err(Error::LedgerUnavailable), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_ledger_says_is_read_as_it_was_written() {
+        let outcome = Outcome { seq: 7, id: "ab".repeat(16), result: "added".into() };
+        let receipt = Receipt { seq: 9, outcomes: vec![outcome], manifest: "a.b.c".into() };
+        for recorded in [Recorded::Done(receipt), Recorded::Replayed] {
+            assert_eq!(Recorded::from_json(&recorded.to_json()).unwrap(), recorded);
+        }
     }
 
     #[test]

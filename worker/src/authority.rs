@@ -1,6 +1,6 @@
 //! What the Worker asks of the ledger, the Durable Object that is the only writer.
 
-use revocable::authority::{Order, Receipt, Recorded, Retraction};
+use revocable::authority::{Order, Recorded, Retraction};
 use revocable::{Error, SegmentName, UnixTime};
 use serde_json::Value;
 use worker::wasm_bindgen::JsValue;
@@ -34,9 +34,7 @@ pub(crate) async fn retract(env: &Env, retraction: &Retraction) -> Result<Record
 
 /// Reads what the ledger says to an order, and takes the manifest that came with it.
 async fn recorded(answer: String, asked_at: UnixTime, env: &Env) -> Result<Recorded, Error> {
-    let answer: Value = serde_json::from_str(&answer).map_err(|_| Error::LedgerUnavailable)?;
-    let Some(receipt) = answer.get("receipt") else { return Ok(Recorded::Replayed) };
-    let receipt: Receipt = serde_json::from_value(receipt.clone()).map_err(|_| Error::LedgerUnavailable)?;
+    let Recorded::Done(receipt) = Recorded::from_json(&answer)? else { return Ok(Recorded::Replayed) };
     // An answer that was given before is without it: then the newest is asked for.
     let manifest = match receipt.manifest.is_empty() {
         true => None,

@@ -4,7 +4,7 @@ mod line;
 mod listing;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::error::Error;
 use crate::gate::Answer;
@@ -13,7 +13,8 @@ use crate::limits::{
 };
 use crate::time::UnixTime;
 
-use super::{Authority, Order, Permission, Receipt, Wanted};
+use super::order;
+use super::{Authority, Order, Outcome, Permission, Receipt, Wanted};
 
 pub use listing::Listing;
 
@@ -282,26 +283,49 @@ impl Intake {
             return receipt.answer(cors);
         }
         let outcomes = receipt.map(|receipt| receipt.outcomes.as_slice()).unwrap_or_default();
-        let seq = receipt.map(|receipt| receipt.seq);
-        let outcomes = self.lines.iter().zip(outcomes).map(|(line, outcome)| {
-            json!({ "line": line, "seq": outcome.seq, "id": outcome.id, "result": outcome.result })
+        let outcomes = self.lines.iter().zip(outcomes).map(|(line, outcome)| Done { line: *line, outcome });
+        let errors = self.faults.iter().map(|(line, fault)| Wrong {
+            line: *line,
+            field: &fault.field,
+            reason: &fault.reason,
         });
-        let errors = self
-            .faults
-            .iter()
-            .map(|(line, fault)| json!({ "line": line, "field": fault.field, "reason": fault.reason }));
         let recorded = if receipt.is_some() { self.lines.len() } else { 0 };
-        let body = json!({
-            "seq": seq,
-            "mode": if self.mode == Mode::All { "all" } else { "partial" },
-            "recorded": recorded,
-            "refused": self.lines.len().saturating_add(self.faults.len()).saturating_sub(recorded),
-            "outcomes": outcomes.collect::<Vec<Json>>(),
-            "errors": errors.collect::<Vec<Json>>(),
+        let body = order::written(&Report {
+            seq: receipt.map(|receipt| receipt.seq),
+            mode: if self.mode == Mode::All { "all" } else { "partial" },
+            recorded,
+            refused: self.lines.len().saturating_add(self.faults.len()).saturating_sub(recorded),
+            outcomes: outcomes.collect(),
+            errors: errors.collect(),
         });
         let status = if self.mode == Mode::All && !self.faults.is_empty() { 422 } else { 200 };
-        Answer::json(status, body.to_string()).with(cors)
+        Answer::json(status, body).with(cors)
     }
+}
+
+/// What is answered to lines; see [`Intake::answer`].
+#[derive(Serialize)]
+struct Report<'a> {
+    seq: Option<u64>,
+    mode: &'static str,
+    recorded: usize,
+    refused: usize,
+    outcomes: Vec<Done<'a>>,
+    errors: Vec<Wrong<'a>>,
+}
+
+#[derive(Serialize)]
+struct Done<'a> {
+    line: usize,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+}
+
+#[derive(Serialize)]
+struct Wrong<'a> {
+    line: usize,
+    field: &'a str,
+    reason: &'a str,
 }
 
 /// Whether a body has many revocations, one a line.

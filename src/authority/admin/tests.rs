@@ -1,3 +1,5 @@
+use serde_json::Value as Json;
+
 use super::*;
 use crate::authority::Outcome;
 use crate::authority::tests::{ISSUER, authority};

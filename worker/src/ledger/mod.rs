@@ -212,10 +212,7 @@ fn authority<T>(look: impl FnOnce(&Authority) -> Result<T, Fault>) -> Result<T, 
 }
 
 fn receipt(recorded: &Recorded) -> Result<Response, Fault> {
-    json_response(&match recorded {
-        Recorded::Done(receipt) => json!({ "receipt": receipt }),
-        Recorded::Replayed => json!({ "replayed": true }),
-    })
+    Ok(Response::ok(recorded.to_json())?)
 }
 
 fn json_response(value: &serde_json::Value) -> Result<Response, Fault> {
