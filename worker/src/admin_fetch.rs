@@ -90,12 +90,14 @@ async fn post(request: &Request, env: &Env, actor: &str) -> worker::Result<Respo
         Ok(Err(fault)) => return refuse(&fault, request),
         Err(error) => return admin::refuse(&error, request),
     };
+    // It may be megabytes, and is read.
+    drop(body);
     let may = admin::may(request, intake.wants()).and_then(|_| rate::take(actor, intake.cost()));
     if let Err(error) = may {
         return admin::refuse(&error, request);
     }
     let Some(order) = intake.order(actor) else { return reply::answer(intake.answer(None, cors(request)?)) };
-    match authority::record(env, &order).await {
+    match authority::record(env, order).await {
         Ok(Recorded::Done(receipt)) => reply::answer(intake.answer(Some(&receipt), cors(request)?)),
         // Only a message that may be acted on once can have been before.
         Ok(Recorded::Replayed) => admin::refuse(&Error::LedgerUnavailable, request),

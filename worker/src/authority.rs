@@ -18,9 +18,12 @@ const BASE: &str = "https://ledger/";
 ///
 /// # Errors
 /// [`Error::RevocationInvalid`] when the ledger does not take it; [`Error::LedgerUnavailable`] when it cannot be asked.
-pub(crate) async fn record(env: &Env, order: &Order) -> Result<Recorded, Error> {
+pub(crate) async fn record(env: &Env, order: Order) -> Result<Recorded, Error> {
     let asked_at = host::now();
-    recorded(ask(env, Method::Post, "orders", Some(order.to_json())).await?, asked_at, env).await
+    let text = order.to_json();
+    // The ledger may be in this very isolate, and its memory is to be enough for the order once.
+    drop(order);
+    recorded(ask(env, Method::Post, "orders", Some(text)).await?, asked_at, env).await
 }
 
 /// Has an entry taken back by its number.

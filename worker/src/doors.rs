@@ -132,7 +132,7 @@ fn endpoint(request: &Request) -> Option<String> {
 }
 
 /// Has an order of a client's recorded. An assertion that has been used before proves nothing.
-pub(crate) async fn record(env: &Env, order: &Order) -> Result<(), Refusal> {
+pub(crate) async fn record(env: &Env, order: Order) -> Result<(), Refusal> {
     match authority::record(env, order).await {
         Ok(Recorded::Done(_)) => Ok(()),
         Ok(Recorded::Replayed) => Err(Authority::replayed()),
@@ -147,7 +147,7 @@ pub(crate) async fn record(env: &Env, order: &Order) -> Result<(), Refusal> {
 /// without changes is answered with the newest manifest.
 pub(crate) async fn bring_up(env: &Env, actor: String, once: Option<Once>) -> Result<(), Refusal> {
     let order = Order { once, ..Order::new(actor, Vec::new()) };
-    let newest = match authority::record(env, &order).await {
+    let newest = match authority::record(env, order).await {
         Ok(Recorded::Done(receipt)) => receipt.seq,
         Ok(Recorded::Replayed) => return Err(Authority::replayed()),
         Err(error) => return Err(Refusal::of(&error)),

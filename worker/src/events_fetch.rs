@@ -48,7 +48,7 @@ async fn hear(
     attempt.succeeded();
     rate::take(&order.actor, 1).map_err(|error| EventRefusal::of(&error))?;
     // What was heard before is taken, and nothing comes of it (RFC 8935 §2.2).
-    authority::record(env, &order).await.map(|_| ()).map_err(|error| {
+    authority::record(env, order).await.map(|_| ()).map_err(|error| {
         log::failed("record", &error, None);
         EventRefusal::of(&error)
     })

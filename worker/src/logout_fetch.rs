@@ -50,7 +50,7 @@ pub(crate) async fn logout(request: &Request, env: &Env, context: &Context) -> w
     let order: Option<Result<Order, Error>> =
         doors::with(|authority| authority.logout(&allowed.claims, everywhere, host::now()));
     let recorded = match order.unwrap_or(Err(Error::NotFound)) {
-        Ok(order) => authority::record(env, &order).await,
+        Ok(order) => authority::record(env, order).await,
         Err(error) => Err(error),
     };
     match recorded {

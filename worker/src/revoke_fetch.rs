@@ -25,7 +25,7 @@ async fn take_back(request: &Request, form: &Form, attempt: Attempt, env: &Env) 
     let order: Option<Order> = doors::with(|authority| authority.revoke(&who, &wanted, token, host::now()))
         .ok_or_else(doors::unavailable)??;
     match order {
-        Some(order) => doors::record(env, &order).await,
+        Some(order) => doors::record(env, order).await,
         None => Ok(()),
     }
 }
