@@ -362,6 +362,7 @@ fn read_segment(bytes: &[u8], asked: [u8; 16]) {
     let is_good = segment.check().is_ok();
     for (interval, entry) in &entries {
         assert_eq!(entry.kind(), segment.kind());
+        assert!(segment.get(&interval.from).is_some(), "whoever has written it, what is listed is found");
         if is_good {
             assert_eq!(segment.get(&interval.from), Some(*entry));
             assert_eq!(segment.get(&interval.to), Some(*entry));
