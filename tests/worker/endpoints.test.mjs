@@ -5,8 +5,8 @@ import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 
 import { ISSUER } from "../../xtask/node/names.mjs";
-import { startStack } from "../../xtask/node/stack.mjs";
-import { bearer } from "./support.mjs";
+import { startStack, until } from "../../xtask/node/stack.mjs";
+import { bearer, inRuntime } from "./support.mjs";
 
 describe("the endpoints", () => {
   /** @type {import("../../xtask/node/stack.mjs").Stack} */
@@ -89,6 +89,29 @@ describe("the endpoints", () => {
     assert.equal(health.status, "ok");
     assert.equal(health.snapshot.seq, snapshot.manifest.seq);
     assert.ok(health.snapshot.ageSeconds >= 0 && health.snapshot.checkedSecondsAgo >= 0);
+  });
+
+  test("every decision is a data point where a dataset is bound, with no token and no path in it", async () => {
+    // The platform's own local dataset forgets what it is given.
+    const worker = inRuntime(`
+      import Gate from "./index.js";
+      class AnalyticsEngineDataset {
+        writeDataPoint(point) {
+          console.log(JSON.stringify({ point }));
+        }
+      }
+      const { fetch } = Gate.prototype;
+      Gate.prototype.fetch = function (request) {
+        const env = Object.create(this.env, { DECISIONS: { value: new AnalyticsEngineDataset() } });
+        return fetch.call({ env, ctx: this.ctx }, request);
+      };
+    `);
+    const gate = await stack.startFreshGate({ objects: snapshot.objects, worker });
+    const token = await stack.issuer.mint({ jti: "t-2" });
+    for (const text of [token, await stack.issuer.mint({ jti: "t-1" }), "a.b.c"]) await gate.fetch("/secret", { headers: bearer(text) });
+    const points = () => gate.logs.filter((log) => log.includes('"point"')).map((log) => JSON.parse(log).point);
+    const named = ["allow", "ERR_JWT_REVOKED", "ERR_JWS_INVALID"].map((name) => ({ indexes: [name], blobs: [name], doubles: [1] }));
+    assert.deepEqual(await until(async () => points(), ({ length }) => length === 3), named);
   });
 
   test("the playground is served below our own namespace and nowhere else", async () => {
