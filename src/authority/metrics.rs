@@ -103,7 +103,9 @@ pub fn metrics(gate: &Gate, counters: &Counters, ledger: Option<&LedgerStatus>, 
     }
     snapshot(&mut page, gate, now);
     keys(&mut page, gate, now);
-    page.one("ledger_up", "Whether the ledger could be asked.", u64::from(ledger.is_some()));
+    if gate.authority().is_some() {
+        page.one("ledger_up", "Whether the ledger could be asked.", u64::from(ledger.is_some()));
+    }
     if let Some(ledger) = ledger {
         of_ledger(&mut page, ledger);
     }

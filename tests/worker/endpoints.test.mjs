@@ -77,9 +77,17 @@ describe("the endpoints", () => {
       assert.equal(response.status, 200);
       assert.match(response.headers.get("cache-control") ?? "", /^private, /);
     }
+    assert.equal((await gate.fetch("/_revocable/metrics")).status, 401);
+    assert.equal((await gate.fetch("/")).status, 401);
+    const metrics = await (await gate.fetch("/_revocable/metrics", { headers: bearer("r-1") })).text();
+    for (const line of [/^revocable_decisions_total\{code="ERR_TOKEN_MISSING"\} 1$/m, new RegExp(`^revocable_snapshot_seq ${snapshot.manifest.seq}$`, "m")]) {
+      assert.match(metrics, line);
+    }
+    assert.doesNotMatch(metrics, /ledger|publish_lag/, "it is no authority");
+    assert.equal((await stack.gate.fetch("/_revocable/metrics")).status, 404, "where the list is public, there is no key for it");
     const { publicSnapshot: _, ...closed } = /** @type {Record<string, unknown>} */ (stack.config);
     const nobody = await stack.startFreshGate({ config: closed, objects: snapshot.objects });
-    assert.equal((await nobody.fetch("/_revocable/manifest", { headers: bearer("r-1") })).status, 404);
+    for (const path of ["manifest", "metrics"]) assert.equal((await nobody.fetch(`/_revocable/${path}`, { headers: bearer("r-1") })).status, 404);
     const unset = await stack.startFreshGate({ config, objects: snapshot.objects });
     assert.equal((await unset.fetch("/_revocable/manifest", { headers: bearer("r-1") })).status, 503, "the secret is missing");
   });
