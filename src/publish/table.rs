@@ -261,11 +261,12 @@ mod tests {
         settle(&mut records);
         assert_eq!(records, [Record::entry(a, 4, None), Record::entry(b, 2, None)]);
     }
+
     #[test]
     fn many_records_are_settled_as_few_are() {
         // Ids in every part, each of them twice, and two that begin with the same 64 bits, the greater one first.
         let begin = |at: u64| u128::from((at / 2).wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64;
-        let id = |at: u64| Id::from_number(begin(at) | u128::from(at % 2 == 0));
+        let id = |at: u64| Id::from_number(begin(at) | u128::from(at.is_multiple_of(2)));
         let many = u64::try_from(LEAST_SPREAD).unwrap();
         let mut records: Vec<Record> = (0..many).map(|at| Record::entry(id(at), 1, None)).collect();
         records.extend((0..many).map(|at| match at % 3 {
