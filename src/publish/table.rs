@@ -149,7 +149,7 @@ impl Record {
 /// Sorts records and leaves of those with one id the last; those that are taken back go. What comes is in the order in which
 /// it was said.
 pub fn settle(records: &mut Vec<Record>) {
-    sort(records.as_mut_slice());
+    sort(records);
     let mut kept = 0_usize;
     for index in 0..records.len() {
         let next = records.get(index.saturating_add(1)).map(Record::key);

@@ -504,6 +504,8 @@ test("a compaction goes piece by piece, answers meanwhile, and goes on after a c
     assert.ok(pieces.length >= 2, "more than one manifest");
     for (const { made, all } of pieces) assert.ok(made <= Math.max(all / 4, 1024 * 1024), `${made} of ${all} bytes are new`);
     assert.deepEqual([...known].filter((name) => old.has(name)), [], "nothing is left of what was replaced");
+    const { segments, segmentBytes } = await status(running.ledger);
+    assert.deepEqual([segments, segmentBytes], [known.size, seen.at(-1)?.all], "operators are told of what is in force");
     assert.deepEqual([...new Set(seen.map((one) => one.is_told))], ["2^-50", "2^-47", "2^-48"], "what is promised meanwhile holds");
     await check(running.gate, running.ledger, model, work);
   } finally {

@@ -14,7 +14,7 @@ use crate::limits::{
 use crate::time::UnixTime;
 
 use super::order;
-use super::{Authority, Order, Outcome, Permission, Receipt, Wanted};
+use super::{Authority, Order, Permission, Receipt, Wanted};
 
 pub use listing::Listing;
 
@@ -229,7 +229,7 @@ impl Retraction {
     /// As JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        json!(self).to_string()
+        order::written(self)
     }
 
     /// The one that [`Retraction::to_json`] wrote.
@@ -283,7 +283,12 @@ impl Intake {
             return receipt.answer(cors);
         }
         let outcomes = receipt.map(|receipt| receipt.outcomes.as_slice()).unwrap_or_default();
-        let outcomes = self.lines.iter().zip(outcomes).map(|(line, outcome)| Done { line: *line, outcome });
+        let outcomes = self.lines.iter().zip(outcomes).map(|(line, outcome)| Done {
+            line: *line,
+            seq: outcome.seq,
+            id: &outcome.id,
+            result: &outcome.result,
+        });
         let errors = self.faults.iter().map(|(line, fault)| Wrong {
             line: *line,
             field: &fault.field,
@@ -317,8 +322,9 @@ struct Report<'a> {
 #[derive(Serialize)]
 struct Done<'a> {
     line: usize,
-    #[serde(flatten)]
-    outcome: &'a Outcome,
+    seq: u64,
+    id: &'a str,
+    result: &'a str,
 }
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use revocable::authority::Authority;
 use revocable::limits::{EXPIRED_ENTRY_GRACE_SECONDS, MAX_SEQ};
 use revocable::publish::{Assembly, Record, Signed, Stored, TableKey, Tally, Terms, Update, sign_head};
-use revocable::{Error, Id, KeyRange, Kind, Manifest, Rule, SegmentName, UnixTime};
+use revocable::{Error, Id, KeyRange, Kind, Manifest, Rule, SegmentName, SegmentRef, UnixTime};
 use worker::SqlStorageValue as Sql;
 
 use super::compact::forget_plan;
@@ -288,13 +288,20 @@ pub(super) fn keep(store: &Store, signed: Signed, now: UnixTime) -> Result<Print
     Ok(Printed { seq: signed.seq, text: signed.manifest, hash, at: now })
 }
 
-/// The segments that a manifest of this ledger names: those that confirm among them.
-pub(super) fn names(manifest: &str) -> Result<Vec<SegmentName>, Fault> {
+/// The segments that a manifest of this ledger names, those that confirm among them, and how many bytes each has.
+pub(super) fn named(manifest: &str) -> Result<Vec<(SegmentName, u64)>, Fault> {
     authority(|authority| {
         let manifest = Manifest::inspect(manifest.as_bytes(), authority.keys())?;
-        let segments = manifest.segments().iter();
-        Ok(segments.flat_map(|one| one.exact.map(|exact| exact.name).into_iter().chain([one.name])).collect())
+        let with_exact = |one: &SegmentRef| {
+            one.exact.map(|exact| (exact.name, exact.bytes)).into_iter().chain([(one.name, one.bytes)])
+        };
+        Ok(manifest.segments().iter().flat_map(with_exact).collect())
     })
+}
+
+/// [`named`], without their bytes.
+pub(super) fn names(manifest: &str) -> Result<Vec<SegmentName>, Fault> {
+    Ok(named(manifest)?.into_iter().map(|(name, _)| name).collect())
 }
 
 fn printed(row: &Row) -> Result<Printed, Fault> {
